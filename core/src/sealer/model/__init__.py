@@ -1,0 +1,59 @@
+"""The values that core and plugins share. They hold no behaviour and do no I/O."""
+
+from sealer.model.check import Check, Finding, Severity
+from sealer.model.cluster import (
+    DEFAULT_DATA_ROOT,
+    Cluster,
+    ContainerRuntimeSettings,
+    RegistryEndpoint,
+)
+from sealer.model.host import MASTER, NODE, Facts, Host, Probe
+from sealer.model.image import (
+    APPS_DIRECTORY,
+    CONTAINER_RUNTIME_TYPE_LABEL,
+    CONTAINER_RUNTIME_VERSION_LABEL,
+    RUNTIME_TYPE_LABEL,
+    RUNTIME_VERSION_LABEL,
+    SUPPORTED_KUBE_VERSION_LABEL,
+    Application,
+    ContainerImage,
+    ImageMetadata,
+    ImageType,
+    Launch,
+    Platform,
+)
+from sealer.model.step import Step, at
+from sealer.model.value import Value, fill, show, used_values
+
+__all__ = [
+    "APPS_DIRECTORY",
+    "CONTAINER_RUNTIME_TYPE_LABEL",
+    "CONTAINER_RUNTIME_VERSION_LABEL",
+    "DEFAULT_DATA_ROOT",
+    "MASTER",
+    "NODE",
+    "RUNTIME_TYPE_LABEL",
+    "RUNTIME_VERSION_LABEL",
+    "SUPPORTED_KUBE_VERSION_LABEL",
+    "Application",
+    "Check",
+    "Cluster",
+    "ContainerImage",
+    "ContainerRuntimeSettings",
+    "Facts",
+    "Finding",
+    "Host",
+    "ImageMetadata",
+    "ImageType",
+    "Launch",
+    "Platform",
+    "Probe",
+    "RegistryEndpoint",
+    "Severity",
+    "Step",
+    "Value",
+    "at",
+    "fill",
+    "show",
+    "used_values",
+]

@@ -1,0 +1,96 @@
+"""The read-only view of a cluster that providers plan from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sealer.model.host import Host
+from sealer.model.image import EMPTY, ImageMetadata
+from sealer.model.value import Value
+
+DEFAULT_DATA_ROOT = "/var/lib/sealer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryEndpoint:
+    """How hosts reach the cluster's registry.
+
+    Attributes:
+        domain: Its name, such as ``sea.hub``; hosts resolve it to ``address``.
+        port: TCP port; it speaks TLS.
+        address: The IP address that serves it.
+        username: Of the account hosts pull with.
+        password: A secret that the registry's own step produces.
+        certificate_authority: The PEM text hosts verify it by, a value of the registry's own step.
+    """
+
+    domain: str
+    port: int
+    address: str
+    username: str
+    password: Value
+    certificate_authority: Value
+
+    @property
+    def netloc(self) -> str:
+        """``domain:port``."""
+        return f"{self.domain}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerRuntimeSettings:
+    """What a cluster runtime must know of the container runtime: its socket and cgroup driver."""
+
+    socket: str
+    cgroup_driver: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """A cluster as it is wanted: hosts with their facts, the image, the user's settings.
+
+    Attributes:
+        name: The cluster's name.
+        image: The metadata of the cluster image (of the first master's platform).
+        hosts: Masters first, in the user's order.
+        env: Environment: that of the image, overridden by the user's.
+        data_root: The directory on hosts that holds the data of all clusters.
+        container_runtime: Set when the image needs a container runtime beside the cluster runtime.
+        registry: Set when the image carries container images.
+        documents: Further documents of the Clusterfile, such as kubeadm's, as plain data.
+    """
+
+    name: str
+    image: ImageMetadata
+    hosts: tuple[Host, ...]
+    env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    data_root: str = DEFAULT_DATA_ROOT
+    container_runtime: ContainerRuntimeSettings | None = None
+    registry: RegistryEndpoint | None = None
+    documents: tuple[Mapping[str, object], ...] = ()
+
+    @property
+    def masters(self) -> tuple[Host, ...]:
+        """The hosts of the control plane, in order."""
+        return tuple(host for host in self.hosts if host.is_master)
+
+    @property
+    def nodes(self) -> tuple[Host, ...]:
+        """The hosts that are no masters, in order."""
+        return tuple(host for host in self.hosts if not host.is_master)
+
+    @property
+    def first_master(self) -> Host:
+        """The master that creates the cluster and launches applications."""
+        return self.masters[0]
+
+    @property
+    def data(self) -> str:
+        """The cluster's own directory on hosts."""
+        return f"{self.data_root}/{self.name}"
+
+    @property
+    def rootfs(self) -> str:
+        """Where the image's files are on hosts."""
+        return f"{self.data}/rootfs"

@@ -1,0 +1,127 @@
+"""What an image says about itself: its applications, launch commands and packed container images.
+
+Field names and meaning follow the Go implementation's annotations ``sealer.image.extension`` and
+``sealer.image.container.images`` so that an image made by either tool can be read by the other.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+EMPTY: Mapping[str, str] = MappingProxyType({})
+
+APPS_DIRECTORY = "application/apps"
+"""Where applications live, relative to the image's root."""
+
+RUNTIME_TYPE_LABEL = "cluster.alpha.sealer.io/cluster-runtime-type"
+RUNTIME_VERSION_LABEL = "cluster.alpha.sealer.io/cluster-runtime-version"
+CONTAINER_RUNTIME_TYPE_LABEL = "cluster.alpha.sealer.io/container-runtime-type"
+CONTAINER_RUNTIME_VERSION_LABEL = "cluster.alpha.sealer.io/container-runtime-version"
+SUPPORTED_KUBE_VERSION_LABEL = "app.alpha.sealer.io/supported-kube-version"
+
+
+class ImageType(enum.StrEnum):
+    """Whether an image brings a cluster runtime or needs a cluster that exists."""
+
+    CLUSTER = "kube-installer"
+    APPLICATION = "app-installer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Platform:
+    """An OCI platform, such as linux/amd64 or linux/arm64/v8."""
+
+    os: str = "linux"
+    architecture: str
+    variant: str = ""
+
+    def __str__(self) -> str:
+        parts = [self.os, self.architecture] + ([self.variant] if self.variant else [])
+        return "/".join(parts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """An application inside an image.
+
+    Attributes:
+        name: Unique within the image; also its directory below ``APPS_DIRECTORY``.
+        type: The name of its application type, or "" when only ``cmds`` say how to launch it.
+        files: The files that are launched, relative to the application's directory, in order.
+        version: The schema version of this record, "v1".
+        env: Environment of its launch commands and templates (APPENV).
+        cmds: Launch commands that replace those of the type (APPCMDS).
+    """
+
+    name: str
+    type: str = ""
+    files: tuple[str, ...] = ()
+    version: str = "v1"
+    env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    cmds: tuple[str, ...] = ()
+
+    @property
+    def directory(self) -> str:
+        """The application's directory, relative to the image's root."""
+        return f"{APPS_DIRECTORY}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What is started after the cluster is up: raw commands (CMDS), or applications in order (LAUNCH)."""
+
+    cmds: tuple[str, ...] = ()
+    app_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerImage:
+    """A container image packed into a sealer image.
+
+    Attributes:
+        image: The full name as manifests write it, normalised: ``docker.io/library/nginx:1.25``.
+        app_name: The application that uses it, if one does.
+        platform: The platform whose blobs were packed.
+    """
+
+    image: str
+    app_name: str = ""
+    platform: Platform
+
+    @property
+    def domain(self) -> str:
+        """The registry the name belongs to, such as ``docker.io``."""
+        return self.image.split("/", 1)[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageMetadata:
+    """The metadata of one image for one platform, as plans and providers see it.
+
+    Attributes:
+        reference: The name it was asked for by.
+        digest: The manifest digest, ``sha256:<hex>``.
+        type: Cluster image or application image.
+        labels: The labels of the image config.
+        env: Environment that the Kubefile's ENV set.
+        applications: In declaration order, the parent's first.
+        launch: What runs after installation.
+        container_images: The container images in its ``registry/`` tree.
+    """
+
+    reference: str
+    digest: str
+    type: ImageType
+    platform: Platform
+    labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    applications: tuple[Application, ...] = ()
+    launch: Launch = field(default_factory=Launch)
+    container_images: tuple[ContainerImage, ...] = ()
+
+    def application(self, name: str) -> Application | None:
+        """Return the application of that name, or None."""
+        return next((app for app in self.applications if app.name == name), None)

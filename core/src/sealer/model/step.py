@@ -1,0 +1,73 @@
+"""A step: changes to one host that belong together, and what they need from other steps.
+
+Names that steps provide and require (``@h`` stands for a host's name):
+
+    host@h                core: observed and fit; every step of a host requires it implicitly
+    rootfs@h              core: the image's files are unpacked on the host
+    container-runtime@h   container runtime: it runs and its socket answers
+    registry              registry: the cluster's registry serves the image's container images
+    registry-access@h     core: the host trusts the registry and pulls from it by original names
+    api                   cluster runtime: the API server answers
+    member@h              cluster runtime: the host is part of the cluster
+    cluster               core: every host is a member
+    app/NAME              core: the application has been launched
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sealer.changes.base import Change
+from sealer.model.image import EMPTY
+from sealer.model.value import Value, used_values
+
+
+def at(name: str, host: str) -> str:
+    """Return the name of something that exists per host, such as ``rootfs@n1``."""
+    return f"{name}@{host}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Changes to one host that belong together.
+
+    Attributes:
+        id: Unique within a plan and the same whenever the plan is made again, as ``kubernetes/init@n1``.
+        title: What it does, for people, without the host's name.
+        host: The name of the host.
+        changes: Applied in order; the first that fails ends the step.
+        env: Environment of all its scripts.
+        directory: Where its scripts run, or None for ``/``.
+        provides: Names that hold once the step is done.
+        requires: Names that must hold before it starts. Values in its changes count as well.
+        retries: How often it is tried again after a failure that trying again can mend.
+        timeout: Seconds one attempt may take.
+    """
+
+    id: str
+    title: str
+    host: str
+    changes: tuple[Change, ...]
+    provides: tuple[str, ...] = ()
+    requires: tuple[str, ...] = ()
+    env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    directory: str | None = None
+    retries: int = 2
+    timeout: float = 900.0
+
+    def value(self, key: str) -> Value:
+        """Return the value that one of the changes yields under ``key``.
+
+        Raises:
+            KeyError: No change has such an output.
+        """
+        for change in self.changes:
+            for output in change.outputs:
+                if output.key == key:
+                    return Value(step=self.id, key=key, secret=output.secret)
+        raise KeyError(key)
+
+    def uses(self) -> frozenset[tuple[str, str]]:
+        """Return the (step, key) pairs of the values its changes need."""
+        return used_values(self.changes)

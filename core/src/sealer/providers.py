@@ -1,0 +1,213 @@
+"""The abstract classes of what plugins provide.
+
+A provider declares; it never drives. It holds no state, opens no connection and loops over no host's
+shell: it takes the read-only ``Cluster`` and returns steps, changes, checks and probes as data. From that
+it gets parallelism, dry-run, journal, resume, removal and progress for nothing.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from sealer.changes.base import Change
+from sealer.model import (
+    Application,
+    Check,
+    Cluster,
+    ContainerRuntimeSettings,
+    Host,
+    Platform,
+    Probe,
+    RegistryEndpoint,
+    Step,
+)
+
+
+class Provider(ABC):
+    """Base of everything a plugin provides.
+
+    Attributes:
+        name: Unique among providers of one kind; what labels and Clusterfiles call it.
+        summary: One line for ``sealer plugin list``.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str] = ""
+
+
+class HostProvider(Provider):
+    """Base of providers that plan for hosts: they may ask questions and check the answers."""
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the questions to ask every host; answers come back in ``host.facts.answers``."""
+        return ()
+
+    def checks(self, cluster: Cluster) -> Iterable[Check]:
+        """Return the host checks that must pass before anything is changed."""
+        return ()
+
+
+class ClusterRuntime(HostProvider):
+    """A Kubernetes distribution: how a cluster of it is made, grown and shrunk."""
+
+    @abstractmethod
+    def create(self, cluster: Cluster) -> Iterable[Step]:
+        """Return the steps that start the first master.
+
+        Together they provide ``api`` and ``member@<first master>``, and leave a ``kubectl`` in the image's
+        ``bin/`` or on the host's PATH.
+        """
+
+    @abstractmethod
+    def join(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
+        """Return the steps that make each of ``hosts`` a member: they provide ``member@<host>``.
+
+        They require ``api`` (and what else they need), never each other, unless the distribution can't
+        take members in parallel.
+        """
+
+    @abstractmethod
+    def kubeconfig_path(self, cluster: Cluster) -> str:
+        """Return the path, on the first master, of the administrator's kubeconfig."""
+
+
+class ContainerRuntime(HostProvider):
+    """A container runtime, such as containerd, that a cluster runtime talks to through a socket."""
+
+    @abstractmethod
+    def settings(self, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
+        """Return the socket and cgroup driver it will have on these hosts."""
+
+    @abstractmethod
+    def install(self, cluster: Cluster, host: Host) -> Iterable[Step]:
+        """Return the steps that bring it up on a host: they provide ``container-runtime@<host>``."""
+
+    @abstractmethod
+    def mirrors(self, registry: RegistryEndpoint, domains: Sequence[str]) -> Iterable[Change]:
+        """Return the changes that let names of these registry domains be pulled from the cluster's own.
+
+        Container images of a domain are found in the cluster's registry below ``<domain>/``, a colon in
+        the domain written as an underscore. The changes take effect without restarting the runtime.
+        """
+
+
+class Registry(HostProvider):
+    """The registry inside a cluster that serves the image's container images."""
+
+    @abstractmethod
+    def endpoint(self, cluster: Cluster) -> RegistryEndpoint:
+        """Return where it will be reached, and the values that its step produces."""
+
+    @abstractmethod
+    def serve(self, cluster: Cluster) -> Iterable[Step]:
+        """Return the steps that start it: they provide ``registry``."""
+
+    @abstractmethod
+    def hosts(self, cluster: Cluster) -> tuple[Host, ...]:
+        """Return the hosts that need the image's ``registry/`` tree."""
+
+
+class ToolRunner(Protocol):
+    """Runs a local program for a provider, as ``helm template``; the words are passed unquoted."""
+
+    def __call__(self, words: Sequence[str], *, stdin: bytes = b"") -> bytes:
+        """Return the program's standard output.
+
+        Raises:
+            ImageError: The program is missing or failed; the message has its last words.
+        """
+
+
+class AppType(Provider):
+    """A kind of application: how it is recognised and searched at build, and launched at run."""
+
+    @abstractmethod
+    def detect(self, sources: Sequence[Path]) -> tuple[str, ...] | None:
+        """Recognise an application by what its APP instruction names.
+
+        Args:
+            sources: The files and directories as they are on disk, in the instruction's order. Each one
+                ends up in the application's directory: a file under its name, a directory's content
+                at the top.
+
+        Returns:
+            The files to launch, relative to the application's directory, or None when the sources are
+            not of this type.
+        """
+
+    def images(self, directory: Path, run: ToolRunner) -> Iterable[str]:
+        """Return the container images that the application in ``directory`` uses.
+
+        Raises:
+            ImageError: Something that should be readable is not; the message names file and line.
+        """
+        return ()
+
+    @abstractmethod
+    def launch(self, cluster: Cluster, app: Application) -> Iterable[Change]:
+        """Return the changes that start the application, made on the first master.
+
+        Commands run in the image's root on the host, with kubectl and the image's ``bin/`` on PATH and
+        the administrator's KUBECONFIG.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Component:
+    """A file of an upstream release that goes into a base image.
+
+    Attributes:
+        name: The file's name in a directory of artifacts, such as ``kubelet``; also used in messages.
+        path: Where it goes in the rootfs, such as ``bin/kubelet``; with ``member`` an archive's member goes
+            there.
+        url: Where upstream publishes it.
+        checksum: ``sha256:<hex>``, or a URL of a text that holds the hex digest (alone, or beside the
+            file's name as ``sha256sum`` prints it).
+        members: When ``url`` is a tar archive: member name in it by rootfs path, replacing ``path``.
+        version_arguments: Arguments that make the program print its version, or () if it isn't asked.
+        optional: Whether a directory of artifacts may lack it.
+        executable: Whether it gets mode 0755.
+    """
+
+    name: str
+    path: str = ""
+    url: str = ""
+    checksum: str = ""
+    members: Mapping[str, str] | None = None
+    version_arguments: tuple[str, ...] = ()
+    optional: bool = False
+    executable: bool = True
+
+
+class BaseRecipe(Provider):
+    """How a base image of a distribution is made from its upstream release.
+
+    ``name`` is what ``sealer base build NAME`` takes; equal to the cluster runtime's name.
+    """
+
+    @abstractmethod
+    def components(self, version: str, platform: Platform) -> tuple[Component, ...]:
+        """Return the files of the release, with upstream addresses and checksums."""
+
+    @abstractmethod
+    def container_images(self, version: str, platform: Platform) -> tuple[str, ...]:
+        """Return the names of the container images the distribution needs, in full."""
+
+    @abstractmethod
+    def labels(self, versions: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the image's labels.
+
+        Args:
+            versions: What each program that was asked printed, by component name.
+
+        Raises:
+            ImageError: The programs are not of one release, or not of the one that was asked for.
+        """
+
+    def files(self, version: str, platform: Platform) -> Mapping[str, str]:
+        """Return further text files of the rootfs by path, such as ``etc/kubeadm.yml``."""
+        return {}
