@@ -2,7 +2,7 @@
 
     SealerError                     exit code 1
       UsageError                    2    flags or arguments that make no sense together
-      SourceErrors                  1    one or more problems in a Kubefile or Clusterfile, each with its place
+      SourceErrors                  1    one or more problems in a Kubefile or Clusterfile, with places
       ImageError                    1    an image that is missing, malformed or cannot be built
         VerificationError           4    content that does not have the digest or size it should have
       TransportError                1    a registry or archive that could not be read or written
