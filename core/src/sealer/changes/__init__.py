@@ -1,0 +1,32 @@
+"""Changes: desired facts about a host, as data that compiles to POSIX sh."""
+
+from sealer.changes.base import Blob, Change, Output
+from sealer.changes.command import Command
+from sealer.changes.files import Copy, Directory, File, HostsEntry, Symlink
+from sealer.changes.owned import OwnedChains, OwnedLinks, OwnedPath, OwnedRoutes
+from sealer.changes.quoting import quote, words
+from sealer.changes.system import Module, Sysctl, Unit
+from sealer.changes.tree import LayerBlob, Tree
+
+__all__ = [
+    "Blob",
+    "Change",
+    "Command",
+    "Copy",
+    "Directory",
+    "File",
+    "HostsEntry",
+    "LayerBlob",
+    "Module",
+    "Output",
+    "OwnedChains",
+    "OwnedLinks",
+    "OwnedPath",
+    "OwnedRoutes",
+    "Symlink",
+    "Sysctl",
+    "Tree",
+    "Unit",
+    "quote",
+    "words",
+]

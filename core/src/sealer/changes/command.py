@@ -1,0 +1,66 @@
+"""A command, for what no fact can be stated about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sealer.changes.base import Change, Output
+from sealer.changes.quoting import quote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command(Change):
+    """A command with its own guard and its own undo.
+
+    With neither ``unless`` nor ``creates`` it runs once for each wording: the host journal remembers that
+    it succeeded. An attempt that failed or was cut off is undone before it is made again.
+
+    Attributes:
+        title: A short phrase, unique on the host; also its identity.
+        run: sh that does it; several lines are run under ``set -e``.
+        unless: sh that succeeds when there is nothing to do.
+        creates: A path whose existence means that there is nothing to do.
+        revert: sh that takes it back, also after an attempt that was cut off; it must hold no secret.
+        yields: Values to read once it is done.
+        limit: Seconds it may take.
+    """
+
+    title: str
+    run: str
+    unless: str = ""
+    creates: str = ""
+    revert: str = ""
+    yields: tuple[Output, ...] = ()
+    limit: float | None = None
+
+    @property
+    def key(self) -> str:
+        return f"command:{self.title}"
+
+    def describe(self) -> str:
+        return self.title
+
+    def observe(self) -> str:
+        if self.unless:
+            return f"( {self.unless}\n) >/dev/null 2>&1 || {{ echo 'it is not done'; return 1; }}"
+        if self.creates:
+            return f"[ -e {quote(self.creates)} ] || {{ echo 'it is not done'; return 1; }}"
+        return "is_done || { echo 'it is not done'; return 1; }"
+
+    def apply(self) -> str:
+        again = f'if [ -e "$entry/attempted" ]; then\n( {self.revert}\n)\nfi\n' if self.revert else ""
+        run = f"sh -ec {quote(self.run)}"
+        if self.limit is not None:
+            run = f"within {self.limit:.0f} {run}"
+        return f'{again}: > "$entry/attempted"\n{run}'
+
+    def undo(self) -> str | None:
+        return self.revert or None
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        return self.yields
+
+    @property
+    def timeout(self) -> float | None:
+        return self.limit

@@ -1,0 +1,190 @@
+"""Changes to files: content, directories, links, programs and lines of /etc/hosts."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from sealer.changes.base import Change
+from sealer.changes.quoting import print_bytes, quote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class File(Change):
+    """A file with this content and mode.
+
+    Attributes:
+        path: Absolute.
+        content: Text (UTF-8) or bytes. Its directory is made when it is missing.
+        mode: Permission bits.
+        owner: ``user:group``.
+        keep: Whether a file that exists is left as it is: the content is only a beginning.
+    """
+
+    path: str
+    content: str | bytes
+    mode: int = 0o644
+    owner: str = "root:root"
+    keep: bool = False
+
+    @property
+    def key(self) -> str:
+        return f"file:{self.path}"
+
+    def describe(self) -> str:
+        return f"file {self.path}"
+
+    def _bytes(self) -> bytes:
+        return self.content.encode() if isinstance(self.content, str) else self.content
+
+    def observe(self) -> str:
+        path = quote(self.path)
+        if self.keep:
+            return f"[ -f {path} ] || {{ echo 'it is missing'; return 1; }}"
+        digest = hashlib.sha256(self._bytes()).hexdigest()
+        return f"file_is {path} {digest} {self.mode:o} {quote(self.owner)}"
+
+    def capture(self) -> str:
+        return f"save_path {quote(self.path)}"
+
+    def apply(self) -> str:
+        path = quote(self.path)
+        return (
+            f"begin_file {path}\n{print_bytes(self._bytes())} > {path}.sealer-new\n"
+            f"finish_file {path} {self.mode:o} {quote(self.owner)}"
+        )
+
+    def undo(self) -> str:
+        return f"restore_path {quote(self.path)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy(Change):
+    """A copy of a file that is already on the host, such as a program of the image's rootfs."""
+
+    source: str
+    path: str
+    mode: int = 0o755
+    owner: str = "root:root"
+
+    @property
+    def key(self) -> str:
+        return f"file:{self.path}"
+
+    def describe(self) -> str:
+        return f"copy of {self.source} at {self.path}"
+
+    def observe(self) -> str:
+        return (
+            f"[ -f {quote(self.path)} ] || {{ echo 'it is missing'; return 1; }}\n"
+            f"cmp -s {quote(self.source)} {quote(self.path)} || {{ echo 'its content differs'; return 1; }}\n"
+            f"mode_is {quote(self.path)} {self.mode:o} {quote(self.owner)}"
+        )
+
+    def capture(self) -> str:
+        return f"save_path {quote(self.path)}"
+
+    def apply(self) -> str:
+        path = quote(self.path)
+        return (
+            f"begin_file {path}\ncp -f {quote(self.source)} {path}.sealer-new\n"
+            f"finish_file {path} {self.mode:o} {quote(self.owner)}"
+        )
+
+    def undo(self) -> str:
+        return f"restore_path {quote(self.path)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Directory(Change):
+    """A directory with this mode. Undone, it goes if it was not there before and is empty by then."""
+
+    path: str
+    mode: int = 0o755
+    owner: str = "root:root"
+
+    @property
+    def key(self) -> str:
+        return f"directory:{self.path}"
+
+    def describe(self) -> str:
+        return f"directory {self.path}"
+
+    def observe(self) -> str:
+        path = quote(self.path)
+        return (
+            f"[ -d {path} ] || {{ echo 'it is missing'; return 1; }}\n"
+            f"mode_is {path} {self.mode:o} {quote(self.owner)}"
+        )
+
+    def capture(self) -> str:
+        return f"save_directory {quote(self.path)}"
+
+    def apply(self) -> str:
+        path = quote(self.path)
+        return f"mkdir -p {path}\nchown {quote(self.owner)} {path}\nchmod {self.mode:o} {path}"
+
+    def undo(self) -> str:
+        return f"restore_directory {quote(self.path)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Symlink(Change):
+    """A symbolic link to ``target``."""
+
+    path: str
+    target: str
+
+    @property
+    def key(self) -> str:
+        return f"file:{self.path}"
+
+    def describe(self) -> str:
+        return f"link {self.path} to {self.target}"
+
+    def observe(self) -> str:
+        return (
+            f'[ "$(readlink {quote(self.path)})" = {quote(self.target)} ] || '
+            "{ echo 'it does not point there'; return 1; }"
+        )
+
+    def capture(self) -> str:
+        return f"save_path {quote(self.path)}"
+
+    def apply(self) -> str:
+        path = quote(self.path)
+        return f"begin_file {path}\nln -s {quote(self.target)} {path}.sealer-new\nrename_over {path}"
+
+    def undo(self) -> str:
+        return f"restore_path {quote(self.path)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostsEntry(Change):
+    """A line of /etc/hosts that gives an address these names.
+
+    The line carries a mark with its first name; only the line with that mark is ever replaced or removed.
+    """
+
+    address: str
+    names: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return f"hosts:{self.names[0]}"
+
+    def describe(self) -> str:
+        return f"{' '.join(self.names)} as {self.address} in /etc/hosts"
+
+    def _line(self) -> str:
+        return f"{self.address} {' '.join(self.names)} # sealer:{self.names[0]}"
+
+    def observe(self) -> str:
+        return f"grep -Fxq {quote(self._line())} /etc/hosts || {{ echo 'the line is missing'; return 1; }}"
+
+    def apply(self) -> str:
+        mark = quote(f"# sealer:{self.names[0]}")
+        return f"drop_lines_ending {mark} /etc/hosts\necho {quote(self._line())} >> /etc/hosts"
+
+    def undo(self) -> str:
+        return f"drop_lines_ending {quote(f'# sealer:{self.names[0]}')} /etc/hosts"

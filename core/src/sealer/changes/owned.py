@@ -1,0 +1,112 @@
+"""Claims on what programs we start will make: paths, network links, routes, netfilter chains.
+
+A claim changes nothing when it is applied. It saves what is there now, so that undoing it removes what has
+come since, and nothing else. Claims stand before the change that starts the program; undone newest first,
+they are released after the program has been stopped.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+
+from sealer.changes.base import Change
+from sealer.changes.quoting import quote
+
+
+class Claim(Change):
+    """Base of claims: they hold as soon as they stand in the host journal."""
+
+    def observe(self) -> str:
+        return "[ -n \"$entry\" ] || { echo 'it is not claimed'; return 1; }"
+
+    @abstractmethod
+    def capture(self) -> str:
+        """Return sh that saves in ``$entry`` what is there now."""
+
+    def apply(self) -> str:
+        return ":"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedPath(Claim):
+    """A path that a program will fill. What it adds goes, mounts below it first; what was there stays."""
+
+    path: str
+
+    @property
+    def key(self) -> str:
+        return f"owned-path:{self.path}"
+
+    def describe(self) -> str:
+        return f"claim on {self.path}"
+
+    def capture(self) -> str:
+        return f"save_tree {quote(self.path)}"
+
+    def undo(self) -> str:
+        return f"restore_tree {quote(self.path)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedLinks(Claim):
+    """Network links whose names match one of these sh patterns, such as ``cni0`` or ``veth*``."""
+
+    patterns: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return "owned-links:" + ",".join(self.patterns)
+
+    def describe(self) -> str:
+        return "claim on network links " + ", ".join(self.patterns)
+
+    def capture(self) -> str:
+        return 'ls /sys/class/net > "$entry/links"'
+
+    def undo(self) -> str:
+        return "remove_new_links " + " ".join(quote(pattern) for pattern in self.patterns)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedRoutes(Claim):
+    """Routes to destinations within these networks, in CIDR notation."""
+
+    networks: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return "owned-routes:" + ",".join(self.networks)
+
+    def describe(self) -> str:
+        return "claim on routes within " + ", ".join(self.networks)
+
+    def capture(self) -> str:
+        return f'list_routes {" ".join(quote(n) for n in self.networks)} > "$entry/routes"'
+
+    def undo(self) -> str:
+        return "remove_new_routes " + " ".join(quote(network) for network in self.networks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedChains(Claim):
+    """Netfilter chains whose names begin with one of these prefixes, and the rules that jump to them.
+
+    Rules of other chains are left alone, whatever they are; so an administrator's own rules and the
+    connection we came by survive.
+    """
+
+    prefixes: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return "owned-chains:" + ",".join(self.prefixes)
+
+    def describe(self) -> str:
+        return "claim on netfilter chains " + ", ".join(f"{prefix}*" for prefix in self.prefixes)
+
+    def capture(self) -> str:
+        return "save_netfilter " + " ".join(quote(prefix) for prefix in self.prefixes)
+
+    def undo(self) -> str:
+        return "remove_new_chains " + " ".join(quote(prefix) for prefix in self.prefixes)

@@ -1,0 +1,44 @@
+"""Quoting for POSIX sh: the one place where text becomes part of a script."""
+
+from __future__ import annotations
+
+import shlex
+
+_PLAIN = frozenset(range(0x20, 0x7F)) | {0x09, 0x0A}
+
+
+def quote(text: str) -> str:
+    """Return one sh word that stands for exactly this text.
+
+    Raises:
+        ValueError: The text holds a NUL, which no sh word can.
+    """
+    if "\0" in text:
+        raise ValueError("a NUL character can't be part of a shell word")
+    return shlex.quote(text)
+
+
+def words(parts: tuple[str, ...]) -> str:
+    """Return a command line of these words."""
+    return " ".join(quote(part) for part in parts)
+
+
+def print_bytes(content: bytes) -> str:
+    """Return a sh command that prints exactly these bytes, with builtins alone.
+
+    ASCII text goes as a quoted word; anything else as the octal escapes of printf, because a shell may
+    take bytes above 127 for characters of its locale and can't hold NUL at all.
+    """
+    if all(byte in _PLAIN for byte in content):
+        return f"printf %s {quote(content.decode('ascii'))}"
+    escaped = "".join(_escape(byte) for byte in content)
+    return f"printf '{escaped}'"
+
+
+def _escape(byte: int) -> str:
+    """Write one byte so that a quoted printf format prints it."""
+    if byte == 0x25:
+        return "%%"
+    if byte in _PLAIN and byte not in (0x27, 0x5C):
+        return chr(byte)
+    return f"\\{byte:03o}"
