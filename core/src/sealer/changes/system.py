@@ -133,7 +133,8 @@ class Sysctl(Change):
 
     def observe(self) -> str:
         if self.value is None:
-            return f"[ -n \"$entry\" ] || [ ! -e {self._file} ] || {{ echo 'its value is not saved'; return 1; }}"
+            unsaved = "{ echo 'its value is not saved'; return 1; }"
+            return f'[ -n "$entry" ] || [ ! -e {self._file} ] || {unsaved}'
         return (
             f'[ "$(cat {self._file} 2>/dev/null)" = {quote(self.value)} ] || '
             "{ echo 'it has another value'; return 1; }"
