@@ -153,7 +153,7 @@ class Symlink(Change):
 
     def apply(self) -> str:
         path = quote(self.path)
-        return f"begin_file {path}\nln -s {quote(self.target)} {path}.sealer-new\nrename_over {path}"
+        return f"begin_file {path}\nln -sfn {quote(self.target)} {path}.sealer-new\nrename_over {path}"
 
     def undo(self) -> str:
         return f"restore_path {quote(self.path)}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from sealer.changes.base import Blob, Change
@@ -51,13 +52,18 @@ class Tree(Change):
         return quote(" ".join(layer.hex for layer in self.layers))
 
     @property
+    def _mark(self) -> str:
+        """The file name under which ``$data/trees`` records the layers of this tree."""
+        return hashlib.sha256(self.key.encode()).hexdigest()[:32]
+
+    @property
     def blobs(self) -> tuple[Blob, ...]:
         return tuple(Blob(digest=layer.digest, size=layer.size) for layer in self.layers)
 
     def observe(self) -> str:
-        return f"tree_is {quote(self.path)} {self._list}"
+        return f"tree_is {quote(self.path)} {self._list} {self._mark}"
 
     def apply(self) -> str:
         unpack = "\n".join(f"unpack_layer {layer.hex} {layer.compression}" for layer in self.layers)
         verb = "merge_tree" if self.merge else "replace_tree"
-        return f"{unpack}\n{verb} {quote(self.path)} {self._list}"
+        return f"{unpack}\n{verb} {quote(self.path)} {self._list} {self._mark}"

@@ -1,0 +1,200 @@
+"""Compiles changes to one sh script, and reads what the script reports.
+
+A script is fed to ``sh`` on standard input and wrapped so that the shell has read all of it before the first
+command runs. Once it applies changes it runs to its end even if the operator is killed or the link is cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+from sealer.changes.base import Change
+from sealer.changes.quoting import quote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A change with its values filled in, and the fingerprint it had before."""
+
+    change: Change
+    fingerprint: str
+
+    @property
+    def hash(self) -> str:
+        """The name of the change's entry in the host journal."""
+        return hashlib.sha256(self.change.key.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """Where a script runs: the cluster's directory on the host, the operation, environment, directory."""
+
+    data: str
+    operation: str
+    env: tuple[tuple[str, str], ...] = ()
+    directory: str | None = None
+
+
+def observe_script(setting: Setting, changes: Sequence[Planned]) -> str:
+    """Return a script that only looks: which changes are needed, why, and which blobs they lack."""
+    body = [_functions(index, planned.change) for index, planned in enumerate(changes)]
+    for index, planned in enumerate(changes):
+        blobs = [blob.digest.partition(":")[2] for blob in planned.change.blobs]
+        body.append(" ".join(["look", str(index), planned.hash, planned.fingerprint, *blobs]))
+    return _wrap(setting, body)
+
+
+def converge_script(setting: Setting, changes: Sequence[Planned]) -> str:
+    """Return a script that visits each change in order, and records and applies those that are needed."""
+    body = ["trap '' HUP PIPE INT", "take_lock", 'mkdir -p "$journal"']
+    body += [_functions(index, planned.change) for index, planned in enumerate(changes)]
+    for index, planned in enumerate(changes):
+        outputs = [output.key for output in planned.change.outputs]
+        undo = planned.change.undo() or ""
+        key = quote(planned.change.key)
+        parts = ["visit", str(index), planned.hash, planned.fingerprint, key, quote(undo), *outputs]
+        body.append(" ".join(parts))
+    body.append("drop_lock")
+    return _wrap(setting, body)
+
+
+def undo_script(setting: Setting) -> str:
+    """Return a script that takes back everything in the host journal, and then the journal itself.
+
+    It needs to know nothing but the cluster's directory on the host.
+    """
+    body = [
+        "trap '' HUP PIPE INT",
+        '[ -d "$data" ] || { record end; exit 0; }',
+        "take_lock",
+        "undo_all",
+        'if [ -n "$failures" ]; then drop_lock; exit 1; fi',
+        'unmount_below "$data"',
+        'rm -rf "${data:?}"',
+        'rmdir "$(dirname "$data")" 2>/dev/null || :',
+    ]
+    return _wrap(setting, body)
+
+
+def receive_script(setting: Setting) -> str:
+    """Return a script that takes blobs as a tar stream on standard input and keeps those that are sound.
+
+    Members are named by the hex digest of their content. What an earlier stream left is used or removed.
+    It holds no secret, so it may travel as an argument.
+    """
+    return f"""\
+data={quote(setting.data)}
+set -e
+mkdir -p "$data/blobs/incoming" "$data/blobs/sha256"
+cd "$data/blobs/incoming"
+tar -xf - || {{ status=$?; df -P . >&2; rm -f ./*; exit $status; }}
+for blob in *; do
+  [ -f "$blob" ] || continue
+  if [ "$(sha256sum < "$blob" | cut -c 1-64)" != "$blob" ]; then
+    rm -f "$blob"
+    echo "blob sha256:$blob arrived damaged" >&2
+    exit 1
+  fi
+  mv "$blob" ../sha256/
+done
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeReport:
+    """What became of one change: ``state`` is same, changed, needed or failed."""
+
+    index: int
+    state: str
+    reason: str = ""
+    status: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScriptReport:
+    """What a script reported. ``complete`` is whether it came to its end."""
+
+    changes: tuple[ChangeReport, ...]
+    values: tuple[tuple[str, str], ...]
+    missing_blobs: tuple[str, ...]
+    complete: bool
+
+
+def read_report(lines: Sequence[str]) -> ScriptReport:
+    """Read the records of a script; lines that are no records are ignored."""
+    changes: list[ChangeReport] = []
+    values: list[tuple[str, str]] = []
+    blobs: list[str] = []
+    complete = False
+    for line in lines:
+        match line.split():
+            case ["end"]:
+                complete = True
+            case [index, ("same" | "changed" | "needed") as state, *rest] if index.isdecimal():
+                changes.append(ChangeReport(index=int(index), state=state, reason=_text(rest)))
+            case [index, "failed", status, *rest] if index.isdecimal() and status.isdecimal():
+                report = ChangeReport(
+                    index=int(index), state="failed", status=int(status), reason=_text(rest)
+                )
+                changes.append(report)
+            case [_, "value", key, *rest]:
+                values.append((key, _text(rest)))
+            case [_, "blob", digest]:
+                blobs.append(f"sha256:{digest}")
+    return ScriptReport(
+        changes=tuple(changes), values=tuple(values), missing_blobs=tuple(blobs), complete=complete
+    )
+
+
+def _text(parts: Sequence[str]) -> str:
+    """Decode the text of a record, which is hex so that it may hold anything."""
+    try:
+        return bytes.fromhex(parts[0]).decode(errors="replace") if parts else ""
+    except ValueError:
+        return ""
+
+
+@cache
+def _resource(name: str) -> str:
+    return files("sealer.changes").joinpath(name).read_text(encoding="utf-8")
+
+
+def _functions(index: int, change: Change) -> str:
+    """Return the functions of one change; each body has lines of its own, so it may end in a comment."""
+    parts = [
+        f"o{index}() {{\n{change.observe()}\n}}",
+        f"c{index}() {{\n{change.capture()}\n}}",
+        f"a{index}() {{\n{change.apply()}\n}}",
+    ]
+    parts += [f"v{index}_{output.key}() {{\n{output.script}\n}}" for output in change.outputs]
+    return "\n".join(parts)
+
+
+def _wrap(setting: Setting, body: Sequence[str]) -> str:
+    """Return the whole script: a group, which sh reads to its end before it runs any of it."""
+    variables = [
+        f"data={quote(setting.data)}",
+        'journal="$data/journal"',
+        f"operation={quote(setting.operation)}",
+        "export data journal operation",
+    ]
+    directory = [f"cd {quote(setting.directory)} 2>/dev/null || cd /" if setting.directory else "cd /"]
+    exports = [f"export {name}={quote(value)}" for name, value in setting.env]
+    parts = [
+        "{ exec 3>&1 1>&2",
+        *variables,
+        _resource("prelude.sh"),
+        _resource("runner.sh"),
+        *exports,
+        *directory,
+        *body,
+        "record end",
+        "exit 0",
+        "} </dev/null",
+        "",
+    ]
+    return "\n".join(parts)

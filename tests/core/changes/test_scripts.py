@@ -1,0 +1,237 @@
+"""Scripts compiled from changes, run by real shells."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sealer.changes import Command, Copy, Directory, File, Output, OwnedPath, Symlink
+from sealer.changes.quoting import print_bytes, quote
+from sealer.changes.script import converge_script, read_report
+
+from .conftest import Disk, planned
+
+
+def owner() -> str:
+    import grp
+    import pwd
+
+    return f"{pwd.getpwuid(os.getuid()).pw_name}:{grp.getgrgid(os.getgid()).gr_name}"
+
+
+def states(report: object) -> list[str]:
+    return [change.state for change in report.changes]  # type: ignore[attr-defined]
+
+
+def test_a_file_is_made_once_and_undone(disk: Disk) -> None:
+    path = disk.root / "etc" / "deep" / "a.conf"
+    change = File(path=str(path), content="hello\n$HOME 'quoted'\n", mode=0o640, owner=owner())
+    first = disk.converge(change)
+    assert (states(first), first.complete) == (["changed"], True)
+    assert path.read_text() == "hello\n$HOME 'quoted'\n"
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert states(disk.converge(change)) == ["same"]
+    undone = disk.undo()
+    assert undone.complete
+    assert not (disk.root / "etc").exists()
+    assert not disk.data.exists()
+
+
+def test_a_file_that_was_there_is_put_back_with_its_time_and_mode(disk: Disk) -> None:
+    path = disk.root / "a.conf"
+    path.write_text("theirs")
+    path.chmod(0o600)
+    os.utime(path, (1000, 1000))
+    disk.converge(File(path=str(path), content="ours", owner=owner()))
+    disk.converge(File(path=str(path), content="ours again", owner=owner()))
+    assert path.read_text() == "ours again"
+    disk.undo()
+    assert path.read_text() == "theirs"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.stat().st_mtime == 1000
+
+
+def test_observing_says_why_and_changes_nothing(disk: Disk) -> None:
+    path = disk.root / "a.conf"
+    report = disk.observe(File(path=str(path), content="x", owner=owner()))
+    assert states(report) == ["needed"]
+    assert "missing" in report.changes[0].reason
+    assert list(disk.root.iterdir()) == []
+
+
+def test_a_link_a_copy_and_a_directory(disk: Disk) -> None:
+    source = disk.root / "source"
+    source.write_bytes(bytes(range(256)))
+    changes = (
+        Directory(path=str(disk.root / "d" / "e"), mode=0o750, owner=owner()),
+        Copy(source=str(source), path=str(disk.root / "d" / "e" / "copy"), mode=0o700, owner=owner()),
+        Symlink(path=str(disk.root / "link"), target="d/e/copy"),
+    )
+    assert states(disk.converge(*changes)) == ["changed"] * 3
+    assert (disk.root / "link").read_bytes() == bytes(range(256))
+    assert states(disk.converge(*changes)) == ["same"] * 3
+    disk.undo()
+    assert sorted(path.name for path in disk.root.iterdir()) == ["source"]
+
+
+def test_a_command_runs_once_for_each_wording(disk: Disk) -> None:
+    log = disk.root / "log"
+    command = Command(title="count", run=f"echo run >> {quote(str(log))}")
+    disk.converge(command)
+    disk.converge(command)
+    assert log.read_text() == "run\n"
+    disk.converge(Command(title="count", run=f"echo other >> {quote(str(log))}"))
+    assert log.read_text() == "run\nother\n"
+
+
+def test_the_first_failure_ends_the_step_and_is_reported(disk: Disk) -> None:
+    report = disk.converge(
+        Command(title="good", run="true"),
+        Command(title="bad", run="false\necho never >&2"),
+        Command(title="after", run="true"),
+    )
+    assert states(report) == ["changed", "failed"]
+    assert not report.complete
+    assert states(disk.converge(Command(title="good", run="true"))) == ["same"]
+
+
+def test_a_failing_first_line_stops_a_change_of_several_lines(disk: Disk) -> None:
+    path = disk.root / "a"
+    (disk.root / "blocked").write_text("a file where a directory should be")
+    change = File(path=str(disk.root / "blocked" / "x"), content="x", owner=owner())
+    assert states(disk.converge(change, File(path=str(path), content="x", owner=owner()))) == ["failed"]
+    assert not path.exists()
+
+
+def test_an_attempt_that_failed_is_reverted_before_the_next(disk: Disk) -> None:
+    half, flag = disk.root / "half", disk.root / "flag"
+    command = Command(
+        title="install",
+        run=f"mkdir {quote(str(half))}\n[ -e {quote(str(flag))} ]",
+        revert=f"rm -rf {quote(str(half))}",
+    )
+    assert states(disk.converge(command)) == ["failed"]
+    flag.touch()
+    assert states(disk.converge(command)) == ["changed"]
+    disk.undo()
+    assert not half.exists()
+
+
+def test_values_come_back_whatever_they_hold(disk: Disk) -> None:
+    text = "line one\nline 'two' é\n\nlast"
+    command = Command(
+        title="make",
+        run="true",
+        yields=(Output(key="text", script=print_bytes(text.encode())),),
+    )
+    assert dict(disk.converge(command).values) == {"text": text}
+    assert dict(disk.converge(command).values) == {"text": text}
+
+
+def test_a_claim_removes_what_came_after_it_and_nothing_else(disk: Disk) -> None:
+    old, fresh = disk.root / "old", disk.root / "fresh"
+    old.mkdir()
+    (old / "theirs").write_text("theirs")
+    disk.converge(OwnedPath(path=str(old)), OwnedPath(path=str(fresh)))
+    (old / "ours" / "deep").mkdir(parents=True)
+    (old / "ours" / "deep" / "file").touch()
+    (fresh / "x").mkdir(parents=True)
+    disk.undo()
+    assert [path.name for path in old.iterdir()] == ["theirs"]
+    assert not fresh.exists()
+
+
+def test_undo_goes_newest_first_and_keeps_what_it_cannot_undo(disk: Disk) -> None:
+    log, flag = disk.root / "log", disk.root / "flag"
+    disk.converge(
+        Command(title="one", run="true", revert=f"echo one >> {quote(str(log))}"),
+        Command(title="two", run="true", revert=f"[ -e {quote(str(flag))} ]"),
+        Command(title="three", run="true", revert=f"echo three >> {quote(str(log))}"),
+    )
+    report = disk.undo()
+    assert not report.complete
+    assert [change.state for change in report.changes] == ["changed", "failed", "changed"]
+    assert log.read_text() == "three\none\n"
+    flag.touch()
+    assert disk.undo().complete
+    assert log.read_text() == "three\none\n"
+    assert not disk.data.exists()
+
+
+def test_a_script_goes_on_when_its_reader_is_gone(disk: Disk) -> None:
+    marks = [disk.root / f"mark{number}" for number in range(3)]
+    commands = [
+        Command(title=str(mark), run=f"echo talk\nsleep 0.3\necho talk\n: > {quote(str(mark))}")
+        for mark in marks
+    ]
+    script = converge_script(disk.setting(), planned(commands))
+    process = subprocess.Popen(
+        disk.shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdin.write(script.encode())
+    process.stdin.close()
+    while not (disk.data / "lock" / "holder").exists():
+        time.sleep(0.01)
+    process.stdout.close()
+    process.stderr.close()
+    process.send_signal(signal.SIGHUP)
+    process.wait(timeout=20)
+    assert all(mark.exists() for mark in marks)
+    assert states(disk.converge(*commands)) == ["same"] * 3
+
+
+def test_a_second_script_waits_for_one_that_still_runs(disk: Disk) -> None:
+    slow = Command(title="slow", run="sleep 1.5")
+    script = converge_script(disk.setting(), planned([slow]))
+    process = subprocess.Popen(disk.shell, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    process.stdin.write(script.encode())
+    process.stdin.close()
+    while not (disk.data / "lock" / "holder").exists():
+        time.sleep(0.01)
+    assert states(disk.converge(slow)) == ["same"]
+    assert process.wait(timeout=5) == 0
+    assert process.stdout is not None
+    assert read_report(process.stdout.read().decode().splitlines()).complete
+    process.stdout.close()
+
+
+def test_the_lock_of_a_process_that_is_gone_is_taken_over(disk: Disk) -> None:
+    script = converge_script(disk.setting(), planned([Command(title="hang", run="sleep 60")]))
+    process = subprocess.Popen(
+        disk.shell, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    assert process.stdin is not None
+    process.stdin.write(script.encode())
+    process.stdin.close()
+    while not (disk.data / "lock" / "holder").exists():
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait(timeout=5)
+    assert states(disk.converge(Command(title="next", run="true"))) == ["changed"]
+
+
+@given(st.binary(max_size=300))
+def test_printed_bytes_are_the_bytes(content: bytes) -> None:
+    done = subprocess.run(["dash"], input=print_bytes(content).encode(), capture_output=True, check=True)
+    assert done.stdout == content
+
+
+@given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=200))
+def test_a_quoted_text_is_one_word(text: str) -> None:
+    script = f"printf %s {quote(text)}"
+    done = subprocess.run(["dash"], input=script.encode(), capture_output=True, check=True)
+    assert done.stdout == text.encode()
+
+
+@given(st.lists(st.text(max_size=40), max_size=8))
+def test_garbage_is_no_report(lines: list[str]) -> None:
+    read_report(lines)
