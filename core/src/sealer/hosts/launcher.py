@@ -1,0 +1,105 @@
+"""The small sh program that takes a script from standard input and runs it, and how to talk to it.
+
+The launcher is the same for every script, so nothing worth hiding is ever in an argument list. It says that
+it is ready on both output streams (what a login shell's start-up files print before that is noise), skips
+every line up to a mode line, and then does one of two things:
+
+- ``sealer-script``: all the rest of standard input is the script. It is read to the end before it is
+  parsed, and wrapped in a brace group whose closing brace comes last: sh parses a group completely before it
+  runs any of it, so a script that was cut off on the way is a syntax error and does nothing.
+- ``sealer-stream``: the next line is a random mark, the script follows up to that mark on a line of its own,
+  and the bytes behind it are the script's standard input. POSIX's ``read`` takes no byte beyond its line.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Sequence
+
+NOT_STARTED = 125
+"""The exit status of a launcher whose input ended before a whole script had come."""
+
+_SCRIPT_MODE = "sealer-script"
+_STREAM_MODE = "sealer-stream"
+_READY = re.compile(rb"(?:\A|\n)sealer-ready (\d+)\n")
+
+# No newline and no exclamation mark: a login shell of the csh family would stumble over them. The directories
+# of system programs are missing from PATH in many non-interactive logins.
+_LAUNCHER = (
+    "cd /; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH; "
+    r'printf "\nsealer-ready $$\n"; printf "\nsealer-ready $$\n" >&2; '
+    "while IFS= read -r l; do case $l in "
+    f'{_SCRIPT_MODE}) eval "$(cat)"; exit;; '
+    f"{_STREAM_MODE}) IFS= read -r e; s=; "
+    r'n=$(printf "\n_"); n=${n%_}; '
+    'while IFS= read -r l; do case $l in "$e") eval "$s"; exit;; esac; s=$s$l$n; done; '
+    f"exit {NOT_STARTED};; "
+    f"esac; done; exit {NOT_STARTED}"
+)
+
+
+def launch_words(prefix: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the argument list that starts the launcher, behind a prefix such as that of sudo."""
+    return (*prefix, "sh", "-c", _LAUNCHER)
+
+
+def launch_command(prefix: Sequence[str] = ()) -> str:
+    """Return the same as one command line for any login shell.
+
+    The words of the prefix must need no quoting but for the empty word.
+    """
+    words = " ".join(word or "''" for word in prefix)
+    return f"exec {words + ' ' if words else ''}sh -c '{_LAUNCHER}'"
+
+
+def script_input(script: str) -> bytes:
+    """Return the standard input that makes a launcher run a script.
+
+    Raises:
+        ValueError: The script holds a NUL character, which no sh can hold.
+    """
+    return f"{_SCRIPT_MODE}\n{{\n{_checked(script)}\n}} </dev/null\n".encode(errors="surrogateescape")
+
+
+def stream_input(script: str) -> bytes:
+    """Return what goes ahead of the bytes of a stream that a script shall read.
+
+    Raises:
+        ValueError: The script holds a NUL character, which no sh can hold.
+    """
+    mark = f"sealer-{secrets.token_hex(16)}"
+    text = f"{_STREAM_MODE}\n{mark}\n{{\n{_checked(script)}\n}}\n{mark}\n"
+    return text.encode(errors="surrogateescape")
+
+
+def find_ready(output: bytes) -> tuple[int, bytes] | None:
+    """Look for the line that says a launcher is ready.
+
+    Returns:
+        The launcher's process id and what follows the line, or None when it has not come yet.
+    """
+    match = _READY.search(output)
+    return None if match is None else (int(match[1]), output[match.end() :])
+
+
+def stop_script(process: int) -> str:
+    """Return sh that ends a launcher and all processes of its group: TERM, and after five seconds KILL."""
+    return f"""
+grep -q sealer-ready /proc/{process}/cmdline 2>/dev/null || exit 0
+group=$(sed 's/^.*) //' /proc/{process}/stat | cut -d ' ' -f 3)
+[ "$group" -gt 1 ] || exit 1
+kill -s TERM -- "-$group"
+for second in 1 2 3 4 5; do
+    kill -s 0 -- "-$group" 2>/dev/null || exit 0
+    sleep 1
+done
+kill -s KILL -- "-$group" 2>/dev/null
+:
+"""
+
+
+def _checked(script: str) -> str:
+    if "\0" in script:
+        raise ValueError("a script can't hold a NUL character")
+    return script

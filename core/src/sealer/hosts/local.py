@@ -1,0 +1,85 @@
+"""The operator's own machine as a host."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+
+from sealer.errors import AuthenticationFailed, HostError
+from sealer.hosts.child import Child
+from sealer.hosts.execution import Execution
+from sealer.hosts.launcher import launch_words
+from sealer.hosts.runner import ScriptRunner
+
+SESSIONS = 4
+"""How many scripts run at once."""
+
+
+def is_local(address: str) -> bool:
+    """Whether an IP address or a name belongs to this machine. Names are resolved."""
+    try:
+        found = socket.getaddrinfo(address, 0, type=socket.SOCK_DGRAM)
+    except OSError:
+        return False
+    return bool(found) and all(_is_own(family, where) for family, _, _, _, where in found)
+
+
+def _is_own(family: int, where: tuple[object, ...]) -> bool:
+    # Only an address of the machine itself can be bound.
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(where)
+        except OSError:
+            return False
+        return True
+
+
+class LocalConnection(ScriptRunner):
+    """Runs scripts on this machine, each in a session of its own: no key pressed in the terminal ends it.
+
+    Args:
+        host: The host's name.
+    """
+
+    def __init__(self, host: str) -> None:
+        super().__init__(host)
+        self._sessions = asyncio.Semaphore(SESSIONS)
+        self._running: set[Execution] = set()
+        self._words = launch_words(() if os.geteuid() == 0 else ("sudo", "-n", "-H", "--"))
+
+    async def close(self) -> None:
+        """Let go of what still runs."""
+        for execution in tuple(self._running):
+            execution.abandon()
+
+    def _refused(self, errors: tuple[str, ...]) -> HostError:
+        said = f": {errors[-1]}" if errors else ""
+        if os.geteuid() == 0:
+            return HostError(f"sh could not be started{said}", host=self.host)
+        return AuthenticationFailed(
+            f"changing this machine needs root, and sudo refuses{said}",
+            host=self.host,
+            hint="run sealer as root, or allow your user to use sudo without a password",
+        )
+
+    def _launch(self) -> AbstractAsyncContextManager[Execution]:
+        return self._start()
+
+    @contextlib.asynccontextmanager
+    async def _start(self) -> AsyncIterator[Execution]:
+        async with self._sessions:
+            execution = Execution(self.host)
+            try:
+                await Child(self._words, execution).start()
+            except OSError as error:
+                raise self._refused((f"{self._words[0]}: {error.strerror}",)) from error
+            self._running.add(execution)
+            try:
+                yield execution
+            finally:
+                self._running.discard(execution)
+                execution.abandon()
