@@ -49,10 +49,14 @@ class Command(Change):
 
     def apply(self) -> str:
         again = f'if [ -e "$entry/attempted" ]; then\n( {self.revert}\n)\nfi\n' if self.revert else ""
-        run = f"sh -ec {quote(self.run)}"
-        if self.limit is not None:
-            run = f"within {self.limit:.0f} {run}"
-        return f'{again}: > "$entry/attempted"\n{run}'
+        within = "" if self.limit is None else f"within {self.limit:.0f} "
+        # The text may hold a secret, and anyone on the host can read arguments: it goes to sh on standard
+        # input, as a group that sh reads to its end before the first command can read from there.
+        end = "END"
+        while end in self.run:
+            end += "_"
+        script = f"set -e\n{{\n{self.run}\n}} </dev/null"
+        return f"{again}: > \"$entry/attempted\"\n{within}sh -s <<'{end}'\n{script}\n{end}"
 
     def undo(self) -> str | None:
         return self.revert or None
