@@ -1,0 +1,130 @@
+"""The journal of an operation on the operator's disk: JSON lines, each synced before work goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sealer.errors import SealerError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DoneStep:
+    """What the journal keeps of a step that was done: its fingerprint and its plain values."""
+
+    fingerprint: str
+    values: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What a journal says happened so far.
+
+    Attributes:
+        done: The steps that were done, by id.
+        started: How often each step was started, by id.
+        finished: ``done``, ``aborted``, or None while the operation is open.
+    """
+
+    done: Mapping[str, DoneStep]
+    started: Mapping[str, int]
+    finished: str | None
+
+
+class Journal:
+    """Appends transitions of steps. Use it as a context manager; one process at a time.
+
+    Args:
+        path: Its file; a torn last line, left by a crash in the middle of a write, is cut off.
+
+    Raises:
+        SealerError: The file can't be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            whole = path.read_bytes() if path.exists() else b""
+            end = whole.rfind(b"\n") + 1
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            os.ftruncate(self._file, end)
+            os.lseek(self._file, end, os.SEEK_SET)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self._file)
+
+    def started(self, step: str) -> None:
+        """Note that a step begins."""
+        self._append({"event": "started", "step": step})
+
+    def done(self, step: str, done: DoneStep) -> None:
+        """Note that a step is done, with its plain values; a secret one must not be among them."""
+        self._append(
+            {"event": "done", "step": step, "fingerprint": done.fingerprint, "values": dict(done.values)}
+        )
+
+    def failed(self, step: str, message: str) -> None:
+        """Note that a step failed."""
+        self._append({"event": "failed", "step": step, "message": message})
+
+    def finished(self, state: str) -> None:
+        """Note that the operation is over: ``done`` or ``aborted``."""
+        self._append({"event": "finished", "state": state})
+
+    def _append(self, record: Mapping[str, object]) -> None:
+        line = json.dumps({"time": round(time.time(), 3), **record}, ensure_ascii=False) + "\n"
+        try:
+            data = line.encode()
+            while data:
+                data = data[os.write(self._file, data) :]
+            os.fsync(self._file)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+
+def read_history(path: Path) -> History:
+    """Read a journal; lines that are no records (a torn last one) are passed over."""
+    done: dict[str, DoneStep] = {}
+    started: dict[str, int] = {}
+    finished: str | None = None
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        lines = []
+    for line in lines:
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        match record:
+            case {"event": "started", "step": str(step)}:
+                started[step] = started.get(step, 0) + 1
+                done.pop(step, None)
+            case {"event": "done", "step": str(step), "fingerprint": str(print_), "values": dict(values)}:
+                done[step] = DoneStep(fingerprint=print_, values={str(k): str(v) for k, v in values.items()})
+            case {"event": "finished", "state": str(state)}:
+                finished = state
+            case _:
+                pass
+    return History(done=done, started=started, finished=finished)
+
+
+def _unwritable(path: Path, error: OSError) -> SealerError:
+    return SealerError(
+        f"the journal can't be written: {error.strerror}",
+        place=str(path),
+        hint="free space or mend the permissions there, then run sealer resume",
+    )

@@ -1,0 +1,194 @@
+"""Operations on the operator's disk: one directory each, with the request, the journal and the log."""
+
+from __future__ import annotations
+
+import fcntl
+import getpass
+import json
+import os
+import secrets
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sealer.errors import OperationLocked, SealerError
+from sealer.operation.journal import History, read_history
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """An operation that was begun.
+
+    Attributes:
+        id: Unique; sorts by time.
+        verb: ``run``, ``delete``, ….
+        cluster: The cluster's name.
+        request: All that its plan is made from, as plain data without secrets.
+        directory: Holds ``request.json``, ``journal.jsonl`` and ``log``.
+    """
+
+    id: str
+    verb: str
+    cluster: str
+    request: Mapping[str, Any]
+    directory: Path
+
+    @property
+    def journal(self) -> Path:
+        """The file of the journal."""
+        return self.directory / "journal.jsonl"
+
+    @property
+    def log(self) -> Path:
+        """The file of the log."""
+        return self.directory / "log"
+
+    def history(self) -> History:
+        """Return what the journal says."""
+        return read_history(self.journal)
+
+
+class ClusterRecords:
+    """What is kept of one cluster on the operator's disk.
+
+    Args:
+        home: ``$SEALER_HOME``.
+        cluster: The cluster's name, a valid file name.
+    """
+
+    def __init__(self, home: Path, cluster: str) -> None:
+        self.cluster = cluster
+        self.directory = home / "clusters" / cluster
+
+    @contextmanager
+    def lock(self, verb: str) -> Iterator[None]:
+        """Hold the cluster against other processes; the system lets go when the process ends.
+
+        Raises:
+            OperationLocked: Another process holds it; the message says who.
+        """
+        self._make(self.directory)
+        path = self.directory / "lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise _locked(self.cluster, os.read(descriptor, 4096)) from error
+            owner = {
+                "verb": verb,
+                "process": os.getpid(),
+                "user": getpass.getuser(),
+                "host": socket.gethostname(),
+                "since": time.strftime("%Y-%m-%d %H:%M:%S"),
+            }
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+            yield
+            os.ftruncate(descriptor, 0)
+        finally:
+            os.close(descriptor)
+
+    def begin(self, verb: str, request: Mapping[str, Any]) -> Operation:
+        """Write a new operation down.
+
+        Raises:
+            OperationLocked: An earlier operation is open.
+        """
+        operation = self.open_operation()
+        if operation is not None:
+            raise OperationLocked(
+                f"operation {operation.id} on cluster {self.cluster} is not finished",
+                hint=f"finish it with: sealer resume {self.cluster}   "
+                f"or take the cluster away with: sealer delete --all {self.cluster}",
+            )
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        identity = f"{stamp}-{verb}-{secrets.token_hex(2)}"
+        directory = self.directory / "operations" / identity
+        new = directory.with_name(f".{identity}.new")
+        self._make(new)
+        write_json(new / "request.json", {"verb": verb, "request": dict(request)})
+        new.rename(directory)
+        return self._read(directory)
+
+    def operations(self) -> tuple[Operation, ...]:
+        """Return all operations, oldest first."""
+        parent = self.directory / "operations"
+        if not parent.is_dir():
+            return ()
+        return tuple(self._read(path) for path in sorted(parent.iterdir()) if path.name[0] != ".")
+
+    def open_operation(self) -> Operation | None:
+        """Return the newest operation if its journal does not say that it is over."""
+        operations = self.operations()
+        if operations and operations[-1].history().finished is None:
+            return operations[-1]
+        return None
+
+    def _read(self, directory: Path) -> Operation:
+        content = read_json(directory / "request.json")
+        return Operation(
+            id=directory.name,
+            verb=str(content["verb"]),
+            cluster=self.cluster,
+            request=content["request"],
+            directory=directory,
+        )
+
+    @staticmethod
+    def _make(directory: Path) -> None:
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise SealerError(f"can't make {directory}: {error.strerror}") from error
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a file of plain data whole or not at all, readable by its owner alone.
+
+    Raises:
+        SealerError: It can't be written.
+    """
+    new = path.with_name(f".{path.name}.new")
+    try:
+        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(content, file, indent=2, ensure_ascii=False)
+            file.flush()
+            os.fsync(file.fileno())
+        new.rename(path)
+    except OSError as error:
+        raise SealerError(f"can't write {path}: {error.strerror}") from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a file of plain data.
+
+    Raises:
+        SealerError: It can't be read or is damaged.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise SealerError(f"can't read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise SealerError("the file is damaged", place=str(path)) from error
+    if not isinstance(content, dict):
+        raise SealerError("the file is damaged", place=str(path))
+    return content
+
+
+def _locked(cluster: str, owner: bytes) -> OperationLocked:
+    try:
+        who = json.loads(owner)
+        text = (
+            f"sealer {who['verb']} by {who['user']} on {who['host']} "
+            f"(process {who['process']}, since {who['since']})"
+        )
+    except (ValueError, KeyError, TypeError):
+        text = "another process"
+    return OperationLocked(f"cluster {cluster} is held by {text}", hint="wait until it has ended")
