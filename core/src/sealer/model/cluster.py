@@ -22,6 +22,8 @@ class RegistryEndpoint:
         address: The IP address that serves it.
         username: Of the account hosts pull with.
         password: A secret that the registry's own step produces.
+        credentials: ``username:password`` in base64, as HTTP's Basic scheme and docker's ``auth`` want it;
+            a secret of the registry's own step, because the password is not known while planning.
         certificate_authority: The PEM text hosts verify it by, a value of the registry's own step.
     """
 
@@ -30,6 +32,7 @@ class RegistryEndpoint:
     address: str
     username: str
     password: Value
+    credentials: Value
     certificate_authority: Value
 
     @property
@@ -94,3 +97,8 @@ class Cluster:
     def rootfs(self) -> str:
         """Where the image's files are on hosts."""
         return f"{self.data}/rootfs"
+
+    @property
+    def store(self) -> str:
+        """The root directory of the registry's storage, on the hosts that serve it."""
+        return f"{self.data}/store/registry"
