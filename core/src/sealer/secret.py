@@ -1,42 +1,37 @@
-"""A text that must never be shown, logged or written down by accident."""
+"""A text that never shows itself by accident."""
 
 from __future__ import annotations
 
-from typing import Any
+MASK = "***"
+"""What stands in a text where a secret was."""
 
 
 class Secret:
-    """Holds a secret text; every way of printing it gives ``***``.
+    """A text that never shows itself by accident. ``reveal()`` gives it to those who must have it."""
 
-    Two secrets are equal when their texts are. A secret can't be pickled, so it never reaches a file.
-    """
+    __slots__ = ("_value",)
 
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, value: str) -> None:
+        self._value = value
 
     def reveal(self) -> str:
-        """Return the text itself; call it where the text is used, and keep no copy."""
-        return self._text
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._text))
-
-    def __repr__(self) -> str:
-        return "Secret('***')"
+        """Return the text itself."""
+        return self._value
 
     def __str__(self) -> str:
-        return "***"
+        return MASK
 
-    def __format__(self, form: str) -> str:
-        return format(str(self), form)
+    def __repr__(self) -> str:
+        return f"Secret({MASK})"
 
-    def __reduce_ex__(self, protocol: Any) -> Any:
-        raise TypeError("a secret can't be pickled or copied to a file")
+    def __format__(self, specification: str) -> str:
+        return format(MASK, specification)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._value))
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret can't be written down")
