@@ -27,4 +27,5 @@ COMMANDS: dict[str, Entry] = {
     # Run
     # Other
     "plugin": Entry("sealer.cli.plugin", "plugin", OTHER, "Look at the plugins that are installed."),
+    "version": Entry("sealer.cli.version", "version", OTHER, "Show the version of Sealer."),
 }

@@ -1,0 +1,30 @@
+"""Order of the whole suite, and the guards that keep tests off the user's own files."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+# What is fast and catches most comes first; a real cluster comes last.
+ORDER = ("core", "plugins", "interop", "packaging", "lab")
+
+
+def _rank(item: pytest.Item) -> tuple[bool, int]:
+    part = item.path.relative_to(Path(__file__).parent).parts[0]
+    return item.get_closest_marker("kubernetes") is not None, ORDER.index(part)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=_rank)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give every test a home of its own, and none of the user's settings."""
+    for name in os.environ:
+        if name.startswith("SEALER_") and name not in ("SEALER_ARTIFACTS", "SEALER_CACHE"):
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SEALER_HOME", str(tmp_path_factory.getbasetemp() / "no-home"))
