@@ -10,6 +10,8 @@ from sealer.model.image import EMPTY, ImageMetadata
 from sealer.model.value import Value
 
 DEFAULT_DATA_ROOT = "/var/lib/sealer"
+ROOTFS = "rootfs"
+STORE = "store"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,15 @@ class Cluster:
     @property
     def rootfs(self) -> str:
         """Where the image's files are on hosts."""
-        return f"{self.data}/rootfs"
+        return f"{self.data}/{ROOTFS}"
+
+    @property
+    def registry_storage(self) -> str:
+        """Where the container images of all images are on the hosts that serve them.
+
+        It is a file system storage of the CNCF distribution registry (``docker/registry/v2`` below it).
+        """
+        return f"{self.data}/{STORE}/registry"
 
     @property
     def store(self) -> str:

@@ -4,12 +4,13 @@ Names that steps provide and require (``@h`` stands for a host's name):
 
     host@h                core: observed and fit; every step of a host requires it implicitly
     rootfs@h              core: the image's files are unpacked on the host
+    registry-storage@h    core: the container images are unpacked where the registry serves them from
     container-runtime@h   container runtime: it runs and its socket answers
     registry              registry: the cluster's registry serves the image's container images
     registry-access@h     core: the host trusts the registry and pulls from it by original names
     api                   cluster runtime: the API server answers
     member@h              cluster runtime: the host is part of the cluster
-    cluster               core: every host is a member
+    cluster               every host is a member; holds when member@h does for all hosts
     app/NAME              core: the application has been launched
 """
 

@@ -7,6 +7,7 @@ import heapq
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
+from types import MappingProxyType
 
 from sealer.errors import PlanError
 from sealer.model import Step
@@ -47,12 +48,18 @@ def fingerprint(step: Step) -> str:
     return hashlib.sha256(content.encode()).hexdigest()
 
 
-def make_plan(steps: Sequence[Step], *, given: Iterable[str] = ()) -> Plan:
+def make_plan(
+    steps: Sequence[Step],
+    *,
+    given: Iterable[str] = (),
+    groups: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> Plan:
     """Tie steps into a plan.
 
     Args:
         steps: In the order they were declared; it decides where the graph leaves a choice.
         given: Names that hold already.
+        groups: Names that hold when all of the names they stand for do.
 
     Raises:
         PlanError: Two steps have one id or provide one name, a name or value is required that nothing
@@ -71,7 +78,8 @@ def make_plan(steps: Sequence[Step], *, given: Iterable[str] = ()) -> Plan:
     known = frozenset(given)
     waits_for: dict[str, frozenset[str]] = {}
     for step in steps:
-        needed = {_provider(step, name, providers) for name in step.requires if name not in known}
+        names = [part for name in step.requires for part in groups.get(name, (name,))]
+        needed = {_provider(step, name, providers) for name in names if name not in known}
         needed |= {_producer(step, source, key, by_id) for source, key in step.uses()}
         waits_for[step.id] = frozenset(needed - {step.id})
     return Plan(steps=_sorted(steps, waits_for), waits_for=waits_for)

@@ -1,0 +1,101 @@
+"""Which layers of an image a host needs, as trees to unpack there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sealer.changes import LayerBlob, Tree
+from sealer.errors import ImageError
+from sealer.image.extension import LAYER_CONTENT, LayerContent
+from sealer.image.oci import Descriptor
+from sealer.model import Host, Step, at
+from sealer.model.cluster import ROOTFS, STORE
+
+UPLOAD_TIMEOUT = 6 * 3600.0
+"""Seconds that sending an image to a host may take: slow links are no failure."""
+
+
+def image_files(layers: Sequence[Descriptor]) -> tuple[LayerBlob, ...]:
+    """Return the layers with the image's files, without those that hold only container images.
+
+    Raises:
+        ImageError: A layer is of a kind that can't be unpacked.
+    """
+    return tuple(_blob(layer) for layer in layers if _content(layer) != LayerContent.REGISTRY)
+
+
+def image_store(layers: Sequence[Descriptor]) -> tuple[LayerBlob, ...]:
+    """Return the layers with container images; one that doesn't say what it holds may hold some.
+
+    Raises:
+        ImageError: A layer is of a kind that can't be unpacked.
+    """
+    said = [layer for layer in layers if _content(layer) == LayerContent.REGISTRY]
+    unsaid = [layer for layer in layers if _content(layer) is None]
+    return tuple(_blob(layer) for layer in (*unsaid, *said))
+
+
+def rootfs_steps(
+    images: Mapping[str, Sequence[Descriptor]],
+    hosts: Sequence[Host],
+    *,
+    path: str = ROOTFS,
+    name: str = "rootfs",
+) -> tuple[Step, ...]:
+    """Return a step for each host that unpacks the files of its image.
+
+    Args:
+        images: The layers of each host's image, by the host's name.
+        hosts: Where to unpack.
+        path: To which place, relative to the cluster's directory on the host.
+        name: What the steps provide, on each host.
+    """
+    return tuple(
+        Step(
+            id=at(name, host.name),
+            title="unpack the image's files",
+            host=host.name,
+            changes=(Tree(path=path, layers=image_files(images[host.name])),),
+            provides=(at(name, host.name),),
+            retries=5,
+            timeout=UPLOAD_TIMEOUT,
+        )
+        for host in hosts
+    )
+
+
+def store_steps(
+    images: Mapping[str, Sequence[Descriptor]], hosts: Sequence[Host], *, source: str = "image"
+) -> tuple[Step, ...]:
+    """Return a step for each registry host that adds the image's container images to its storage."""
+    return tuple(
+        Step(
+            id=at(f"registry-storage/{source}", host.name),
+            title="unpack container images",
+            host=host.name,
+            changes=(Tree(path=STORE, layers=image_store(images[host.name]), merge=True),),
+            provides=(at("registry-storage", host.name),),
+            retries=5,
+            timeout=UPLOAD_TIMEOUT,
+        )
+        for host in hosts
+    )
+
+
+def _content(layer: Descriptor) -> str | None:
+    return layer.annotations.get(LAYER_CONTENT)
+
+
+def _blob(layer: Descriptor) -> LayerBlob:
+    suffix = layer.media_type.rpartition("+")[2] if "+" in layer.media_type else ""
+    if layer.media_type.endswith((".tar.gzip", ".tar+gzip")):
+        compression = "gzip"
+    elif suffix == "zstd":
+        compression = "zstd"
+    elif layer.media_type.endswith(".tar"):
+        compression = "none"
+    else:
+        raise ImageError(
+            f"layer {layer.digest} has the media type {layer.media_type}, which can't be unpacked"
+        )
+    return LayerBlob(digest=layer.digest, size=layer.size, compression=compression)

@@ -1,0 +1,85 @@
+"""Chooses the providers that an image asks for by its labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sealer.errors import ImageError, PluginError
+from sealer.model import (
+    CONTAINER_RUNTIME_TYPE_LABEL,
+    RUNTIME_TYPE_LABEL,
+    Check,
+    Cluster,
+    ImageMetadata,
+    Probe,
+)
+from sealer.plugins import Plugins
+from sealer.providers import AppType, ClusterRuntime, ContainerRuntime, HostProvider, Registry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """The providers that make one cluster.
+
+    Attributes:
+        runtime: Chosen by the label of the cluster runtime.
+        container: Chosen by the label of the container runtime, or None when the image has no such label.
+        registry: The one registry that is installed, or None when the image has no container images.
+        app_types: All application types, by name.
+    """
+
+    runtime: ClusterRuntime
+    container: ContainerRuntime | None
+    registry: Registry | None
+    app_types: Mapping[str, AppType]
+
+    @property
+    def host_providers(self) -> tuple[HostProvider, ...]:
+        """Those that ask and check hosts."""
+        return tuple(part for part in (self.runtime, self.container, self.registry) if part is not None)
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return all questions to hosts."""
+        return tuple(probe for part in self.host_providers for probe in part.probes())
+
+    def checks(self, cluster: Cluster) -> tuple[Check, ...]:
+        """Return the checks of all providers."""
+        return tuple(check for part in self.host_providers for check in part.checks(cluster))
+
+
+def choose_parts(image: ImageMetadata, plugins: Plugins) -> Parts:
+    """Look up what a cluster image asks for.
+
+    Raises:
+        ImageError: The image does not say which cluster runtime it brings.
+        PluginError: No plugin provides what it asks for.
+    """
+    runtime = image.labels.get(RUNTIME_TYPE_LABEL)
+    if runtime is None:
+        raise ImageError(
+            f"image {image.reference} has no label {RUNTIME_TYPE_LABEL}",
+            hint="a cluster image says what it brings; see sealer base build",
+        )
+    container = image.labels.get(CONTAINER_RUNTIME_TYPE_LABEL)
+    return Parts(
+        runtime=plugins.cluster_runtime(runtime),
+        container=plugins.container_runtime(container) if container else None,
+        registry=_registry(plugins) if image.container_images else None,
+        app_types=plugins.app_types(),
+    )
+
+
+def _registry(plugins: Plugins) -> Registry:
+    registries = plugins.registries()
+    if not registries:
+        raise PluginError(
+            "the image has container images, but no plugin provides a registry to serve them",
+            hint="install one; sealer plugin list shows what is there",
+        )
+    if len(registries) > 1:
+        raise PluginError(
+            f"several registries could serve the image's container images: {', '.join(registries)}",
+            hint="switch off all but one with --disable-plugin",
+        )
+    return next(iter(registries.values()))

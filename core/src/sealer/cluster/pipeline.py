@@ -1,0 +1,160 @@
+"""The steps of an installation: what core adds around what the providers declare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sealer.changes import Change, Command, HostsEntry, quote
+from sealer.cluster.applications import LaunchChoice, launch_steps
+from sealer.cluster.distribution import rootfs_steps, store_steps
+from sealer.cluster.parts import Parts
+from sealer.errors import PlanError
+from sealer.image.oci import Descriptor
+from sealer.model import Cluster, Host, ImageMetadata, Step, at
+from sealer.operation.plan import Plan, make_plan
+
+Layers = Mapping[str, Sequence[Descriptor]]
+"""The layers of the image of each host, by the host's name."""
+
+READY_TIMEOUT = 900
+
+
+def installation_plan(cluster: Cluster, layers: Layers, parts: Parts, choice: LaunchChoice) -> Plan:
+    """Plan a cluster from nothing to applications that run.
+
+    Raises:
+        PlanError: What the providers declare can't be tied together.
+        UsageError: The user names an application that the image does not have.
+    """
+    steps = [
+        *rootfs_steps(layers, cluster.hosts),
+        *_runtime_steps(cluster, parts),
+        *_registry_steps(cluster, layers, parts),
+        *parts.runtime.create(cluster),
+        *parts.runtime.join(cluster, cluster.hosts[1:]),
+    ]
+    launches = launch_steps(
+        cluster,
+        cluster.image,
+        choice,
+        app_types=parts.app_types,
+        root=cluster.rootfs,
+        kubeconfig=parts.runtime.kubeconfig_path(cluster),
+        requires=("cluster",),
+    )
+    steps += launches
+    if launches:
+        steps.append(_ready_step(cluster, parts, launches[-1]))
+    return make_plan(steps, groups=_groups(cluster))
+
+
+def application_plan(
+    cluster: Cluster,
+    image: ImageMetadata,
+    layers: Layers,
+    parts: Parts,
+    choice: LaunchChoice,
+) -> Plan:
+    """Plan an application image onto a cluster that exists.
+
+    Args:
+        cluster: The cluster, with the image it was made from.
+        image: The application image.
+        layers: Of the application image.
+        parts: The providers of the cluster.
+        choice: What the user wants launched.
+
+    Raises:
+        PlanError: The image brings container images, but the cluster has no registry.
+    """
+    short = image.digest[7:19]
+    path = f"applications/{short}"
+    first = cluster.first_master
+    unpack = rootfs_steps(layers, (first,), path=path, name=f"application/{short}")
+    steps: list[Step] = list(unpack)
+    requires = [provided for step in unpack for provided in step.provides]
+    if image.container_images:
+        if parts.registry is None or cluster.registry is None:
+            raise PlanError(
+                f"image {image.reference} brings container images, but {cluster.name} has no registry",
+                hint="the cluster image has no container images of its own; build it with some",
+            )
+        hosts = parts.registry.hosts(cluster)
+        steps += store_steps(layers, hosts, source=short)
+        steps += parts.registry.serve(cluster)
+        steps += _access_steps(cluster, parts, _domains(image), source=short)
+        requires += ["registry", *(at("registry-access", host.name) for host in cluster.hosts)]
+    launches = launch_steps(
+        cluster,
+        image,
+        choice,
+        app_types=parts.app_types,
+        root=f"{cluster.data}/{path}",
+        kubeconfig=parts.runtime.kubeconfig_path(cluster),
+        requires=tuple(requires),
+    )
+    steps += launches
+    given = [at("rootfs", host.name) for host in cluster.hosts]
+    given += [at("container-runtime", host.name) for host in cluster.hosts]
+    return make_plan(steps, given=[*given, "api", "cluster"])
+
+
+def _runtime_steps(cluster: Cluster, parts: Parts) -> list[Step]:
+    if parts.container is None:
+        return []
+    return [step for host in cluster.hosts for step in parts.container.install(cluster, host)]
+
+
+def _registry_steps(cluster: Cluster, layers: Layers, parts: Parts) -> list[Step]:
+    if parts.registry is None:
+        return []
+    steps = [*store_steps(layers, parts.registry.hosts(cluster)), *parts.registry.serve(cluster)]
+    return steps + _access_steps(cluster, parts, _domains(cluster.image), source="image")
+
+
+def _access_steps(cluster: Cluster, parts: Parts, domains: Sequence[str], *, source: str) -> list[Step]:
+    return [_access_step(cluster, host, parts, domains, source) for host in cluster.hosts]
+
+
+def _access_step(cluster: Cluster, host: Host, parts: Parts, domains: Sequence[str], source: str) -> Step:
+    """Return the step after which a host pulls from the cluster's registry by the images' own names."""
+    registry = cluster.registry
+    if registry is None:
+        raise PlanError("a registry is to be used, but the cluster has none")
+    changes: list[Change] = [HostsEntry(address=registry.address, names=(registry.domain,))]
+    if parts.container is not None:
+        changes += parts.container.mirrors(registry, domains)
+    return Step(
+        id=at(f"registry-access/{source}", host.name),
+        title="trust the cluster's registry",
+        host=host.name,
+        changes=tuple(changes),
+        provides=(at("registry-access", host.name),),
+        requires=("registry",),
+    )
+
+
+def _ready_step(cluster: Cluster, parts: Parts, last: Step) -> Step:
+    """Return the health gate: every host is a Ready node."""
+    kubeconfig = quote(parts.runtime.kubeconfig_path(cluster))
+    wait = (
+        f"kubectl --kubeconfig {kubeconfig} wait --for=condition=Ready node --all --timeout={READY_TIMEOUT}s"
+    )
+    return Step(
+        id="cluster/ready",
+        title="wait until every node is Ready",
+        host=cluster.first_master.name,
+        changes=(Command(title="every node is Ready", run=wait, limit=READY_TIMEOUT + 60),),
+        provides=("ready",),
+        requires=last.provides,
+        env=last.env,
+        timeout=READY_TIMEOUT + 120,
+    )
+
+
+def _domains(image: ImageMetadata) -> tuple[str, ...]:
+    return tuple(sorted({container.domain for container in image.container_images}))
+
+
+def _groups(cluster: Cluster) -> dict[str, tuple[str, ...]]:
+    return {"cluster": tuple(at("member", host.name) for host in cluster.hosts)}
