@@ -1,0 +1,119 @@
+"""The texts of containerd's files: its configuration, its unit, crictl's, and the mirrors of registries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from itertools import chain
+
+from sealer.model import ContainerImage, RegistryEndpoint
+
+PROGRAMS = "/usr/local/bin"
+SOCKET = "/run/containerd/containerd.sock"
+CONFIG = "/etc/containerd/config.toml"
+MIRRORS = "/etc/containerd/certs.d"
+CNI_PROGRAMS = "/opt/cni/bin"
+CNI_CONFIG = "/etc/cni/net.d"
+UNIT = "containerd.service"
+UNIT_PATH = f"/etc/systemd/system/{UNIT}"
+MARK = "# Written by Sealer for the cluster "
+"""How our unit's first line begins; the cluster's name follows."""
+
+
+def sandbox_image(images: Iterable[ContainerImage]) -> str | None:
+    """Return the newest pause image among those packed, or None when there is none."""
+    names = {image.image for image in images if _repository(image.image).endswith("/pause")}
+    return max(names, key=_natural, default=None)
+
+
+def _repository(name: str) -> str:
+    """Return an image's name without its tag and digest."""
+    path, _, last = name.partition("@")[0].rpartition("/")
+    return f"{path}/{last.partition(':')[0]}"
+
+
+def _natural(name: str) -> tuple[int, ...]:
+    """Return the numbers of an image's tag, so that 3.10 comes after 3.9."""
+    tag = name.partition("@")[0].rpartition(":")[2]
+    return tuple(int(part) for part in tag.replace("-", ".").split(".") if part.isdecimal())
+
+
+def config_toml(*, sandbox: str | None, cgroup_driver: str, restrict_oom: bool) -> str:
+    """Return containerd's configuration, in the version that 1.6 and 1.7 read and 2.x migrates by itself."""
+    cri = 'plugins."io.containerd.grpc.v1.cri"'
+    lines = ["# Written by Sealer.", "version = 2", "", f"[{cri}]"]
+    if sandbox is not None:
+        lines.append(f"  sandbox_image = {_string(sandbox)}")
+    if restrict_oom:
+        lines.append("  restrict_oom_score_adj = true")
+    lines += [
+        f"  [{cri}.cni]",
+        f"    bin_dir = {_string(CNI_PROGRAMS)}",
+        f"    conf_dir = {_string(CNI_CONFIG)}",
+        f"  [{cri}.containerd.runtimes.runc]",
+        '    runtime_type = "io.containerd.runc.v2"',
+        f"    [{cri}.containerd.runtimes.runc.options]",
+        f"      BinaryName = {_string(f'{PROGRAMS}/runc')}",
+        f"      SystemdCgroup = {'true' if cgroup_driver == 'systemd' else 'false'}",
+        f"  [{cri}.registry]",
+        f"    config_path = {_string(MIRRORS)}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def unit_text(cluster: str) -> str:
+    """Return the unit. Containers outlive a restart of it: only its main process is killed."""
+    return f"""\
+{MARK}{cluster}
+[Unit]
+Description=containerd container runtime
+Documentation=https://containerd.io
+After=network.target local-fs.target
+
+[Service]
+Type=notify
+Environment=PATH={PROGRAMS}:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin
+ExecStartPre=-/sbin/modprobe overlay
+ExecStart={PROGRAMS}/containerd --config {CONFIG}
+Delegate=yes
+KillMode=process
+Restart=always
+RestartSec=5
+LimitNPROC=infinity
+LimitCORE=infinity
+LimitNOFILE=1048576
+TasksMax=infinity
+OOMScoreAdjust=-999
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def crictl_yaml() -> str:
+    """Return crictl's configuration, so that people need not name the socket."""
+    return f"runtime-endpoint: unix://{SOCKET}\nimage-endpoint: unix://{SOCKET}\ntimeout: 10\n"
+
+
+def hosts_toml(domain: str, registry: RegistryEndpoint, ca_path: str) -> str:
+    """Return how containerd finds the images of a domain: in the cluster's registry, then upstream.
+
+    No ``server`` is named, so that what the cluster's registry lacks, or all when it can't be reached, is
+    asked of the domain itself as containerd always does. The file holds a secret.
+    """
+    is_registry = domain == registry.netloc
+    below = "" if is_registry else f"/{domain.replace(':', '_')}"
+    host = _string(f"https://{registry.netloc}/v2{below}")
+    return "\n".join(
+        chain(
+            ["# Written by Sealer.", f"[host.{host}]", '  capabilities = ["pull", "resolve"]'],
+            [] if is_registry else ["  override_path = true"],
+            [f"  ca = {_string(ca_path)}", f"  [host.{host}.header]"],
+            [f'    Authorization = "Basic {registry.credentials}"', ""],
+        )
+    )
+
+
+def _string(text: str) -> str:
+    """Return a TOML basic string; JSON's escapes are among TOML's."""
+    return json.dumps(text, ensure_ascii=False)

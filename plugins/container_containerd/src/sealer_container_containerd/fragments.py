@@ -1,0 +1,114 @@
+"""Pieces of sh that containerd's steps are made of."""
+
+from __future__ import annotations
+
+from sealer.changes import quote
+from sealer_container_containerd.config import CNI_PROGRAMS, MARK, PROGRAMS, SOCKET, UNIT_PATH
+
+STATE_PROBE = f"""\
+cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {UNIT_PATH} 2>/dev/null)
+if [ -n "$cluster" ]; then
+  echo "ours $cluster"
+else
+  for unit in containerd docker crio; do
+    if systemctl is-active -q "$unit" 2>/dev/null; then echo "active $unit"; fi
+  done
+  if [ -e /var/lib/containerd/io.containerd.metadata.v1.bolt ]; then echo "state /var/lib/containerd"; fi
+fi"""
+"""Prints ``ours CLUSTER``, or a line for each sign of another container runtime."""
+
+OOM_PROBE = """\
+if sh -c 'echo -999 > /proc/self/oom_score_adj' 2>/dev/null; then echo allowed; else echo refused; fi"""
+"""Prints whether processes may be protected from the kernel's out-of-memory killer; only the shell tries."""
+
+OVERLAY_PROBE = """\
+if grep -qw overlay /proc/filesystems || modprobe -nq overlay 2>/dev/null; then echo yes; else echo no; fi"""
+"""Prints whether the kernel has the overlay file system."""
+
+CRI_ANSWERS = f"""\
+{PROGRAMS}/ctr --address {SOCKET} plugins ls |
+  awk '$1 == "io.containerd.grpc.v1" && $2 == "cri" && $NF == "ok" {{ found = 1 }} END {{ exit !found }}'"""
+"""Succeeds when containerd answers on its socket and its Kubernetes part has been loaded."""
+
+WAIT_FOR_CRI = f"""\
+for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+  if {CRI_ANSWERS}; then exit 0; fi
+  sleep 1
+done
+{PROGRAMS}/ctr --address {SOCKET} plugins ls --detailed id==cri || :
+echo "containerd does not answer on {SOCKET}" >&2
+exit 1"""
+
+# Shims are the parents of all that runs in containers, and outlive containerd. They are found by the socket
+# they report to, so that those of another containerd, such as docker's, are left alone.
+END_CONTAINERS = f"""\
+shims() {{
+  for file in $(grep -ls '[c]ontainerd-shim' /proc/[0-9]*/cmdline); do
+    if tr '\\000' ' ' < "$file" 2>/dev/null | grep -q -e '-address {SOCKET}'; then
+      file=${{file#/proc/}}
+      printf '%s\\n' "${{file%/cmdline}}"
+    fi
+  done
+}}
+with_descendants() {{
+  cat /proc/[0-9]*/stat 2>/dev/null | sed -n 's/^\\([0-9]*\\) (.*) . \\([0-9]*\\) .*/\\1 \\2/p' |
+    awk -v roots="$*" '
+      BEGIN {{ n = split(roots, root, " "); for (i = 1; i <= n; i++) wanted[root[i]] = 1 }}
+      {{ parent[$1] = $2 }}
+      END {{
+        do {{
+          more = 0
+          for (p in parent) if (!(p in wanted) && (parent[p] in wanted)) {{ wanted[p] = 1; more = 1 }}
+        }} while (more)
+        for (p in wanted) print p
+      }}'
+}}
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+  found=$(shims)
+  [ -n "$found" ] || break
+  # Process ids are words.
+  # shellcheck disable=SC2046,SC2086
+  kill -KILL $(with_descendants $found) 2>/dev/null || :
+  sleep 1
+done"""
+"""Kills every container of our containerd with all its processes."""
+
+
+def cni_is_installed(source: str) -> str:
+    """Return sh that succeeds when the CNI programs of the image are in place."""
+    return f"""\
+for program in {quote(source)}/*; do
+  [ -f "$program" ] || continue
+  cmp -s "$program" "{CNI_PROGRAMS}/${{program##*/}}" || exit 1
+done"""
+
+
+def install_cni(source: str) -> str:
+    """Return sh that copies the CNI programs of the image, and first keeps those they take the place of."""
+    return f"""\
+mkdir -p {CNI_PROGRAMS}
+if [ ! -d "$entry/originals" ]; then
+  rm -rf "$entry/originals.new"
+  mkdir "$entry/originals.new"
+  for program in {quote(source)}/*; do
+    original={CNI_PROGRAMS}/${{program##*/}}
+    if [ -e "$original" ]; then cp -a "$original" "$entry/originals.new/"; fi
+  done
+  mv "$entry/originals.new" "$entry/originals"
+fi
+for program in {quote(source)}/*; do
+  [ -f "$program" ] || continue
+  target={CNI_PROGRAMS}/${{program##*/}}
+  if cmp -s "$program" "$target"; then continue; fi
+  rm -f "$target.sealer-new"
+  cp "$program" "$target.sealer-new"
+  chmod 755 "$target.sealer-new"
+  mv -f "$target.sealer-new" "$target"
+done"""
+
+
+RESTORE_CNI = f"""\
+for original in "$entry/originals"/*; do
+  if [ -e "$original" ]; then cp -a "$original" {CNI_PROGRAMS}/; fi
+done"""
+"""Puts the CNI programs back that were there before; the claim on their directory removes the others."""

@@ -1,0 +1,119 @@
+"""containerd as a container runtime: what makes it run on a host, and pull from the cluster's registry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sealer.changes import Change, Command, Copy, File, OwnedPath, Unit
+from sealer.model import (
+    Check,
+    Cluster,
+    ContainerRuntimeSettings,
+    Host,
+    Probe,
+    RegistryEndpoint,
+    Step,
+    at,
+)
+from sealer.providers import ContainerRuntime
+from sealer_container_containerd import fragments
+from sealer_container_containerd.checks import OVERLAY, STATE, HasOverlay, NoOtherRuntime
+from sealer_container_containerd.config import (
+    CONFIG,
+    MIRRORS,
+    PROGRAMS,
+    SOCKET,
+    UNIT,
+    config_toml,
+    crictl_yaml,
+    hosts_toml,
+    sandbox_image,
+    unit_text,
+)
+
+_OOM = Probe(name="containerd/oom", script=fragments.OOM_PROBE)
+_COPIED = ("containerd", "containerd-shim-runc-v2", "ctr", "runc", "crictl")
+_CLAIMED = (
+    "/var/lib/containerd",
+    "/run/containerd",
+    "/etc/containerd",
+    "/opt/containerd",
+    "/etc/cni",
+    "/opt/cni",
+    "/var/lib/cni",
+    "/run/netns",
+)
+
+
+class Containerd(ContainerRuntime):
+    """containerd 1.6 and later, with runc, crictl and the CNI programs, all from the cluster image."""
+
+    name = "containerd"
+    summary = "containerd from the cluster image, under systemd"
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (_OOM, STATE, OVERLAY)
+
+    def checks(self, cluster: Cluster) -> Iterable[Check]:
+        return (NoOtherRuntime(), HasOverlay())
+
+    def settings(self, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
+        """Return the socket, and systemd's cgroup driver where every host runs systemd."""
+        everywhere = all(host.facts.init == "systemd" for host in hosts)
+        return ContainerRuntimeSettings(socket=SOCKET, cgroup_driver="systemd" if everywhere else "cgroupfs")
+
+    def install(self, cluster: Cluster, host: Host) -> Iterable[Step]:
+        """Return one step: claims, programs, configuration, the unit, and the wait for its socket."""
+        settings = cluster.container_runtime or self.settings(cluster.hosts)
+        rootfs = cluster.rootfs
+        config = config_toml(
+            sandbox=sandbox_image(cluster.image.container_images),
+            cgroup_driver=settings.cgroup_driver,
+            restrict_oom=host.facts.answers.get(_OOM.name) == "refused",
+        )
+        changes: tuple[Change, ...] = (
+            *(OwnedPath(path=path) for path in _CLAIMED),
+            # Undone after the unit has been stopped, and before the claims are released. Recorded once, not
+            # again for another wording: a command that is made again is reverted first.
+            Command(
+                title="containers end with containerd",
+                run=":",
+                unless='[ -n "$entry" ]',
+                revert=fragments.END_CONTAINERS,
+            ),
+            *(Copy(source=f"{rootfs}/bin/{name}", path=f"{PROGRAMS}/{name}") for name in _COPIED),
+            Command(
+                title="CNI programs",
+                run=fragments.install_cni(f"{rootfs}/cni"),
+                unless=fragments.cni_is_installed(f"{rootfs}/cni"),
+                revert=fragments.RESTORE_CNI,
+            ),
+            File(path=CONFIG, content=config),
+            File(path="/etc/crictl.yaml", content=crictl_yaml()),
+            Unit(name=UNIT, content=unit_text(cluster.name), watches=(CONFIG, f"{PROGRAMS}/containerd")),
+            Command(
+                title="wait for containerd",
+                run=fragments.WAIT_FOR_CRI,
+                unless=fragments.CRI_ANSWERS,
+                limit=60,
+            ),
+        )
+        yield Step(
+            id=at("containerd/install", host.name),
+            title="install containerd",
+            host=host.name,
+            changes=changes,
+            provides=(at("container-runtime", host.name),),
+            requires=(at("rootfs", host.name),),
+        )
+
+    def mirrors(self, registry: RegistryEndpoint, domains: Sequence[str]) -> Iterable[Change]:
+        """Return the files that containerd reads at every pull, for each domain and the registry itself."""
+        ca = f"{MIRRORS}/{registry.netloc}/ca.crt"
+        yield File(path=ca, content=str(registry.certificate_authority))
+        for domain in dict.fromkeys((registry.netloc, *domains)):
+            yield File(
+                path=f"{MIRRORS}/{domain}/hosts.toml",
+                content=hosts_toml(domain, registry, ca),
+                mode=0o600,
+            )
