@@ -14,7 +14,6 @@ import pytest
 
 from sealer import __version__
 from sealer.cli import program
-from sealer.cli.application import home_directory
 from sealer.cli.commands import COMMANDS, Entry
 from sealer.cli.program import root, run
 
@@ -132,11 +131,6 @@ def test_a_faulty_configuration_is_named(
     (home / "config.yaml").write_text(text)
     assert run(["paint-it"]) in (1, 2)
     assert message in capsys.readouterr().err
-
-
-def test_the_home_is_below_the_users_own_unless_it_is_set() -> None:
-    assert home_directory({}) == Path.home() / ".sealer"
-    assert home_directory({"SEALER_HOME": "/srv/sealer"}) == Path("/srv/sealer")
 
 
 def test_no_colour_when_it_is_not_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

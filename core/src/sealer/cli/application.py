@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,16 +10,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sealer.home import sealer_home
+
 if TYPE_CHECKING:
     from sealer.events import Event
     from sealer.plugins import Plugins
-
-HOME_VARIABLE = "SEALER_HOME"
-
-
-def home_directory(environ: Mapping[str, str] = os.environ) -> Path:
-    """Return where Sealer keeps its files: ``$SEALER_HOME``, or ``~/.sealer``."""
-    return Path(environ.get(HOME_VARIABLE) or "~/.sealer").expanduser().absolute()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +28,7 @@ class Application:
         debug: Whether tracebacks and developers' logs are wanted on standard error.
     """
 
-    home: Path = field(default_factory=home_directory)
+    home: Path = field(default_factory=sealer_home)
     disabled: tuple[str, ...] = ()
     chosen: Mapping[str, str] = field(default_factory=dict)
     debug: bool = False

@@ -14,8 +14,8 @@ from pathlib import Path
 import click
 
 from sealer import __version__
-from sealer.cli.application import home_directory
 from sealer.errors import ChangeFailed, HostsFailed, Place, SealerError, SourceErrors
+from sealer.home import sealer_home
 
 INTERRUPTED = 130
 
@@ -167,7 +167,7 @@ def _internal(error: BaseException) -> list[str]:
 
 def _log(text: str) -> Path:
     """Append to the log file, which only its owner can read; arguments may be secret and are left out."""
-    log = home_directory() / "log" / "sealer.log"
+    log = sealer_home() / "log" / "sealer.log"
     log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     moment = datetime.now(UTC).isoformat(timespec="seconds")
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -12,10 +12,11 @@ from typing import Any
 import click
 
 from sealer import __version__
-from sealer.cli.application import Application, home_directory
+from sealer.cli.application import Application
 from sealer.cli.commands import COMMANDS, Entry
 from sealer.cli.configuration import check_name, defaults_for, name_variables, read_defaults
 from sealer.cli.errors import exit_code_of
+from sealer.home import sealer_home
 
 CONFIGURATION = "config.yaml"
 
@@ -108,7 +109,7 @@ def _choices(ctx: click.Context, option: click.Parameter, pairs: tuple[str, ...]
 @click.pass_context
 def root(ctx: click.Context, debug: bool, disabled: tuple[str, ...], chosen: dict[str, str]) -> None:
     """Pack a whole Kubernetes cluster into one OCI image, share it, run it on a list of hosts."""
-    home = home_directory()
+    home = sealer_home()
     ctx.obj = Application(home=home, disabled=disabled, chosen=chosen, debug=debug)
     if debug:
         import logging
