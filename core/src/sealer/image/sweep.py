@@ -1,0 +1,57 @@
+"""Removing what no image of a store uses any more."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterable
+
+from sealer.image.layout import Layout
+from sealer.image.oci import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest, parse_document
+
+Read = Callable[[str], bytes]
+
+
+def reachable(entries: Iterable[Descriptor], read: Read, has: Callable[[Descriptor], bool]) -> frozenset[str]:
+    """Return the digests of all blobs that the entries need, their own included.
+
+    Args:
+        entries: Manifests and indexes.
+        read: Returns the verified content of a blob.
+        has: Tells whether a blob is there; those that are not are passed over.
+
+    Raises:
+        ImageError: A manifest is damaged, so that nobody can tell what it needs.
+    """
+    found: set[str] = set()
+    waiting = list(entries)
+    while waiting:
+        entry = waiting.pop()
+        if entry.digest in found:
+            continue
+        found.add(entry.digest)
+        if entry.media_type not in INDEX_TYPES | MANIFEST_TYPES or not has(entry):
+            continue
+        document = parse_document(read(entry.digest), entry.media_type)
+        if isinstance(document, Manifest):
+            found.update((document.config.digest, *(layer.digest for layer in document.layers)))
+        else:
+            waiting.extend(document.manifests)
+    return frozenset(found)
+
+
+def sweep(layout: Layout, keep: frozenset[str]) -> int:
+    """Remove all blobs but those to keep, and what dead processes left; return the bytes freed.
+
+    The caller holds ``layout.sweeping``.
+    """
+    freed = 0
+    for path in layout.blobs.iterdir():
+        if f"sha256:{path.name}" not in keep:
+            freed += path.stat().st_size
+            path.unlink()
+    for path in layout.temporary.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    return freed
