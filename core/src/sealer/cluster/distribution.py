@@ -70,11 +70,11 @@ def store_steps(
     """Return a step for each registry host that adds the image's container images to its storage."""
     return tuple(
         Step(
-            id=at(f"registry-storage/{source}", host.name),
+            id=at(f"registry-store/{source}", host.name),
             title="unpack container images",
             host=host.name,
             changes=(Tree(path=STORE, layers=image_store(images[host.name]), merge=True),),
-            provides=(at("registry-storage", host.name),),
+            provides=(at("registry-store", host.name),),
             retries=5,
             timeout=UPLOAD_TIMEOUT,
         )

@@ -4,7 +4,7 @@ Names that steps provide and require (``@h`` stands for a host's name):
 
     host@h                core: observed and fit; every step of a host requires it implicitly
     rootfs@h              core: the image's files are unpacked on the host
-    registry-storage@h    core: the container images are unpacked where the registry serves them from
+    registry-store@h      core: the container images are unpacked where the registry serves them from
     container-runtime@h   container runtime: it runs and its socket answers
     registry              registry: the cluster's registry serves the image's container images
     registry-access@h     core: the host trusts the registry and pulls from it by original names
