@@ -1,0 +1,64 @@
+"""The texts of the registry's files: its configuration and its unit."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import yaml
+
+PROGRAM = "/usr/local/bin/sealer-registry"
+UNIT = "sealer-registry.service"
+UNIT_PATH = f"/etc/systemd/system/{UNIT}"
+MARK = "# Written by Sealer for the cluster "
+"""How our unit's first line begins; the cluster's name follows."""
+
+
+def listen_address(address: str, port: int) -> str:
+    """Return ``address:port``, an IPv6 address in brackets."""
+    version = ipaddress.ip_address(address).version
+    return f"[{address}]:{port}" if version == 6 else f"{address}:{port}"
+
+
+def config_yml(*, store: str, directory: str, address: str, port: int, domain: str) -> str:
+    """Return the registry's configuration: files below ``store``, TLS and one account from ``directory``."""
+    document = {
+        "version": 0.1,
+        "log": {"level": "warn", "accesslog": {"disabled": True}},
+        "storage": {
+            "filesystem": {"rootdirectory": store},
+            "cache": {"blobdescriptor": "inmemory"},
+            "delete": {"enabled": False},
+            "maintenance": {"uploadpurging": {"enabled": False}},
+        },
+        "http": {
+            "addr": listen_address(address, port),
+            "tls": {"certificate": f"{directory}/tls.crt", "key": f"{directory}/tls.key"},
+        },
+        "auth": {"htpasswd": {"realm": domain, "path": f"{directory}/htpasswd"}},
+    }
+    return "# Written by Sealer.\n" + yaml.safe_dump(document, sort_keys=False)
+
+
+def unit_text(*, cluster: str, config: str) -> str:
+    """Return the unit."""
+    return f"""\
+{MARK}{cluster}
+[Unit]
+Description=Registry of the cluster {cluster}
+Documentation=https://distribution.github.io/distribution/
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+ExecStart={PROGRAM} serve "{config}"
+Restart=always
+RestartSec=2
+LimitNOFILE=1048576
+NoNewPrivileges=yes
+PrivateTmp=yes
+ProtectSystem=full
+CapabilityBoundingSet=
+
+[Install]
+WantedBy=multi-user.target
+"""

@@ -1,0 +1,136 @@
+"""The distribution registry as a cluster's registry: one on the first master, under systemd, with TLS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from sealer.changes import Command, Copy, File, Output, Unit, quote
+from sealer.model import Check, Cluster, Finding, Host, Probe, RegistryEndpoint, Step, Value, at
+from sealer.providers import Registry
+from sealer_registry_distribution import fragments
+from sealer_registry_distribution.config import PROGRAM, UNIT, config_yml, unit_text
+from sealer_registry_distribution.credentials import issue_credentials
+
+DOMAIN = "sea.hub"
+PORT = 5000
+USERNAME = "sealer"
+
+_STATE = Probe(name="registry/state", script=fragments.state_probe(PORT))
+
+
+class Distribution(Registry):
+    """The ``registry`` program of the cluster image, serving the image's container images."""
+
+    name = "distribution"
+    summary = "the CNCF distribution registry on the first master, with TLS and a password"
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (_STATE,)
+
+    def checks(self, cluster: Cluster) -> Iterable[Check]:
+        return (PortIsFree(),)
+
+    def hosts(self, cluster: Cluster) -> tuple[Host, ...]:
+        return (cluster.first_master,)
+
+    def endpoint(self, cluster: Cluster) -> RegistryEndpoint:
+        step = _step_id(cluster)
+        return RegistryEndpoint(
+            domain=DOMAIN,
+            port=PORT,
+            address=cluster.first_master.address,
+            username=USERNAME,
+            password=Value(step=step, key="password", secret=True),
+            credentials=Value(step=step, key="credentials", secret=True),
+            certificate_authority=Value(step=step, key="ca"),
+        )
+
+    def serve(self, cluster: Cluster) -> Iterable[Step]:
+        """Return one step: the program, credentials, configuration, the unit, and the wait for its port.
+
+        Every plan brings new credentials; those that reached the host first stay.
+        """
+        host = cluster.first_master
+        directory = f"{cluster.data}/registry"
+        config = f"{directory}/config.yml"
+        credentials = issue_credentials(
+            username=USERNAME,
+            domain=DOMAIN,
+            addresses=(host.address, "127.0.0.1"),
+            now=datetime.now(UTC),
+        )
+        yield Step(
+            id=_step_id(cluster),
+            title="serve the container images",
+            host=host.name,
+            changes=(
+                Copy(source=f"{cluster.rootfs}/bin/registry", path=PROGRAM),
+                Command(
+                    title="credentials of the registry",
+                    run=fragments.write_credentials(directory, credentials),
+                    creates=directory,
+                    revert=fragments.remove_credentials(directory),
+                    yields=(
+                        Output(key="ca", script=f"cat {quote(f'{directory}/ca.crt')}"),
+                        Output(key="password", script=f"cat {quote(f'{directory}/password')}", secret=True),
+                        Output(key="credentials", script=f"cat {quote(f'{directory}/basic')}", secret=True),
+                    ),
+                ),
+                File(
+                    path=config,
+                    content=config_yml(
+                        store=cluster.store,
+                        directory=directory,
+                        address=host.address,
+                        port=PORT,
+                        domain=DOMAIN,
+                    ),
+                ),
+                Unit(
+                    name=UNIT,
+                    content=unit_text(cluster=cluster.name, config=config),
+                    watches=(config, PROGRAM, *(f"{directory}/{name}" for name in ("tls.crt", "htpasswd"))),
+                ),
+                Command(
+                    title="wait for the registry",
+                    run=fragments.wait_until_it_listens(PORT),
+                    unless=fragments.listens(PORT),
+                    limit=60,
+                ),
+            ),
+            provides=("registry",),
+            requires=(at("rootfs", host.name), at("registry-store", host.name)),
+        )
+
+
+class PortIsFree(Check):
+    """Nothing but our registry listens on its port."""
+
+    id = "registry-port"
+    title = "port of the registry"
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (_STATE,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        host = cluster.first_master
+        state, _, owner = host.facts.answers.get(_STATE.name, "").partition(" ")
+        if state == "busy":
+            yield self.finding(
+                host.name,
+                found=f"port {PORT} is in use",
+                wanted=f"port {PORT} for the registry of the cluster",
+                mend=f"find the program with 'ss -ltnp sport = :{PORT}' and stop it",
+            )
+        elif state == "ours" and owner != cluster.name:
+            yield self.finding(
+                host.name,
+                found=f"the registry of the cluster {owner}",
+                wanted="a host that belongs to no other cluster",
+                mend=f"delete the cluster {owner} first, or choose another host",
+            )
+
+
+def _step_id(cluster: Cluster) -> str:
+    return at("registry/serve", cluster.first_master.name)
