@@ -107,8 +107,3 @@ class Cluster:
         It is a file system storage of the CNCF distribution registry (``docker/registry/v2`` below it).
         """
         return f"{self.data}/{STORE}/registry"
-
-    @property
-    def store(self) -> str:
-        """The root directory of the registry's storage, on the hosts that serve it."""
-        return f"{self.data}/store/registry"

@@ -80,7 +80,7 @@ class Distribution(Registry):
                 File(
                     path=config,
                     content=config_yml(
-                        store=cluster.store,
+                        store=cluster.registry_storage,
                         directory=directory,
                         address=host.address,
                         port=PORT,
