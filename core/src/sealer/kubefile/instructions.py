@@ -1,0 +1,152 @@
+"""The instructions of a Kubefile as values, each with its place in the file."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from sealer.errors import Place
+from sealer.kubefile.arguments import Pair, Word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instruction:
+    """Base of all instructions: ``place`` is that of the instruction's word."""
+
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class From(Instruction):
+    """FROM: the parent image, or None for scratch. ``platform`` is ``os/architecture[/variant]``."""
+
+    image: Word | None
+    platform: Word | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """The numeric owner of files in an image."""
+
+    user: int
+    group: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy(Instruction):
+    """COPY: files of the build context into the image.
+
+    Attributes:
+        sources: Paths or globs relative to the build context.
+        destination: As written: a final slash says that it is a directory.
+        owner: From ``--chown``.
+        mode: From ``--chmod``: permission bits for files and directories alike.
+        text: The instruction without its continuations, for the image's history.
+    """
+
+    sources: tuple[Word, ...]
+    destination: Word
+    owner: Owner | None = None
+    mode: int | None = None
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Label(Instruction):
+    """LABEL: labels of the image."""
+
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Env(Instruction):
+    """ENV: the default environment of clusters and applications made from the image."""
+
+    pairs: tuple[Pair, ...]
+
+
+class AppKind(enum.StrEnum):
+    """The instruction that defined an application."""
+
+    APP = "APP"
+    CNI = "CNI"
+    CSI = "CSI"
+
+    @property
+    def label(self) -> str | None:
+        """The prefix of the label that names applications of this kind, or None."""
+        return None if self is AppKind.APP else f"cluster.alpha.sealer.io/kube-{self.lower()}-"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalSource:
+    """``local://path``: a file or directory of the build context; ``path`` is relative to it."""
+
+    path: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteSource:
+    """``http://`` or ``https://``: a file that is fetched while building.
+
+    Attributes:
+        url: Without the fragment.
+        file_name: The name it gets in the application's directory.
+        digest: ``sha256:<hex>`` that its content must have, or None.
+    """
+
+    url: str
+    file_name: str
+    digest: str | None
+    place: Place
+
+
+AppSource = LocalSource | RemoteSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App(Instruction):
+    """APP, CNI or CSI: an application and what it is made of."""
+
+    kind: AppKind
+    name: Word
+    sources: tuple[AppSource, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppEnv(Instruction):
+    """APPENV: the environment of one application."""
+
+    app: Word
+    pairs: tuple[Pair, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppCommands(Instruction):
+    """APPCMDS: the command line that launches one application, run in its directory."""
+
+    app: Word
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KubeVersion(Instruction):
+    """KUBEVERSION: the range of Kubernetes versions that the image's applications support."""
+
+    versions: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchApps(Instruction):
+    """LAUNCH: the applications to start, in order."""
+
+    names: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commands(Instruction):
+    """CMDS: raw commands to run in the image's root, instead of launching applications."""
+
+    commands: tuple[str, ...]
