@@ -66,7 +66,7 @@ class Child:
     def close(self) -> None:
         """Let go of the program's streams."""
         if self._input is not None:
-            # A pipe whose end was written and which holds nothing closes by itself; to abort it too is an error.
+            # An empty pipe whose end was written closes by itself, and to abort it as well is an error.
             if not self._input.is_closing() or self._input.get_write_buffer_size() > 0:
                 self._input.abort()
             self._input = None

@@ -128,6 +128,14 @@ class Execution:
         self._stdout = Collector(limit if self.process is not None else max(limit, _NOISE_LIMIT))
         self._stdout.add(kept)
 
+    async def write(self, data: bytes) -> bool:
+        """Write part of the input once the other side takes it; False when it has ended instead."""
+        await self._writable.wait()
+        if self.ended or self._status is not None or self._pipe is None:
+            return False
+        self._pipe.write(data)
+        return True
+
     async def feed(
         self, data: bytes, source: Source | None = None, on_progress: ByteCounter | None = None
     ) -> None:
@@ -136,12 +144,12 @@ class Execution:
         Raises:
             OSError: The source can't be read.
         """
-        await self._write(data)
+        await self.write(data)
         if source is not None:
             moved = 0
             async with contextlib.aclosing(chunks(source)) as stream:
                 async for chunk in stream:
-                    if not await self._write(chunk):
+                    if not await self.write(chunk):
                         return
                     moved += len(chunk)
                     if on_progress is not None:
@@ -176,13 +184,6 @@ class Execution:
     def abandon(self) -> None:
         """Let go of the launcher; what runs on the host goes on."""
         self.lost(HostUnreachable("the connection was closed while a script ran", host=self.host))
-
-    async def _write(self, data: bytes) -> bool:
-        await self._writable.wait()
-        if self.ended or self._status is not None or self._pipe is None:
-            return False
-        self._pipe.write(data)
-        return True
 
     def _stay_awake(self) -> None:
         """After the exit, wait for more output only as long as some keeps coming."""

@@ -18,6 +18,9 @@ from sealer.hosts.runner import ScriptRunner
 SESSIONS = 4
 """How many scripts run at once."""
 
+CONNECT_TIMEOUT = 60.0
+"""Seconds within which sudo must have answered."""
+
 
 def is_local(address: str) -> bool:
     """Whether an IP address or a name belongs to this machine. Names are resolved."""
@@ -50,6 +53,16 @@ class LocalConnection(ScriptRunner):
         self._sessions = asyncio.Semaphore(SESSIONS)
         self._running: set[Execution] = set()
         self._words = launch_words(() if os.geteuid() == 0 else ("sudo", "-n", "-H", "--"))
+
+    async def connect(self) -> None:
+        """Find out now whether scripts get root's privileges.
+
+        Raises:
+            AuthenticationFailed: They do not.
+        """
+        result = await self.run_script("id -u", timeout=CONNECT_TIMEOUT)
+        if result.stdout.strip() != "0":
+            raise self._refused(("sudo gives no root privileges",))
 
     async def close(self) -> None:
         """Let go of what still runs."""
