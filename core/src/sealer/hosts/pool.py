@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from sealer.errors import HostError
 from sealer.hosts.connection import Connection
 from sealer.hosts.local import LocalConnection, is_local
 from sealer.hosts.settings import SshSettings, Target
-from sealer.hosts.ssh import KeyRing, SshConnection
+
+if TYPE_CHECKING:
+    from sealer.hosts.ssh import KeyRing
 
 CONNECT_LIMIT = 32
 """How many hosts are logged in to at one time."""
@@ -27,6 +30,8 @@ async def open_connections(
     Returns:
         By name and in the order of the targets: the connection, or why there is none.
     """
+    from sealer.hosts.ssh import KeyRing
+
     gate = asyncio.Semaphore(limit)
     keys = KeyRing()
 
@@ -62,6 +67,9 @@ async def open_connection(target: Target, *, keys: KeyRing | None = None) -> Con
         AuthenticationFailed: It refuses the login, or root's privileges.
         HostError: It speaks no SSH that we speak.
     """
+    # asyncssh takes long to import; most commands never reach a host.
+    from sealer.hosts.ssh import KeyRing, SshConnection
+
     if target.ssh is None and await asyncio.to_thread(is_local, target.address):
         local = LocalConnection(target.name)
         await local.connect()
