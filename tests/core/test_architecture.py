@@ -38,9 +38,6 @@ DISTRIBUTIONS = re.compile(
     re.IGNORECASE,
 )
 
-# The contract may explain itself by examples, in docstrings and comments only.
-CONTRACT = {"errors", "events", "providers", "hookspecs", "changes", "model"}
-
 
 def modules(source: Path) -> dict[str, Path]:
     """Return the modules of a package by dotted name."""
@@ -218,11 +215,11 @@ def docstrings(tree: ast.Module) -> set[int]:
 
 
 def distributions_named(name: str, file: Path) -> Iterator[str]:
-    """Yield every place of a module of core that names a distribution and may not."""
+    """Yield where a module names a distribution in code; comments may give examples and sources."""
     text = file.read_text(encoding="utf-8")
     explained = docstrings(syntax(file))
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if part(name) in CONTRACT and (token.type == tokenize.COMMENT or token.start[0] in explained):
+        if token.type == tokenize.COMMENT or token.start[0] in explained:
             continue
         yield from (f"{name}:{token.start[0]}: {match[0]}" for match in DISTRIBUTIONS.finditer(token.string))
 

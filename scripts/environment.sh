@@ -1,0 +1,111 @@
+# shellcheck shell=bash
+# Sourced by the scripts beside it: where what they need is kept, and how it gets there.
+#
+#   say TEXT                 tell what is being done
+#   need_programs WORD...    install the Debian packages of programs that are missing; WORD is program:package, or
+#                            a path for a package that brings no program, as /usr/share/doc/x:x
+#   use_venv                 make or update the virtual environment with all of this checkout, and activate it
+#
+# It sets CHECKOUT, SEALER_CACHE (default /var/cache/sealer, or ~/.cache/sealer where that can't be written) and
+# SEALER_ARTIFACTS, the directory in which scripts/build-kubernetes leaves the files of a Kubernetes release.
+
+CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+say() { printf '== %s\n' "$*" >&2; }
+
+die() {
+    printf 'error: %s\n' "$*" >&2
+    exit 1
+}
+
+if [ -z "${SEALER_CACHE:-}" ]; then
+    SEALER_CACHE=/var/cache/sealer
+    if ! { mkdir -p "$SEALER_CACHE" && [ -w "$SEALER_CACHE" ]; } 2>/dev/null; then
+        SEALER_CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/sealer
+    fi
+fi
+mkdir -p "$SEALER_CACHE" || die "the cache directory $SEALER_CACHE can't be made; set SEALER_CACHE to another"
+export SEALER_CACHE
+export SEALER_ARTIFACTS=${SEALER_ARTIFACTS:-$SEALER_CACHE/kubernetes-v1.20.2/artifacts}
+export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # sshd, debootstrap and mkfs live there, also for plain users
+
+need_programs() {
+    local word missing=()
+    for word in "$@"; do
+        case $word in
+            /*) [ -e "${word%:*}" ] || missing+=("${word##*:}") ;;
+            *) command -v "${word%:*}" >/dev/null || missing+=("${word##*:}") ;;
+        esac
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    command -v apt-get >/dev/null || die "these are needed and this is no Debian system: ${missing[*]}"
+    [ "$(id -u)" = 0 ] || die "these Debian packages are needed; install them as root: apt-get install ${missing[*]}"
+    say "installing Debian packages: ${missing[*]}"
+    (install_packages "${missing[@]}") || die "apt-get could not install: ${missing[*]}"
+}
+
+# Runs in a subshell, so that its traps end with it.
+install_packages() {
+    export DEBIAN_FRONTEND=noninteractive
+    local apt=(apt-get -qq -o DPkg::Lock::Timeout=600) package units=()
+    exec 9>"$SEALER_CACHE/packages.lock"
+    flock 9
+    # While packages are installed nothing may start a daemon; tests start their own, on free ports.
+    local policy=/usr/sbin/policy-rc.d mark='# made by sealer for the time of an installation'
+    if [ ! -e $policy ] || grep -qxF "$mark" $policy; then
+        trap 'rm -f /usr/sbin/policy-rc.d' EXIT
+        printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >$policy
+        chmod 755 $policy
+    fi
+    for package in docker-registry:docker-registry.service openssh-server:ssh.service; do
+        case " $* " in *" ${package%:*} "*) units+=("${package##*:}") ;; esac
+    done
+    "${apt[@]}" install -y --no-install-recommends "$@" >&2 9>&- || {
+        "${apt[@]}" update >&2 9>&- || true # an old list is often good enough, and its absence fails below
+        "${apt[@]}" install -y --no-install-recommends "$@" >&2 9>&-
+    } || return 1
+    # Nor at the next start of the machine: they were installed for their programs.
+    for package in "${units[@]}"; do
+        deb-systemd-helper disable "$package" >/dev/null 2>&1 || true
+    done
+}
+
+use_venv() {
+    local python='' candidate
+    for candidate in python3 python3.13 python3.12 python3.11; do
+        if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+            python=$candidate
+            break
+        fi
+    done
+    if [ -z "$python" ]; then
+        need_programs python3.11:python3
+        python=python3.11
+    fi
+    "$python" -c 'import ensurepip, venv' 2>/dev/null || need_programs /nonexistent:python3-venv
+
+    # One environment per checkout and set of requirements: its members are installed as links into the checkout.
+    local key venv
+    key=$(
+        cd "$CHECKOUT" || exit
+        { pwd; "$python" -VV; cat requirements-dev.txt core/pyproject.toml plugins/*/pyproject.toml; } | sha256sum
+    )
+    venv=$SEALER_CACHE/venv-${key:0:12}
+    exec 8>"$venv.lock"
+    flock 8
+    if [ ! -e "$venv/complete" ]; then
+        say "making the Python environment $venv"
+        find "$SEALER_CACHE" -maxdepth 1 -type d -name 'venv-*' -mtime +14 -exec rm -rf {} +
+        rm -rf "$venv"
+        "$python" -m venv "$venv" || die "python -m venv failed"
+        local pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet)
+        # The build backend comes first, so that not every member fetches one of its own.
+        "${pip[@]}" install 'hatchling>=1.27' editables >&2 || die "pip could not install hatchling"
+        (cd "$CHECKOUT" && "${pip[@]}" install --no-build-isolation -r requirements-dev.txt >&2) ||
+            die "pip could not install requirements-dev.txt"
+        touch "$venv/complete"
+    fi
+    touch "$venv"
+    exec 8>&-
+    export VIRTUAL_ENV=$venv PATH=$venv/bin:$PATH
+}
