@@ -147,7 +147,7 @@ def read_facts(
 
 
 def platform_of(system: str, machine: str) -> Platform:
-    """Return the OCI platform for the answers of ``uname -s`` and ``-m``; unknown machines keep their name."""
+    """Return the OCI platform for what ``uname`` says; unknown machines keep their name."""
     architecture, variant = _OCI_ARCHITECTURES.get(machine, (machine, ""))
     return Platform(os=system.lower(), architecture=architecture, variant=variant)
 

@@ -30,7 +30,7 @@ async def open_connections(
     Returns:
         By name and in the order of the targets: the connection, or why there is none.
     """
-    from sealer.hosts.ssh import KeyRing
+    from sealer.hosts.ssh import KeyRing  # noqa: PLC0415 - asyncssh is slow to import
 
     gate = asyncio.Semaphore(limit)
     keys = KeyRing()
@@ -67,8 +67,7 @@ async def open_connection(target: Target, *, keys: KeyRing | None = None) -> Con
         AuthenticationFailed: It refuses the login, or root's privileges.
         HostError: It speaks no SSH that we speak.
     """
-    # asyncssh takes long to import; most commands never reach a host.
-    from sealer.hosts.ssh import KeyRing, SshConnection
+    from sealer.hosts.ssh import KeyRing, SshConnection  # noqa: PLC0415 - asyncssh is slow to import
 
     if target.ssh is None and await asyncio.to_thread(is_local, target.address):
         local = LocalConnection(target.name)
