@@ -1,0 +1,56 @@
+"""How registries are reached: credentials, certificates of private authorities, TLS checked or not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealer.image.reference import DEFAULT_DOMAIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What is needed to talk to registries.
+
+    ``auth.json`` in the home directory holds the credentials, in the format that docker and podman share.
+    ``certs.d/<host:port>/`` holds the certificates of a registry: ``*.crt`` of authorities to trust beside
+    those of the system, ``*.cert`` with ``*.key`` to show as a client.
+
+    Attributes:
+        home: Sealer's home directory.
+        skip_tls_verify: Whether to accept any certificate, and plain HTTP.
+    """
+
+    home: Path
+    skip_tls_verify: bool = False
+
+    @property
+    def credentials(self) -> Path:
+        """The file with the credentials; it need not exist."""
+        return self.home / "auth.json"
+
+    def certificates(self, domain: str) -> Path:
+        """Return the directory with the certificates of a registry; it need not exist."""
+        return self.home / "certs.d" / domain
+
+    def flags(self, domain: str, side: str = "") -> tuple[str, ...]:
+        """Return skopeo's flags for a registry.
+
+        Args:
+            domain: Its host name and port.
+            side: ``src-`` or ``dest-`` for copies, else "".
+        """
+        flags = [
+            f"--{side}authfile={self.credentials}",
+            f"--{side}tls-verify={str(not self.skip_tls_verify).lower()}",
+        ]
+        directory = self.certificates(domain)
+        if directory.is_dir():
+            flags.append(f"--{side}cert-dir={directory}")
+        return tuple(flags)
+
+
+def registry_domain(text: str) -> str:
+    """Return what a person calls a registry in the form that names use: no scheme, path or final slash."""
+    domain = text.removeprefix("https://").removeprefix("http://").split("/", 1)[0]
+    return DEFAULT_DOMAIN if domain in {"index.docker.io", "registry-1.docker.io"} else domain

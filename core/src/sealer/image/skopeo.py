@@ -1,0 +1,213 @@
+"""Runs skopeo: one process per request, its complaints turned into errors a person can act on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealer.errors import TransportError
+from sealer.events import EventSink, Message, discard
+from sealer.image.access import Access
+
+_LOG_LINE = re.compile(r'level=(?P<level>\w+) msg=(?P<text>"(?:[^"\\]|\\.)*"|\S+)')
+_RETRY = re.compile(r"retrying in (?P<delay>[\w.]+)")
+_PATIENCE = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skopeo:
+    """Runs skopeo.
+
+    Attributes:
+        access: How registries are reached.
+        sink: Is told about retries and warnings.
+    """
+
+    access: Access
+    sink: EventSink = discard
+
+    async def run(
+        self,
+        words: Sequence[str],
+        *,
+        subject: str,
+        domain: str = "",
+        stdin: bytes = b"",
+        started: Callable[[int], None] | None = None,
+    ) -> bytes:
+        """Run skopeo and return its standard output.
+
+        Args:
+            words: Its arguments.
+            subject: The image or registry that it is about, for messages.
+            domain: The registry it talks to, or "" when it talks to none.
+            stdin: What it reads, such as a password.
+            started: Is given its process id.
+
+        Raises:
+            TransportError: It is not installed, or it failed.
+        """
+        try:
+            process = await asyncio.create_subprocess_exec(
+                "skopeo",
+                *words,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=asyncio.subprocess.PIPE,
+            )
+        except FileNotFoundError as error:
+            raise TransportError(
+                "the program skopeo is not installed", hint="on Debian and Ubuntu: apt install skopeo"
+            ) from error
+        complaints: list[str] = []
+        if started is not None:
+            started(process.pid)
+        try:
+            output, _, _ = await asyncio.gather(
+                _output(process), self._listen(process, subject, complaints), _feed(process, stdin)
+            )
+            status = await process.wait()
+        finally:
+            await _end(process)
+        if status:
+            raise self._translate(complaints, status, subject, domain)
+        return output
+
+    async def _listen(self, process: asyncio.subprocess.Process, subject: str, complaints: list[str]) -> None:
+        assert process.stderr is not None  # noqa: S101  # it is a pipe
+        buffered = b""
+        while chunk := await process.stderr.read(1 << 16):
+            *lines, buffered = (buffered + chunk).split(b"\n")
+            for line in lines:
+                self._take(line, subject, complaints)
+        self._take(buffered, subject, complaints)
+
+    def _take(self, line: bytes, subject: str, complaints: list[str]) -> None:
+        text = line.decode(errors="replace").strip()
+        match = _LOG_LINE.search(text)
+        if match is None:
+            complaints.extend([text] if text else [])
+            return
+        said = _unquoted(match["text"])
+        retry = _RETRY.search(said)
+        if match["level"] in {"fatal", "error"}:
+            complaints.append(said)
+        elif retry is not None:
+            why = said.partition(" Error: ")[2]
+            self.sink(Message(text=f"{subject}: trying again in {retry['delay']}: {why}", warning=True))
+        elif match["level"] == "warning":
+            self.sink(Message(text=f"{subject}: {said}", warning=True))
+
+    def _translate(self, complaints: list[str], status: int, subject: str, domain: str) -> TransportError:
+        said = complaints[-1] if complaints else f"it ended with status {status} and said nothing"
+        for pattern, message, hint in _TRANSLATIONS:
+            match = re.search(pattern, said)
+            if match is not None:
+                values = {
+                    "domain": domain or "the registry",
+                    "subject": subject,
+                    "certificates": str(self.access.certificates(domain or "REGISTRY") / "ca.crt"),
+                    **{key: value or "" for key, value in match.groupdict().items()},
+                }
+                return TransportError(message.format_map(values), place=subject, hint=hint.format_map(values))
+        return TransportError(f"skopeo failed: {said}", place=subject)
+
+
+# What skopeo and the registries say; the first pattern that is found counts.
+_TRANSLATIONS = (
+    (
+        r"x509: certificate signed by unknown authority",
+        "the certificate of {domain} is signed by an unknown authority",
+        "put the authority's certificate into {certificates}, or pass --skip-tls-verify to trust any",
+    ),
+    (
+        r"x509: (?P<reason>[^\"]+)",
+        "the certificate of {domain} is not valid: {reason}",
+        "renew the registry's certificate, or pass --skip-tls-verify to do without checking it",
+    ),
+    (
+        r"server gave HTTP response to HTTPS client",
+        "{domain} does not speak TLS",
+        "pass --skip-tls-verify if the network between here and there can be trusted",
+    ),
+    (
+        r"invalid username/password",
+        "{domain} does not accept the user name and password",
+        "check both; some registries want a token in place of the password",
+    ),
+    (
+        r"unauthorized|authentication required|denied|invalid status code from registry 40[13]",
+        "{domain} refuses access",
+        "log in with `sealer login {domain}`; the account needs the right to this repository",
+    ),
+    (
+        r"manifest unknown|name unknown|repository name not known|invalid status code from registry 404",
+        "{domain} has no such image",
+        "check the name and the tag",
+    ),
+    (
+        r"connection refused",
+        "{domain} refuses connections: no registry listens there",
+        "check the name and the port",
+    ),
+    (r"no such host", "the host name of {domain} is unknown", "check the name, and this machine's DNS"),
+    (
+        r"(?P<reason>i/o timeout|Client\.Timeout|handshake timeout|network is unreachable|no route to host)",
+        "{domain} can't be reached: {reason}",
+        "check the network and the proxy settings of this machine",
+    ),
+    (
+        r"no space left on device",
+        "the disk is full",
+        "free some space; `sealer rmi --prune` removes what is unused",
+    ),
+)
+
+
+async def _output(process: asyncio.subprocess.Process) -> bytes:
+    assert process.stdout is not None  # noqa: S101  # it is a pipe
+    return await process.stdout.read()
+
+
+async def _feed(process: asyncio.subprocess.Process, data: bytes) -> None:
+    assert process.stdin is not None  # noqa: S101  # it is a pipe
+    with suppress(BrokenPipeError, ConnectionResetError):
+        process.stdin.write(data)
+        await process.stdin.drain()
+    process.stdin.close()
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Make sure that the process is gone, also when this task is cancelled."""
+    if process.returncode is not None:
+        return
+    with suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), _PATIENCE)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+
+
+def _unquoted(text: str) -> str:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return text.strip('"')
+    return value if isinstance(value, str) else text
+
+
+def signature_policy() -> tuple[str, ...]:
+    """Return the flag that stands in for a signature policy where the machine has none.
+
+    skopeo reads containers-policy.json(5) and refuses to work without; one that exists is obeyed.
+    """
+    places = (Path.home() / ".config/containers/policy.json", Path("/etc/containers/policy.json"))
+    return () if any(place.exists() for place in places) else ("--insecure-policy",)
