@@ -25,6 +25,13 @@ OTHER = "Other"
 COMMANDS: dict[str, Entry] = {
     # Build and share
     # Run
+    "run": Entry("sealer.cli.run", "run", RUN, "Make a cluster from an image, or put an application on one."),
+    "apply": Entry("sealer.cli.run", "apply", RUN, "Make a cluster what its Clusterfile says."),
+    "plan": Entry("sealer.cli.run", "plan", RUN, "Show what run would do, and why."),
+    "resume": Entry("sealer.cli.cluster", "resume", RUN, "Go on with an operation that was cut off."),
+    "status": Entry("sealer.cli.cluster", "status", RUN, "Show a cluster and its nodes."),
+    "kubeconfig": Entry("sealer.cli.cluster", "kubeconfig", RUN, "Print the administrator's kubeconfig."),
+    "delete": Entry("sealer.cli.cluster", "delete", RUN, "Take a cluster away from its hosts."),
     # Other
     "plugin": Entry("sealer.cli.plugin", "plugin", OTHER, "Look at the plugins that are installed."),
     "version": Entry("sealer.cli.version", "version", OTHER, "Show the version of Sealer."),

@@ -51,7 +51,7 @@ class Engine:
 
     Args:
         plan: What to do.
-        connections: A connection for each host of the plan.
+        connections: A connection for each host of the plan, or why there is none.
         visitor: Makes the visits.
         journal: Gets every transition before work goes on.
         history: What an earlier run of the same operation did.
@@ -63,7 +63,7 @@ class Engine:
         self,
         *,
         plan: Plan,
-        connections: Mapping[str, Connection],
+        connections: Mapping[str, Connection | HostError],
         visitor: Visitor,
         journal: Journal,
         history: History,
@@ -177,12 +177,15 @@ class Engine:
                 self._make_ready(follower)
 
     async def _visit_with_retries(self, step: Step) -> Visit:
+        connection = self._connections[step.host]
+        if isinstance(connection, HostError):
+            raise connection
         pause = FIRST_PAUSE
         for attempt in range(1, step.retries + 2):
             event = StepStarted(step=step.id, title=step.title, host=step.host, attempt=attempt)
             self._events(event)
             try:
-                return await self._visitor.visit(step, self._connections[step.host], self._values)
+                return await self._visitor.visit(step, connection, self._values)
             except HostError as error:
                 if not error.retryable or attempt > step.retries or self._stopping:
                     raise

@@ -93,11 +93,11 @@ class ClusterRecords:
         finally:
             os.close(descriptor)
 
-    def begin(self, verb: str, request: Mapping[str, Any]) -> Operation:
-        """Write a new operation down.
+    def require_none_open(self) -> None:
+        """Refuse to go on while an operation is open.
 
         Raises:
-            OperationLocked: An earlier operation is open.
+            OperationLocked: One is; the hint says how to finish it.
         """
         operation = self.open_operation()
         if operation is not None:
@@ -106,6 +106,14 @@ class ClusterRecords:
                 hint=f"finish it with: sealer resume {self.cluster}   "
                 f"or take the cluster away with: sealer delete --all {self.cluster}",
             )
+
+    def begin(self, verb: str, request: Mapping[str, Any]) -> Operation:
+        """Write a new operation down.
+
+        Raises:
+            OperationLocked: An earlier operation is open.
+        """
+        self.require_none_open()
         stamp = time.strftime("%Y%m%d-%H%M%S")
         identity = f"{stamp}-{verb}-{secrets.token_hex(2)}"
         directory = self.directory / "operations" / identity

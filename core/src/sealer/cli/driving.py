@@ -1,0 +1,132 @@
+"""What the verbs that touch hosts share: options, and one run of the event loop with progress and Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from sealer.cli.application import Application
+from sealer.errors import UsageError
+
+if TYPE_CHECKING:
+    from sealer.cluster.session import Context
+    from sealer.secret import Secret
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+Result = TypeVar("Result")
+
+
+def progress_option(function: Function) -> Function:
+    """Add ``--progress``."""
+    return click.option(
+        "--progress",
+        type=click.Choice(["auto", "tty", "plain", "json", "none"]),
+        default="auto",
+        show_default=True,
+        help="How to show progress, on standard error.",
+    )(function)
+
+
+def host_options(function: Function) -> Function:
+    """Add what decides how hosts are reached."""
+    options = (
+        click.option(
+            "--accept-new",
+            is_flag=True,
+            help="Record and trust the key of a host that was never seen; a changed key is refused always.",
+        ),
+        click.option(
+            "--concurrency",
+            type=click.IntRange(1),
+            default=30,
+            show_default=True,
+            help="How many hosts are worked on at one time.",
+        ),
+        click.option(
+            "--upload-concurrency",
+            type=click.IntRange(1),
+            default=5,
+            show_default=True,
+            help="How many hosts are sent to at one time.",
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return progress_option(function)
+
+
+def drive(
+    application: Application,
+    work: Callable[[Context], Coroutine[Any, Any, Result]],
+    *,
+    accept_new: bool,
+    concurrency: int,
+    upload_concurrency: int,
+    progress: str,
+) -> Result:
+    """Run a use case to its end, showing what happens.
+
+    The first Ctrl-C lets running steps finish and starts no others; the second ends the program.
+
+    Args:
+        application: The run of the program.
+        work: The use case; it gets the context.
+        accept_new: Whether keys of hosts that were never seen are recorded.
+        concurrency: How many hosts are worked on at one time.
+        upload_concurrency: How many hosts are sent to at one time.
+        progress: What ``--progress`` said.
+    """
+    from sealer.cli.render import make_renderer, open_log
+    from sealer.cluster.access import Access
+    from sealer.cluster.session import Context
+
+    stoppers: list[Callable[[], None]] = []
+    with make_renderer(progress) as renderer:
+        context = Context(
+            home=application.home,
+            plugins=application.plugins(),
+            events=renderer,
+            access=Access(ask=_ask, accept_new=accept_new),
+            log=open_log,
+            on_stop=stoppers.append,
+            concurrency=concurrency,
+            uploads=upload_concurrency,
+        )
+        return asyncio.run(_interruptible(work(context), stoppers))
+
+
+async def _interruptible(work: Coroutine[Any, Any, Result], stoppers: list[Callable[[], None]]) -> Result:
+    loop = asyncio.get_running_loop()
+    task = asyncio.ensure_future(work)
+
+    def interrupt() -> None:
+        if not stoppers:
+            task.cancel()
+            return
+        click.echo("stopping when the running steps are done; press Ctrl-C again to stop at once", err=True)
+        while stoppers:
+            stoppers.pop()()
+
+    loop.add_signal_handler(signal.SIGINT, interrupt)
+    try:
+        return await task
+    except asyncio.CancelledError as error:
+        raise KeyboardInterrupt from error
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
+
+
+def _ask(what: str) -> Secret:
+    """Ask for a secret on the terminal."""
+    from sealer.secret import Secret
+
+    if not click.get_text_stream("stdin").isatty():
+        raise UsageError(
+            f"the {what} is needed, and nobody is there to be asked",
+            hint="give it by reference (passwdFrom: env:NAME, file:PATH or cmd:PROGRAM), or use a key",
+        )
+    return Secret(click.prompt(what, hide_input=True, err=True))

@@ -1,0 +1,83 @@
+"""How the hosts of a Clusterfile are reached: log-in settings with their secrets fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealer.clusterfile import ClusterSpec, SecretReference, SecretScheme, SshSpec
+from sealer.hosts.secret import Redactor, resolve_secret
+from sealer.hosts.settings import HostKeyPolicy, SshSettings, Target
+from sealer.secret import Secret
+
+AskSecret = Callable[[str], Secret]
+"""Asks the user for a secret; takes what it is, in a few words.
+
+Raises:
+    UsageError: Nobody is there to be asked.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What the operator decides about reaching hosts, beside what the Clusterfile says.
+
+    Attributes:
+        ask: Asks for secrets that are nowhere to be read.
+        accept_new: Whether the key of a host that was never seen is recorded and trusted.
+    """
+
+    ask: AskSecret
+    accept_new: bool = False
+
+
+def targets(spec: ClusterSpec, access: Access, redactor: Redactor) -> tuple[Target, ...]:
+    """Return where and how to reach the hosts, masters first. Each secret is fetched or asked for once.
+
+    Raises:
+        SealerError: A secret can't be fetched.
+    """
+    known: dict[str, Secret] = {}
+    result = []
+    for host in (*spec.masters, *spec.nodes):
+        said = spec.ssh_of(host)
+        ssh = None if said == SshSpec() and not access.accept_new else _settings(said, access, known)
+        result.append(Target(name=host.address, address=host.address, ssh=ssh))
+    for secret in known.values():
+        redactor.add(secret)
+    return tuple(result)
+
+
+def _settings(said: SshSpec, access: Access, known: dict[str, Secret]) -> SshSettings:
+    defaults = SshSettings()
+
+    def secret(value: Secret | SecretReference | None, what: str) -> Secret | None:
+        return _fetch(value, f"{what} of {said.user or defaults.user}", access.ask, known)
+
+    policy = HostKeyPolicy.ACCEPT_NEW if access.accept_new else HostKeyPolicy.STRICT
+    return SshSettings(
+        user=said.user or defaults.user,
+        port=said.port or defaults.port,
+        password=secret(said.password, "password"),
+        private_key=Path(said.private_key).expanduser() if said.private_key else None,
+        passphrase=secret(said.passphrase, "passphrase of the key"),
+        sudo_password=secret(said.sudo_password, "sudo password"),
+        known_hosts=Path(said.known_hosts).expanduser() if said.known_hosts else defaults.known_hosts,
+        host_key_policy=policy,
+        fingerprints=said.fingerprints,
+    )
+
+
+def _fetch(
+    value: Secret | SecretReference | None, what: str, ask: AskSecret, known: dict[str, Secret]
+) -> Secret | None:
+    if value is None:
+        return None
+    if isinstance(value, Secret):
+        known[value.reveal()] = value
+        return value
+    name = what if value.scheme is SecretScheme.PROMPT else str(value)
+    if name not in known:
+        known[name] = ask(what) if value.scheme is SecretScheme.PROMPT else resolve_secret(str(value))
+    return known[name]

@@ -1,0 +1,60 @@
+"""Finds the image that each host gets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sealer.cluster.request import ImageChoice
+from sealer.image.oci import Descriptor
+from sealer.image.store import ImageStore
+from sealer.image.stored import StoredImage
+from sealer.model import Facts, ImageMetadata
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostImages:
+    """The image of each host, by the host's address; hosts of one platform share one."""
+
+    by_host: Mapping[str, StoredImage]
+
+    @property
+    def layers(self) -> Mapping[str, Sequence[Descriptor]]:
+        """The layers of each host's image."""
+        return {host: image.layers for host, image in self.by_host.items()}
+
+    @property
+    def metadata(self) -> ImageMetadata:
+        """The metadata of the first host's image."""
+        return next(iter(self.by_host.values())).metadata
+
+    def choice(self, reference: str) -> ImageChoice:
+        """Return what to write down of it."""
+        digests = {host: image.digest for host, image in self.by_host.items()}
+        return ImageChoice(reference=reference, digests=digests)
+
+
+def images_for_hosts(store: ImageStore, reference: str, facts: Mapping[str, Facts]) -> HostImages:
+    """Choose the image for each host's platform.
+
+    Args:
+        store: Holds the image.
+        reference: Its name.
+        facts: Of each host, by address, the first master first.
+
+    Raises:
+        ImageError: The store has no such image for one of the platforms.
+    """
+    platforms = {host: fact.platform for host, fact in facts.items()}
+    found = {str(p): store.resolve(reference, p) for p in platforms.values()}
+    return HostImages(by_host={host: found[str(p)] for host, p in platforms.items()})
+
+
+def images_again(store: ImageStore, choice: ImageChoice) -> HostImages:
+    """Find the very images that were chosen before, though the name may mean others by now.
+
+    Raises:
+        ImageError: The store has lost one of them.
+    """
+    found = {digest: store.resolve(digest) for digest in set(choice.digests.values())}
+    return HostImages(by_host={host: found[digest] for host, digest in choice.digests.items()})

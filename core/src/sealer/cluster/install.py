@@ -1,0 +1,252 @@
+"""Making a cluster from an image, or putting an application image on one that exists."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from sealer.cluster.applications import LaunchChoice
+from sealer.cluster.checks import core_checks, describe_finding, judge, refuse
+from sealer.cluster.distribution import image_files, image_store
+from sealer.cluster.images import HostImages, images_again, images_for_hosts
+from sealer.cluster.parts import Parts, choose_parts
+from sealer.cluster.pipeline import application_plan, installation_plan
+from sealer.cluster.request import Request
+from sealer.cluster.session import Connections, Context, drive, observe_all, reach, require_all
+from sealer.cluster.state import choose_cluster, load_state, require_state, save_state
+from sealer.cluster.view import cluster_view
+from sealer.clusterfile import Clusterfile
+from sealer.errors import UsageError
+from sealer.events import EventSink, Message
+from sealer.hosts.connection import Connection
+from sealer.hosts.secret import Redactor
+from sealer.image.pull import ensure
+from sealer.model import RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Cluster, Facts, ImageType, Severity
+from sealer.operation.engine import Summary
+from sealer.operation.plan import Plan
+from sealer.operation.records import ClusterRecords, Operation
+from sealer.operation.visit import Applier
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A request with all that was made of it.
+
+    Attributes:
+        request: What was asked for, complete.
+        cluster: The view that the plan was made from.
+        parts: The providers.
+        plan: What to do.
+    """
+
+    request: Request
+    cluster: Cluster
+    parts: Parts
+    plan: Plan
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the user asks for.
+
+    Attributes:
+        clusterfile: The cluster.
+        reference: The image's name.
+        choice: What to launch.
+        named: Whether the cluster's name is the user's choice and not the default.
+    """
+
+    clusterfile: Clusterfile
+    reference: str
+    choice: LaunchChoice
+    named: bool
+
+
+async def run_image(context: Context, wish: Wish) -> Summary:
+    """Run an image: make a cluster of a cluster image, put an application image on a cluster.
+
+    Raises:
+        SealerError: As ``install`` and ``put_application``.
+    """
+    await ensure(context.store, wish.reference, sink=context.events)
+    if context.store.resolve(wish.reference).metadata.type is ImageType.CLUSTER:
+        return await install(context, wish)
+    records = choose_cluster(context.home, wish.clusterfile.cluster.name if wish.named else None)
+    return await put_application(context, records, require_state(records), wish.reference, wish.choice)
+
+
+async def install(context: Context, wish: Wish) -> Summary:
+    """Make a cluster from a cluster image, or bring an existing one back to what the image says.
+
+    Raises:
+        SealerError: Whatever stands in the way; nothing was changed unless it is ``HostsFailed`` or
+            ``Interrupted``, which can be resumed.
+    """
+    records = ClusterRecords(context.home, wish.clusterfile.cluster.name)
+    redactor = Redactor()
+    with records.lock("run"):
+        records.require_none_open()
+        async with reach(context, wish.clusterfile.cluster, redactor) as connections:
+            prepared = await prepare(context, records, wish, connections)
+            operation = records.begin("run", prepared.request.to_plain())
+            save_state(records, prepared.request)
+            return await carry_out(context, operation, prepared, connections, redactor)
+
+
+async def prepare(
+    context: Context, records: ClusterRecords, wish: Wish, connections: Connections
+) -> Prepared:
+    """Observe and check the hosts, and plan. Nothing is changed.
+
+    Raises:
+        HostError: A host can't be reached or observed.
+        ChecksFailed: The hosts are unfit.
+        SealerError: The image or the Clusterfile can't be used.
+    """
+    state = load_state(records)
+    reachable = require_all(connections)
+    if state is None:
+        return await _prepare_new(context, wish, reachable)
+    _require_same_hosts(state.clusterfile, wish.clusterfile)
+    _require_same_runtime(context, state, wish.reference)
+    # The cluster's own ports and files are in use by now: what was observed before is what counts.
+    images = images_for_hosts(context.store, wish.reference, _ordered(wish.clusterfile, state.facts))
+    request = Request(
+        clusterfile=wish.clusterfile,
+        image=images.choice(wish.reference),
+        facts=state.facts,
+        choice=wish.choice,
+    )
+    return _plan(context, request, images)
+
+
+async def _prepare_new(context: Context, wish: Wish, connections: Mapping[str, Connection]) -> Prepared:
+    # Which platform the metadata are of doesn't matter for choosing the providers.
+    parts = choose_parts(context.store.resolve(wish.reference).metadata, context.plugins)
+    data_root = wish.clusterfile.cluster.data_root
+    # The questions of core's checks are the same whatever the checks are to compare the answers with.
+    probes = [*parts.probes(), *(p for check in core_checks({}, {}, data_root) for p in check.probes())]
+    facts = await observe_all(context, connections, tuple(probes), data_root)
+    images = images_for_hosts(context.store, wish.reference, _ordered(wish.clusterfile, facts))
+    request = Request(
+        clusterfile=wish.clusterfile,
+        image=images.choice(wish.reference),
+        facts=facts,
+        choice=wish.choice,
+    )
+    prepared = _plan(context, request, images)
+    _check(context, prepared, images)
+    return prepared
+
+
+def _check(context: Context, prepared: Prepared, images: HostImages) -> None:
+    platforms = {host: image.platform for host, image in images.by_host.items()}
+    registry = prepared.parts.registry
+    serving = {host.name for host in registry.hosts(prepared.cluster)} if registry else set()
+    sizes = {
+        host: sum(blob.size for blob in image_files(layers))
+        + (sum(blob.size for blob in image_store(layers)) if host in serving else 0)
+        for host, layers in images.layers.items()
+    }
+    data_root = prepared.cluster.data_root
+    checks = [*core_checks(platforms, sizes, data_root), *prepared.parts.checks(prepared.cluster)]
+    findings = judge(prepared.cluster, checks)
+    for finding in findings:
+        if finding.severity == Severity.WARNING:
+            context.events(Message(text=describe_finding(finding), host=finding.host, warning=True))
+    refuse(findings)
+
+
+async def put_application(
+    context: Context, records: ClusterRecords, state: Request, reference: str, choice: LaunchChoice
+) -> Summary:
+    """Put an application image on a cluster that exists.
+
+    Raises:
+        SealerError: Whatever stands in the way; ``HostsFailed`` and ``Interrupted`` can be resumed.
+    """
+    redactor = Redactor()
+    with records.lock("run"):
+        images = images_for_hosts(context.store, reference, _ordered(state.clusterfile, state.facts))
+        request = replace(state, application=images.choice(reference), choice=choice)
+        prepared = prepare_again(context, request)
+        operation = records.begin("run", request.to_plain())
+        async with reach(context, state.clusterfile.cluster, redactor) as connections:
+            return await carry_out(context, operation, prepared, connections, redactor)
+
+
+def prepare_again(context: Context, request: Request) -> Prepared:
+    """Make the plan of a request that was made before: the same plan.
+
+    Raises:
+        SealerError: An image is gone from the store, or a plugin is missing.
+    """
+    return _plan(context, request, images_again(context.store, request.image))
+
+
+async def carry_out(
+    context: Context,
+    operation: Operation,
+    prepared: Prepared,
+    connections: Connections,
+    redactor: Redactor,
+) -> Summary:
+    """Drive the plan of an installation.
+
+    Raises:
+        HostsFailed: Some steps failed.
+        Interrupted: The user stopped it.
+    """
+    uploads = asyncio.Semaphore(context.uploads)
+
+    def make_visitor(events: EventSink) -> Applier:
+        return Applier(
+            data=prepared.cluster.data,
+            operation=operation.id,
+            blobs=context.store,
+            uploads=uploads,
+            events=events,
+            redactor=redactor,
+        )
+
+    return await drive(context, operation, prepared.plan, connections, make_visitor)
+
+
+def _plan(context: Context, request: Request, images: HostImages) -> Prepared:
+    parts = choose_parts(images.metadata, context.plugins)
+    cluster = cluster_view(request.clusterfile, images.metadata, request.facts, parts)
+    if request.application is None:
+        plan = installation_plan(cluster, images.layers, parts, request.choice)
+    else:
+        app_images = images_again(context.store, request.application)
+        plan = application_plan(cluster, app_images.metadata, app_images.layers, parts, request.choice)
+    return Prepared(request=request, cluster=cluster, parts=parts, plan=plan)
+
+
+def _ordered(clusterfile: Clusterfile, facts: Mapping[str, Facts]) -> dict[str, Facts]:
+    """Return the facts with the first master's first: its image stands for the cluster's."""
+    spec = clusterfile.cluster
+    return {host.address: facts[host.address] for host in (*spec.masters, *spec.nodes)}
+
+
+def _require_same_hosts(old: Clusterfile, new: Clusterfile) -> None:
+    before = {(host.address, host.is_master) for host in old.cluster.hosts}
+    after = {(host.address, host.is_master) for host in new.cluster.hosts}
+    if before != after:
+        raise UsageError(
+            f"cluster {old.cluster.name} exists with other hosts; adding and removing hosts is not built yet",
+            hint=f"to make it anew: sealer delete --all {old.cluster.name}",
+        )
+
+
+def _require_same_runtime(context: Context, state: Request, reference: str) -> None:
+    old = images_again(context.store, state.image).metadata
+    new = context.store.resolve(reference, old.platform).metadata
+    for label in (RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL):
+        if old.labels.get(label) != new.labels.get(label):
+            raise UsageError(
+                f"cluster {state.clusterfile.cluster.name} runs {old.labels.get(label)}, "
+                f"image {reference} brings {new.labels.get(label)}; upgrading is not built yet",
+                hint="to make the cluster anew, delete it first",
+            )

@@ -1,0 +1,98 @@
+"""What an operation was asked to do, with what was observed: all that its plan is made from.
+
+It is written down when the operation begins, so that resuming makes the same plan. It holds no secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+from sealer.cluster.applications import LaunchChoice
+from sealer.clusterfile import Clusterfile, parse_clusterfile
+from sealer.clusterfile.render import render_clusterfile
+from sealer.errors import SealerError
+from sealer.model import Facts, Platform
+
+NO_FACTS: Mapping[str, Facts] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageChoice:
+    """An image as it was resolved.
+
+    Attributes:
+        reference: Its name.
+        digests: The manifest digest chosen for each host, by address.
+    """
+
+    reference: str
+    digests: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What a cluster is to be, and what is to be done to it.
+
+    Attributes:
+        clusterfile: The hosts and settings, complete.
+        image: The cluster image.
+        facts: What was observed on the hosts before anything was changed, by address.
+        choice: What to launch.
+        application: An application image to put on the cluster, when that is what was asked for.
+    """
+
+    clusterfile: Clusterfile
+    image: ImageChoice
+    facts: Mapping[str, Facts] = field(default_factory=lambda: NO_FACTS)
+    choice: LaunchChoice = field(default_factory=LaunchChoice)
+    application: ImageChoice | None = None
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return it as plain data for a JSON file."""
+        return {
+            "clusterfile": render_clusterfile(self.clusterfile),
+            "image": _plain_choice(self.image),
+            "facts": {address: _plain_facts(facts) for address, facts in self.facts.items()},
+            "apps": None if self.choice.apps is None else list(self.choice.apps),
+            "cmds": None if self.choice.cmds is None else list(self.choice.cmds),
+            "application": None if self.application is None else _plain_choice(self.application),
+        }
+
+    @classmethod
+    def from_plain(cls, data: Mapping[str, Any], source: str) -> Request:
+        """Read what ``to_plain`` wrote.
+
+        Raises:
+            SealerError: It is damaged; the message names ``source``.
+        """
+        try:
+            application = data["application"]
+            return cls(
+                clusterfile=parse_clusterfile(data["clusterfile"], source, {}),
+                image=ImageChoice(**data["image"]),
+                facts={address: _facts(facts) for address, facts in data["facts"].items()},
+                choice=LaunchChoice(apps=_words(data["apps"]), cmds=_words(data["cmds"])),
+                application=None if application is None else ImageChoice(**application),
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise SealerError("the record is damaged", place=source) from error
+
+
+def _plain_choice(choice: ImageChoice) -> dict[str, Any]:
+    return {"reference": choice.reference, "digests": dict(choice.digests)}
+
+
+def _plain_facts(facts: Facts) -> dict[str, Any]:
+    plain = {name: getattr(facts, name) for name in facts.__dataclass_fields__}
+    return plain | {"platform": asdict(facts.platform), "answers": dict(facts.answers)}
+
+
+def _facts(data: Mapping[str, Any]) -> Facts:
+    return Facts(**{**data, "platform": Platform(**data["platform"])})
+
+
+def _words(value: Any) -> tuple[str, ...] | None:
+    return None if value is None else tuple(str(item) for item in value)

@@ -1,0 +1,165 @@
+"""What every verb shares: reaching the hosts, observing them, and driving a plan under the cluster's lock."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealer.cluster.access import Access, targets
+from sealer.clusterfile import ClusterSpec
+from sealer.errors import HostError, HostsFailed, Interrupted, SealerError
+from sealer.events import Event, EventSink, OperationStarted
+from sealer.hosts.connection import Connection
+from sealer.hosts.facts import observe
+from sealer.hosts.pool import close_connections, open_connections
+from sealer.hosts.secret import Redactor
+from sealer.image.store import ImageStore
+from sealer.model import Facts, Probe
+from sealer.operation.engine import Engine, Summary, Visitor
+from sealer.operation.journal import Journal
+from sealer.operation.plan import Plan
+from sealer.operation.records import Operation
+from sealer.plugins import Plugins
+
+Connections = Mapping[str, Connection | HostError]
+"""The connection to each host by its address, or why there is none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a verb needs from outside.
+
+    Attributes:
+        home: Where Sealer keeps its files on the operator's machine.
+        plugins: The providers.
+        events: Gets what happens.
+        access: What the operator decides about reaching hosts.
+        log: Opens the log of an operation: a sink of events that writes to that file.
+        on_stop: Takes the function to call when the user wants to stop.
+        concurrency: How many hosts are worked on at one time.
+        uploads: How many hosts are sent to at one time.
+    """
+
+    home: Path
+    plugins: Plugins
+    events: EventSink
+    access: Access
+    log: Callable[[Path], AbstractContextManager[EventSink]]
+    on_stop: Callable[[Callable[[], None]], None]
+    concurrency: int = 30
+    uploads: int = 5
+
+    @property
+    def store(self) -> ImageStore:
+        """The image store."""
+        return ImageStore(self.home)
+
+
+@asynccontextmanager
+async def reach(context: Context, spec: ClusterSpec, redactor: Redactor) -> AsyncIterator[Connections]:
+    """Connect to all hosts of a cluster, many at a time, and close the connections in the end."""
+    connections = await open_connections(targets(spec, context.access, redactor), limit=context.concurrency)
+    try:
+        yield connections
+    finally:
+        await close_connections(connections.values())
+
+
+def require_all(connections: Connections) -> Mapping[str, Connection]:
+    """Return the connections if there is one to every host.
+
+    Raises:
+        HostError: One host can't be reached.
+        HostsFailed: Several can't.
+    """
+    failures = {host: found for host, found in connections.items() if isinstance(found, HostError)}
+    if len(failures) == 1:
+        raise next(iter(failures.values()))
+    if failures:
+        raise HostsFailed(f"{len(failures)} of {len(connections)} hosts can't be used", failures=failures)
+    return {host: found for host, found in connections.items() if not isinstance(found, HostError)}
+
+
+async def observe_all(
+    context: Context, connections: Mapping[str, Connection], probes: tuple[Probe, ...], data_root: str
+) -> Mapping[str, Facts]:
+    """Observe all hosts, in one round trip each.
+
+    Raises:
+        HostError: A host's answer can't be read.
+        HostsFailed: Those of several can't.
+    """
+    gate = asyncio.Semaphore(context.concurrency)
+
+    async def attempt(connection: Connection) -> Facts | HostError:
+        async with gate:
+            try:
+                return await observe(connection, probes=probes, data_root=data_root)
+            except HostError as error:
+                return error
+
+    found_facts = await asyncio.gather(*(attempt(connection) for connection in connections.values()))
+    outcomes = dict(zip(connections, found_facts, strict=True))
+    failures = {host: found for host, found in outcomes.items() if isinstance(found, HostError)}
+    if len(failures) == 1:
+        raise next(iter(failures.values()))
+    if failures:
+        raise HostsFailed(f"{len(failures)} of {len(outcomes)} hosts can't be observed", failures=failures)
+    return {host: found for host, found in outcomes.items() if not isinstance(found, HostError)}
+
+
+async def drive(
+    context: Context,
+    operation: Operation,
+    plan: Plan,
+    connections: Connections,
+    make_visitor: Callable[[EventSink], Visitor],
+) -> Summary:
+    """Run the plan of an operation, from where an earlier run left it, and note its end.
+
+    Raises:
+        HostsFailed: Some steps failed; the hint says how to resume.
+        Interrupted: The user stopped it; the hint says how to resume.
+    """
+    history = operation.history()
+    hint = f"go on with: sealer resume {operation.cluster}   log: {operation.log}"
+    with context.log(operation.log) as log, Journal(operation.journal) as journal:
+
+        def events(event: Event) -> None:
+            log(event)
+            context.events(event)
+
+        engine = Engine(
+            plan=plan,
+            connections=connections,
+            visitor=make_visitor(events),
+            journal=journal,
+            history=history,
+            concurrency=context.concurrency,
+            events=events,
+        )
+        context.on_stop(engine.stop)
+        events(
+            OperationStarted(
+                operation=operation.id,
+                verb=operation.verb,
+                cluster=operation.cluster,
+                hosts=plan.hosts,
+                steps=len(plan.steps),
+                done=len(engine.skipped),
+                log=str(operation.log),
+            )
+        )
+        try:
+            summary = await engine.run()
+        except (HostsFailed, Interrupted) as error:
+            error.hint = hint
+            raise
+        except SealerError as error:
+            error.hint = f"{error.hint}; {hint}" if error.hint else hint
+            raise
+        journal.finished("done")
+    return summary

@@ -1,0 +1,73 @@
+"""What the operator's machine remembers of each cluster."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sealer.cluster.request import Request
+from sealer.errors import SealerError, UsageError
+from sealer.operation.records import ClusterRecords, read_json, write_json
+
+_FILE = "cluster.json"
+
+
+def save_state(records: ClusterRecords, request: Request) -> None:
+    """Remember a cluster, as soon as anything on its hosts is to be changed.
+
+    Raises:
+        SealerError: It can't be written.
+    """
+    records.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    write_json(records.directory / _FILE, request.to_plain())
+
+
+def load_state(records: ClusterRecords) -> Request | None:
+    """Return what is remembered of a cluster, or None when there is nothing.
+
+    Raises:
+        SealerError: It is damaged.
+    """
+    path = records.directory / _FILE
+    if not path.exists():
+        return None
+    return Request.from_plain(read_json(path), str(path))
+
+
+def forget_state(records: ClusterRecords) -> None:
+    """Forget a cluster; its operations stay on record."""
+    (records.directory / _FILE).unlink(missing_ok=True)
+
+
+def known_clusters(home: Path) -> tuple[str, ...]:
+    """Return the names of the clusters that are remembered."""
+    return tuple(sorted(path.parent.name for path in (home / "clusters").glob(f"*/{_FILE}")))
+
+
+def choose_cluster(home: Path, name: str | None) -> ClusterRecords:
+    """Return the records of the cluster the user means: the one that was named, or the only one.
+
+    Raises:
+        UsageError: None was named and there is not just one, or the one that was named is not known.
+    """
+    known = known_clusters(home)
+    if name is None and len(known) == 1:
+        return ClusterRecords(home, known[0])
+    if name is None:
+        which = f"there are {', '.join(known)}" if known else "there is none"
+        raise UsageError(f"which cluster? {which}", hint="name it, or run a cluster image first")
+    if name not in known:
+        listed = ", ".join(known) or "none"
+        raise UsageError(f"cluster {name} is not known here", hint=f"known clusters: {listed}")
+    return ClusterRecords(home, name)
+
+
+def require_state(records: ClusterRecords) -> Request:
+    """Return what is remembered of a cluster.
+
+    Raises:
+        SealerError: Nothing is, or it is damaged.
+    """
+    request = load_state(records)
+    if request is None:
+        raise SealerError(f"nothing is known of cluster {records.cluster}")
+    return request

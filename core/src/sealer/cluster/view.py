@@ -1,0 +1,57 @@
+"""Makes the view of a cluster that providers plan from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sealer.cluster.parts import Parts
+from sealer.clusterfile import Clusterfile, HostSpec
+from sealer.errors import UsageError
+from sealer.model import Cluster, Facts, Host, ImageMetadata
+
+
+def cluster_view(
+    clusterfile: Clusterfile, image: ImageMetadata, facts: Mapping[str, Facts], parts: Parts
+) -> Cluster:
+    """Put together what the user wants, what the image says and what was observed.
+
+    Args:
+        clusterfile: The user's settings.
+        image: The metadata of the cluster image.
+        facts: What was observed on each host, by address.
+        parts: The providers.
+
+    Raises:
+        UsageError: There is no master.
+    """
+    spec = clusterfile.cluster
+    if not spec.masters:
+        raise UsageError(
+            "a cluster needs at least one master", hint="name one with -m, or in the Clusterfile"
+        )
+    hosts = tuple(_host(host, facts[host.address]) for host in (*spec.masters, *spec.nodes))
+    cluster = Cluster(
+        name=spec.name,
+        image=image,
+        hosts=hosts,
+        env={**image.env, **spec.env},
+        data_root=spec.data_root,
+        container_runtime=None if parts.container is None else parts.container.settings(hosts),
+        documents=tuple(document.data for document in clusterfile.documents),
+    )
+    if parts.registry is None:
+        return cluster
+    return replace(cluster, registry=parts.registry.endpoint(cluster))
+
+
+def _host(spec: HostSpec, facts: Facts) -> Host:
+    return Host(
+        name=spec.address,
+        address=spec.address,
+        roles=spec.roles,
+        env=spec.env,
+        labels=spec.labels,
+        taints=spec.taints,
+        facts=facts,
+    )
