@@ -1,0 +1,177 @@
+"""Pieces of sh that the steps of a kubeadm cluster are made of."""
+
+from __future__ import annotations
+
+from sealer.changes import quote
+from sealer_runtime_k8s.names import (
+    ADMIN_KUBECONFIG,
+    KUBELET_KUBECONFIG,
+    KUBELET_UNIT,
+    KUBELET_UNIT_PATH,
+    MARK,
+    PROGRAMS,
+)
+
+MODULES = ("overlay", "br_netfilter")
+
+STATE_PROBE = f"""\
+cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {KUBELET_UNIT_PATH} 2>/dev/null)
+if [ -n "$cluster" ]; then
+  echo "ours $cluster"
+else
+  if systemctl is-active -q {KUBELET_UNIT} 2>/dev/null; then echo "kubelet runs"; fi
+  for path in /etc/kubernetes/manifests/*.yaml /etc/kubernetes/*.conf /etc/kubernetes/pki/ca.crt \\
+    /var/lib/kubelet/config.yaml /var/lib/etcd/member /etc/systemd/system/kubelet.service.d/*.conf \\
+    /usr/lib/systemd/system/kubelet.service.d/*.conf; do
+    if [ -e "$path" ]; then echo "left $path"; fi
+  done
+fi"""
+"""Prints ``ours CLUSTER``, or a line for each sign of another Kubernetes."""
+
+PORTS_PROBE = """\
+cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); print $2 }' | sort -u"""
+"""Prints the TCP ports that something listens on, in hexadecimal."""
+
+PROGRAMS_PROBE = """\
+for program in conntrack iptables ip mount nsenter ethtool socat modprobe; do
+  command -v "$program" >/dev/null 2>&1 || echo "$program"
+done"""
+"""Prints the programs that are missing."""
+
+MODULES_PROBE = """\
+present() {
+  case $1 in
+    overlay) grep -qw overlay /proc/filesystems ;;
+    br_netfilter) [ -e /proc/sys/net/bridge/bridge-nf-call-iptables ] ;;
+  esac
+}
+for module in overlay br_netfilter; do
+  if present $module; then echo "$module loaded"
+  elif modprobe -nq $module 2>/dev/null; then echo "$module available"
+  else echo "$module absent"; fi
+done"""
+"""Prints for each kernel module ``loaded`` (or built in), ``available`` or ``absent``."""
+
+FIREWALL_PROBE = """\
+for unit in firewalld ufw; do if systemctl is-active -q $unit 2>/dev/null; then echo $unit; fi; done"""
+"""Prints the firewall services that run."""
+
+NO_SWAP = """\
+[ "$(wc -l < /proc/swaps)" -le 1 ] && ! grep -Eqs '^[^#].*[[:space:]]swap[[:space:]]' /etc/fstab"""
+
+# A line of fstab that is taken out keeps its place behind a mark.
+SWAP_OFF = """\
+awk 'NR > 1 { print $1 }' /proc/swaps > "$entry/swaps"
+swapoff -a
+if grep -Eqs '^[^#].*[[:space:]]swap[[:space:]]' /etc/fstab; then
+  sed '/^[^#].*[[:space:]]swap[[:space:]]/s/^/# sealer: /' /etc/fstab > "$entry/fstab"
+  cat "$entry/fstab" > /etc/fstab
+fi"""
+
+SWAP_ON = """\
+if grep -qs '^# sealer: ' /etc/fstab; then
+  sed 's/^# sealer: //' /etc/fstab > "$entry/fstab"
+  cat "$entry/fstab" > /etc/fstab
+fi
+if [ -e "$entry/swaps" ]; then
+  while read -r device; do swapon "$device" 2>/dev/null || :; done < "$entry/swaps"
+fi"""
+
+API_ANSWERS = f"{PROGRAMS}/kubectl --kubeconfig {ADMIN_KUBECONFIG} get --raw /readyz"
+
+WAIT_FOR_API = f"""\
+attempt=0
+until {API_ANSWERS} >/dev/null 2>&1; do
+  attempt=$((attempt + 1))
+  if [ $attempt -ge 120 ]; then {API_ANSWERS}; exit 1; fi
+  sleep 1
+done"""
+
+AUTHORITY = f"sed -n 's/^ *certificate-authority-data: *//p' {ADMIN_KUBECONFIG} | head -n 1"
+"""Prints the cluster's certificate authority in base64."""
+
+NEW_TOKEN = f"{PROGRAMS}/kubeadm token create --kubeconfig {ADMIN_KUBECONFIG} --ttl 1h0m0s"
+"""Prints a new bootstrap token, good for an hour."""
+
+
+def new_certificate_key(config: str) -> str:
+    """Return sh that uploads the control plane's certificates for two hours and prints their key."""
+    return f"{PROGRAMS}/kubeadm init phase upload-certs --upload-certs --config {quote(config)} | tail -n 1"
+
+
+def initialised(mark: str) -> str:
+    """Return sh that succeeds when ``kubeadm init`` came to its end here and was not reset since."""
+    return f"[ -e {quote(mark)} ] && [ -e {ADMIN_KUBECONFIG} ]"
+
+
+def init(config: str, mark: str) -> str:
+    """Return sh that makes this host the first of the control plane."""
+    return f"""\
+{PROGRAMS}/kubeadm init --config {quote(config)} --skip-token-print
+sync
+: > {quote(mark)}"""
+
+
+def joined(mark: str) -> str:
+    """Return sh that succeeds when ``kubeadm join`` came to its end and the kubelet has its certificate."""
+    return (
+        f"[ -e {quote(mark)} ] && [ -e {KUBELET_KUBECONFIG} ] "
+        "&& [ -e /var/lib/kubelet/pki/kubelet-client-current.pem ]"
+    )
+
+
+def join(directory: str, mark: str, *, config: str, discovery: str) -> str:
+    """Return sh that makes this host a member; the files with the token are gone afterwards.
+
+    Args:
+        directory: Where the files are for a while: ``join.yaml`` and ``discovery.conf``.
+        mark: The path that says it is done.
+        config: The JoinConfiguration. Like ``discovery`` it may hold values that are filled in later, which
+            must be free of single quotes; tokens and base64 are.
+        discovery: The kubeconfig of discovery.
+    """
+    files = f"{quote(f'{directory}/join.yaml')} {quote(f'{directory}/discovery.conf')}"
+    return f"""\
+umask 077
+mkdir -p {quote(directory)}
+trap 'rm -f {files}' EXIT
+trap 'exit 1' HUP INT TERM
+printf %s {quote(config)} > {quote(f"{directory}/join.yaml")}
+printf %s {quote(discovery)} > {quote(f"{directory}/discovery.conf")}
+{PROGRAMS}/kubeadm join --config {quote(f"{directory}/join.yaml")}
+attempt=0
+until [ -e /var/lib/kubelet/pki/kubelet-client-current.pem ]; do
+  attempt=$((attempt + 1))
+  if [ $attempt -ge 120 ]; then echo "the kubelet got no certificate" >&2; exit 1; fi
+  sleep 1
+done
+sync
+: > {quote(mark)}"""
+
+
+# Processes of pods are found by their cgroup, whatever the container runtime; kubeadm's own way, one call
+# to the runtime for each container, is tried first because it leaves the runtime's books in order.
+def reset(directory: str, socket: str) -> str:
+    """Return sh that takes Kubernetes from this host: also after an init or join that was cut off."""
+    files = " ".join(
+        quote(f"{directory}/{name}") for name in ("initialised", "joined", "join.yaml", "discovery.conf")
+    )
+    return f"""\
+rm -f {files}
+systemctl stop {KUBELET_UNIT} 2>/dev/null || :
+if [ -x {PROGRAMS}/kubeadm ]; then
+  within 120 {PROGRAMS}/kubeadm reset --force --cri-socket {quote(socket)} || :
+fi
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+  found=$(grep -ls '[/:]kubepods' /proc/[0-9]*/cgroup | cut -d / -f 3)
+  [ -n "$found" ] || break
+  # Process ids are words.
+  # shellcheck disable=SC2086
+  kill -KILL $found 2>/dev/null || :
+  sleep 1
+done
+systemctl stop kubepods.slice 2>/dev/null || :
+find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {{}} + 2>/dev/null || :
+unmount_below /var/lib/kubelet
+rm -rf /etc/kubernetes/manifests /etc/kubernetes/pki /etc/kubernetes/*.conf
+rm -rf /var/lib/etcd/* /var/lib/kubelet/*"""

@@ -1,0 +1,107 @@
+"""Labels, taints and roles of nodes: how they are written in a Clusterfile, and the step that sets them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sealer.changes import Change, Command, quote
+from sealer.errors import PlanError
+from sealer.model import Cluster, Host, Step, at
+from sealer_runtime_k8s.names import PROGRAMS, environment, node_name
+
+_ROLE_LABEL = "node-role.kubernetes.io/"
+_TAINT = re.compile(
+    r"(?P<key>[^=:\s]+?)(?:=(?P<value>[^=:\s]*))?(?::(?P<effect>NoSchedule|PreferNoSchedule|NoExecute))?(?P<off>-)?"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taint:
+    """A taint to set, or with ``remove`` to take away; without an effect all of its key are meant."""
+
+    key: str
+    value: str = ""
+    effect: str = ""
+    remove: bool = False
+
+    @property
+    def argument(self) -> str:
+        """The taint as ``kubectl taint`` wants it."""
+        if self.remove:
+            return f"{self.key}:{self.effect}-" if self.effect else f"{self.key}-"
+        return f"{self.key}={self.value}:{self.effect}"
+
+
+def parse_taint(text: str) -> Taint:
+    """Read ``key=value:Effect``, ``key:Effect`` or ``key=:Effect``, and with a final ``-`` its removal.
+
+    Raises:
+        PlanError: It is none of these.
+    """
+    match = _TAINT.fullmatch(text.strip())
+    if match is None or not (match["off"] or match["effect"]):
+        raise PlanError(
+            f"{text!r} is no taint",
+            hint="write key=value:Effect or key:Effect with the effect NoSchedule, PreferNoSchedule or "
+            "NoExecute; with a '-' at the end the taint is taken away",
+        )
+    return Taint(
+        key=match["key"],
+        value=match["value"] or "",
+        effect=match["effect"] or "",
+        remove=match["off"] is not None,
+    )
+
+
+def mark_step(cluster: Cluster, host: Host, requires: Sequence[str]) -> Step:
+    """Return the step, made on the first master, after which a host's node has its labels and taints.
+
+    Raises:
+        PlanError: A taint can't be read.
+    """
+    return Step(
+        id=at(f"kubernetes/mark/{host.name}", cluster.first_master.name),
+        title=f"label node {node_name(cluster, host)}",
+        host=cluster.first_master.name,
+        changes=(_labels(cluster, host), *_taints(cluster, host)),
+        provides=(at("member", host.name),),
+        requires=("api", *requires),
+        env=environment(cluster),
+    )
+
+
+def _labels(cluster: Cluster, host: Host) -> Change:
+    labels = {f"{_ROLE_LABEL}{role}": "" for role in host.roles} | dict(host.labels)
+    node = quote(node_name(cluster, host))
+    selector = quote(",".join(f"{key}={value}" for key, value in sorted(labels.items())))
+    pairs = " ".join(quote(f"{key}={value}") for key, value in sorted(labels.items()))
+    return Command(
+        title=f"labels of node {node_name(cluster, host)}",
+        run=f"{PROGRAMS}/kubectl label --overwrite node {node} {pairs}",
+        unless=f"{PROGRAMS}/kubectl get node -l {selector} -o name | grep -Fx node/{node}",
+    )
+
+
+def _taints(cluster: Cluster, host: Host) -> tuple[Change, ...]:
+    taints = [parse_taint(text) for text in host.taints]
+    node = quote(node_name(cluster, host))
+    listing = '{range .spec.taints[*]}{.key}={.value}:{.effect}{"\\n"}{end}'
+    held = f"{PROGRAMS}/kubectl get node {node} -o jsonpath={quote(listing)}"
+    return tuple(
+        Command(
+            title=f"taint {taint.argument} of node {node_name(cluster, host)}",
+            run=f"{PROGRAMS}/kubectl taint --overwrite node {node} {quote(taint.argument)}",
+            unless=_taint_holds(held, taint),
+        )
+        for taint in taints
+    )
+
+
+def _taint_holds(held: str, taint: Taint) -> str:
+    """Return sh that succeeds when a node's taints, as ``held`` prints them, are as wanted."""
+    if not taint.remove:
+        return f"{held} | grep -Fxq {quote(taint.argument)}"
+    pattern = f"^{re.escape(taint.key)}=.*:{taint.effect or '.*'}$"
+    return f"taints=$({held}) && ! printf '%s\\n' \"$taints\" | grep -q {quote(pattern)}"

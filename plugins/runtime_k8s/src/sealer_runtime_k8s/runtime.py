@@ -1,0 +1,193 @@
+"""Kubernetes by kubeadm as a cluster runtime: the steps that make the first master and let others join."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sealer.changes import Command, File, Output
+from sealer.model import Check, Cluster, Host, Probe, Step, Value, at
+from sealer.providers import ClusterRuntime
+from sealer_runtime_k8s import fragments, probes
+from sealer_runtime_k8s.checks import all_checks
+from sealer_runtime_k8s.kubeadm import discovery_kubeconfig, init_configuration, join_configuration
+from sealer_runtime_k8s.marks import mark_step
+from sealer_runtime_k8s.names import ADMIN_KUBECONFIG, directory, environment
+from sealer_runtime_k8s.prepare import PREPARED, prepare_step
+
+_JOINED = "kubernetes-joined"
+
+
+class Kubernetes(ClusterRuntime):
+    """Upstream Kubernetes, installed by the kubeadm that the image brings."""
+
+    name = "kubernetes"
+    summary = "upstream Kubernetes by kubeadm"
+
+    def probes(self) -> tuple[Probe, ...]:
+        return probes.ALL
+
+    def checks(self, cluster: Cluster) -> Iterable[Check]:
+        return all_checks()
+
+    def kubeconfig_path(self, cluster: Cluster) -> str:
+        return ADMIN_KUBECONFIG
+
+    def create(self, cluster: Cluster) -> Iterable[Step]:
+        """Return the steps of the first master: prepare, init, and its labels.
+
+        Raises:
+            PlanError: The image, the environment or the kubeadm documents ask for what can't work.
+        """
+        host = cluster.first_master
+        yield prepare_step(cluster, host)
+        yield _init_step(cluster, host)
+        yield mark_step(cluster, host, ())
+
+    def join(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
+        """Return the steps of further hosts: nodes join side by side, masters one after the other.
+
+        Raises:
+            PlanError: The image, the environment or the kubeadm documents ask for what can't work.
+        """
+        if not hosts:
+            return
+        token = _token_step(cluster)
+        yield token
+        masters = [host for host in hosts if host.is_master]
+        upload = _certificates_step(cluster) if masters else None
+        if upload is not None:
+            yield upload
+        before: tuple[str, ...] = ()
+        for host in hosts:
+            yield prepare_step(cluster, host)
+            if host.is_master and upload is not None:
+                yield _join_step(cluster, host, token, before, key=upload.value("key"))
+                # etcd takes one new member at a time.
+                before = (at(_JOINED, host.name),)
+            else:
+                yield _join_step(cluster, host, token, ())
+            yield mark_step(cluster, host, (at(_JOINED, host.name),))
+
+
+def _needs(cluster: Cluster, host: Host) -> Iterator[str]:
+    """Yield what kubeadm needs on a host."""
+    yield at("rootfs", host.name)
+    yield at(PREPARED, host.name)
+    if cluster.container_runtime is not None:
+        yield at("container-runtime", host.name)
+    if cluster.registry is not None:
+        yield at("registry-access", host.name)
+
+
+def _reset(cluster: Cluster) -> str:
+    runtime = cluster.container_runtime
+    return fragments.reset(directory(cluster), f"unix://{runtime.socket}" if runtime else "")
+
+
+def _init_config(cluster: Cluster) -> str:
+    return f"{directory(cluster)}/init.yaml"
+
+
+def _init_step(cluster: Cluster, host: Host) -> Step:
+    config = _init_config(cluster)
+    mark = f"{directory(cluster)}/initialised"
+    return Step(
+        id=at("kubernetes/init", host.name),
+        title="start the control plane",
+        host=host.name,
+        changes=(
+            File(path=config, content=init_configuration(cluster), mode=0o600),
+            Command(
+                title="kubeadm init",
+                run=fragments.init(config, mark),
+                unless=fragments.initialised(mark),
+                revert=_reset(cluster),
+                limit=800,
+            ),
+            Command(
+                title="wait for the API server",
+                run=fragments.WAIT_FOR_API,
+                unless=fragments.API_ANSWERS,
+                limit=180,
+            ),
+        ),
+        provides=("api",),
+        requires=tuple(_needs(cluster, host)),
+        env=environment(cluster),
+        timeout=1200,
+    )
+
+
+def _token_step(cluster: Cluster) -> Step:
+    """Return the step whose every visit makes a new token: a secret is never written down."""
+    host = cluster.first_master
+    return Step(
+        id=at("kubernetes/token", host.name),
+        title="make a join token",
+        host=host.name,
+        changes=(
+            Command(
+                title="join token",
+                run=":",
+                unless="true",
+                yields=(
+                    Output(key="token", script=fragments.NEW_TOKEN, secret=True),
+                    Output(key="authority", script=fragments.AUTHORITY),
+                ),
+            ),
+        ),
+        requires=("api",),
+        env=environment(cluster),
+    )
+
+
+def _certificates_step(cluster: Cluster) -> Step:
+    """Return the step that uploads what further masters share, encrypted with a key that it yields."""
+    host = cluster.first_master
+    script = fragments.new_certificate_key(_init_config(cluster))
+    return Step(
+        id=at("kubernetes/certificates", host.name),
+        title="upload the certificates of the control plane",
+        host=host.name,
+        changes=(
+            Command(
+                title="certificates for masters",
+                run=":",
+                unless="true",
+                yields=(Output(key="key", script=script, secret=True),),
+            ),
+        ),
+        requires=("api",),
+        env=environment(cluster),
+    )
+
+
+def _join_step(
+    cluster: Cluster, host: Host, token: Step, before: Sequence[str], key: Value | None = None
+) -> Step:
+    mark = f"{directory(cluster)}/joined"
+    config = join_configuration(
+        cluster,
+        host,
+        token=str(token.value("token")),
+        discovery=f"{directory(cluster)}/discovery.conf",
+        certificate_key=str(key) if key else "",
+    )
+    discovery = discovery_kubeconfig(cluster, authority=str(token.value("authority")))
+    return Step(
+        id=at("kubernetes/join", host.name),
+        title="join the control plane" if key else "join the cluster",
+        host=host.name,
+        changes=(
+            Command(
+                title="kubeadm join",
+                run=fragments.join(directory(cluster), mark, config=config, discovery=discovery),
+                unless=fragments.joined(mark),
+                revert=_reset(cluster),
+                limit=800,
+            ),
+        ),
+        provides=(at(_JOINED, host.name),),
+        requires=("api", *_needs(cluster, host), *before),
+        timeout=1200,
+    )
