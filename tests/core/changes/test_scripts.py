@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import grp
 import os
+import pwd
 import signal
 import subprocess
 import time
@@ -18,9 +20,6 @@ from .conftest import Disk, planned
 
 
 def owner() -> str:
-    import grp
-    import pwd
-
     return f"{pwd.getpwuid(os.getuid()).pw_name}:{grp.getgrgid(os.getgid()).gr_name}"
 
 

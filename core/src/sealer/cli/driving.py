@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -124,7 +125,7 @@ def _ask(what: str) -> Secret:
     """Ask for a secret on the terminal."""
     from sealer.secret import Secret
 
-    if not click.get_text_stream("stdin").isatty():
+    if not sys.stdin.isatty():
         raise UsageError(
             f"the {what} is needed, and nobody is there to be asked",
             hint="give it by reference (passwdFrom: env:NAME, file:PATH or cmd:PROGRAM), or use a key",
