@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from sealer.errors import ImageError, VerificationError
-from sealer.image.layout import Layout, create_file, publish
+from sealer.image.layout import Layout, create_file, publish, store_access
 from sealer.image.oci import Descriptor
 from sealer.model.image import EMPTY
 
@@ -35,8 +35,8 @@ class BlobWriter:
         self._resources = ExitStack()
 
     def __enter__(self) -> Self:
-        self._layout.create()
-        with ExitStack() as stack:
+        with store_access(self._layout), ExitStack() as stack:
+            self._layout.create()
             stack.enter_context(self._layout.lease())
             self._path = self._layout.temporary / secrets.token_hex(8)
             stack.callback(self._path.unlink, missing_ok=True)
@@ -53,14 +53,16 @@ class BlobWriter:
         """Append a chunk, and return its length."""
         self._hash.update(data)
         self._size += len(data)
-        return self._file.write(data)
+        with store_access(self._layout):
+            return self._file.write(data)
 
     def commit(self, media_type: str, *, annotations: Mapping[str, str] = EMPTY) -> Descriptor:
         """Put the blob into the store and return its descriptor; nothing can be written afterwards."""
-        self._file.close()
         digest = f"sha256:{self._hash.hexdigest()}"
-        # Replacing a blob that exists costs little, and mends one that was damaged.
-        publish(self._path, self._layout.blob(digest))
+        with store_access(self._layout):
+            self._file.close()
+            # Replacing a blob that exists costs little, and mends one that was damaged.
+            publish(self._path, self._layout.blob(digest))
         return Descriptor(media_type=media_type, digest=digest, size=self._size, annotations=annotations)
 
 
@@ -164,7 +166,8 @@ class Blobs:
 
     def _open(self, digest: str) -> io.BufferedReader:
         try:
-            return self._layout.blob(digest).open("rb")
+            with store_access(self._layout, absent=True):
+                return self._layout.blob(digest).open("rb")
         except FileNotFoundError as error:
             raise missing(digest) from error
 

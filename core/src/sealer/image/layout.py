@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import secrets
@@ -10,7 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from sealer.errors import ImageError
 from sealer.image.digest import hex_of
+
+LAYOUT_MARKER = b'{"imageLayoutVersion":"1.0.0"}'
+"""The content of the file ``oci-layout``."""
 
 
 class Layout:
@@ -39,7 +44,7 @@ class Layout:
         self.blobs.mkdir(parents=True, exist_ok=True)
         self.temporary.mkdir(exist_ok=True)
         if not self.marker.exists():
-            write_atomically(self.marker, b'{"imageLayoutVersion":"1.0.0"}', self.temporary)
+            write_atomically(self.marker, LAYOUT_MARKER, self.temporary)
 
     @contextmanager
     def index_lock(self) -> Iterator[None]:
@@ -65,6 +70,30 @@ class Layout:
             yield True
         finally:
             os.close(lock)
+
+
+@contextmanager
+def store_access(layout: Layout, *, absent: bool = False) -> Iterator[None]:
+    """Turn what the operating system refuses into an error that names the store.
+
+    Args:
+        layout: The store.
+        absent: Whether a file that does not exist is the caller's business.
+
+    Raises:
+        ImageError: Something below the store's directory can't be read or written.
+    """
+    try:
+        yield
+    except OSError as error:
+        if absent and isinstance(error, FileNotFoundError):
+            raise
+        full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+        raise ImageError(
+            f"the local store can't be used: {error.strerror or error}",
+            place=str(error.filename or layout.root),
+            hint="free some space; `sealer rmi --prune` removes what no image uses" if full else None,
+        ) from error
 
 
 def write_atomically(path: Path, data: bytes, temporary: Path, *, mode: int = 0o644) -> None:

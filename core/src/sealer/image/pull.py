@@ -8,6 +8,7 @@ import enum
 from sealer.errors import ImageError, VerificationError
 from sealer.events import EventSink, discard
 from sealer.image.digest import digest_of
+from sealer.image.layout import store_access
 from sealer.image.oci import MANIFEST_TYPES, OCI_MANIFEST, Descriptor, Index, Manifest, parse_document
 from sealer.image.platforms import host_platform, same_platform
 from sealer.image.progress import reporting, written_below
@@ -63,7 +64,7 @@ async def pull(
     data = await transport.inspect_raw(name)
     document = parse_document(data)
     entry = None if name.tag is None else Reference(domain=name.domain, path=name.path, tag=name.tag)
-    with Staging(store, keep=True) as staging:
+    with store_access(store.layout), Staging(store, keep=True) as staging:
         getter = _Getter(store, transport, staging, name, sink)
         if isinstance(document, Manifest):
             await getter.get(document, data, platform)

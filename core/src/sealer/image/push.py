@@ -10,6 +10,7 @@ from pathlib import Path
 from sealer.errors import ImageError, TransportError, VerificationError
 from sealer.events import EventSink, discard
 from sealer.image.digest import hex_of
+from sealer.image.layout import store_access
 from sealer.image.oci import Descriptor, Manifest, parse_document
 from sealer.image.progress import ReadOffsets, reporting
 from sealer.image.reference import Reference, parse_reference
@@ -45,7 +46,11 @@ async def push(
     entry = store.find(reference)
     target = _target(entry.reference if destination is None else destination)
     transport = Transport(store.home, skip_tls_verify=skip_tls_verify, sink=sink)
-    with store.lease(), tempfile.TemporaryDirectory(dir=store.layout.temporary) as name:
+    with (
+        store_access(store.layout),
+        store.lease(),
+        tempfile.TemporaryDirectory(dir=store.layout.temporary) as name,
+    ):
         directory = Path(name)
         sizes = await asyncio.to_thread(_arrange, store, entry.descriptor, str(entry), directory / "image")
         offsets = ReadOffsets(sizes)

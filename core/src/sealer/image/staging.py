@@ -7,14 +7,14 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import IO, Self
 
 from sealer.errors import ImageError, VerificationError
-from sealer.image.blobs import damaged
+from sealer.image.blobs import CHUNK, damaged
 from sealer.image.digest import digest_of, hex_of, is_digest
 from sealer.image.layout import create_file, publish
 from sealer.image.oci import Descriptor
@@ -41,6 +41,7 @@ class Staging:
         self.path = store.layout.temporary / f"{_PREFIX}{secrets.token_hex(8)}"
         self.shared = self.path / "blobs"
         self._blobs = self.shared / "sha256"
+        self._checked: set[str] = set()
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -89,6 +90,39 @@ class Staging:
                 file.write(data)
         return digest
 
+    def receive(self, digest: str, content: IO[bytes], report: Callable[[], None]) -> None:
+        """Take a blob from a stream.
+
+        Args:
+            digest: What it should have.
+            content: Is read to its end.
+            report: Is called after each chunk.
+
+        Raises:
+            VerificationError: It has another digest.
+        """
+        arriving = self.path / secrets.token_hex(8)
+        checksum = hashlib.sha256()
+        with create_file(arriving) as file:
+            while chunk := content.read(CHUNK):
+                checksum.update(chunk)
+                file.write(chunk)
+                report()
+        if f"sha256:{checksum.hexdigest()}" != digest:
+            raise damaged(digest)
+        arriving.replace(self.blob(digest))
+        self._checked.add(digest)
+
+    def read(self, descriptor: Descriptor) -> bytes:
+        """Return the content of a small blob that was received.
+
+        Raises:
+            ImageError: It was not received.
+        """
+        if descriptor.digest not in self._checked:
+            raise ImageError(f"blob {descriptor.digest} is missing")
+        return self.blob(descriptor.digest).read_bytes()
+
     def publish(self, descriptors: Iterable[Descriptor]) -> None:
         """Check what has gathered for the descriptors, all of it, and only then put it into the store.
 
@@ -106,7 +140,7 @@ class Staging:
                     f"blob {descriptor.digest} has {place.stat().st_size} bytes, not {descriptor.size}"
                 )
             if not place.is_symlink():
-                if _digest_of_file(place) != descriptor.digest:
+                if descriptor.digest not in self._checked and _digest_of_file(place) != descriptor.digest:
                     raise damaged(descriptor.digest)
                 arrived[descriptor.digest] = place
         for digest, place in arrived.items():
@@ -126,6 +160,7 @@ class Staging:
                 for blob in (other / "blobs" / "sha256").glob("*"):
                     if _is_whole(blob):
                         blob.replace(self._blobs / blob.name)
+                        self._checked.add(f"sha256:{blob.name}")
                 shutil.rmtree(other)
             finally:
                 os.close(lock)

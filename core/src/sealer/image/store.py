@@ -16,7 +16,7 @@ from sealer.errors import ImageError
 from sealer.home import sealer_home
 from sealer.image.blobs import Blobs, BlobWriter
 from sealer.image.digest import is_digest
-from sealer.image.layout import Layout, write_atomically
+from sealer.image.layout import Layout, store_access, write_atomically
 from sealer.image.lookup import find_entry
 from sealer.image.names import StoredName, stored_names, with_entry, without_names
 from sealer.image.oci import Descriptor, Index, Manifest, parse_document, parse_index
@@ -62,7 +62,8 @@ class ImageStore:
         Hold it from the first blob of a build or pull until its manifest is put, and around the use of an
         image's blobs. It ends with the process at the latest.
         """
-        self.layout.create()
+        with store_access(self.layout):
+            self.layout.create()
         return self.layout.lease()
 
     def writer(self) -> BlobWriter:
@@ -262,7 +263,8 @@ class ImageStore:
             return self._drop(index, tuple(name for name in stored_names(index) if name.reference is None))
 
     def _index_lock(self) -> AbstractContextManager[None]:
-        self.layout.create()
+        with store_access(self.layout):
+            self.layout.create()
         return self.layout.index_lock()
 
     def _drop(self, index: Index, removed: tuple[StoredName, ...]) -> Removal:
@@ -270,7 +272,7 @@ class ImageStore:
         remaining = without_names(index, removed)
         if removed:
             self._write(remaining)
-        with self.layout.sweeping() as alone:
+        with store_access(self.layout), self.layout.sweeping() as alone:
             if not alone:
                 return Removal(names=removed, freed=0, deferred="another process is using the store")
             try:
@@ -292,7 +294,8 @@ class ImageStore:
 
     def _index(self) -> Index:
         try:
-            data = self.layout.index.read_bytes()
+            with store_access(self.layout, absent=True):
+                data = self.layout.index.read_bytes()
         except FileNotFoundError:
             return Index(manifests=())
         try:
@@ -305,7 +308,8 @@ class ImageStore:
             ) from error
 
     def _write(self, index: Index) -> None:
-        write_atomically(self.layout.index, index.encode(), self.layout.temporary)
+        with store_access(self.layout):
+            write_atomically(self.layout.index, index.encode(), self.layout.temporary)
 
     def _choose(self, name: str, index: Index, platform: Platform | None) -> Descriptor:
         """Return what an index lists for a platform."""
