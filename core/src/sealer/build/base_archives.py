@@ -1,0 +1,122 @@
+"""Archives of container images: which files are some, and which images are in them."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sealer.errors import ImageError
+from sealer.image.reference import parse_reference
+from sealer.model import Platform
+
+_MAXIMUM_DOCUMENT = 16 * 1024**2
+# containerd's annotation is always a full name; the standard one may be a tag alone.
+_FULL_NAME = "io.containerd.image.name"
+_REFERENCE = "org.opencontainers.image.ref.name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArchivedImage:
+    """A container image in an archive.
+
+    Attributes:
+        name: Its complete name.
+        archive: The file it is in.
+        transport: How skopeo calls the archive's format: ``docker-archive`` or ``oci-archive``.
+        written: Its name as the archive writes it.
+        platform: The platform it is for, or None when it is for several.
+    """
+
+    name: str
+    archive: Path
+    transport: str
+    written: str
+    platform: Platform | None
+
+
+def read_archive(path: Path) -> tuple[ArchivedImage, ...] | None:
+    """Return the images of an archive that have names; None when it is no archive of container images.
+
+    Raises:
+        ImageError: It can't be read, or what it says about itself makes no sense.
+    """
+    try:
+        with tarfile.open(path, "r:") as tar:
+            documents = _Documents(tar)
+            # `docker save` writes an OCI layout too, and has the names in its own document.
+            if documents.has("manifest.json"):
+                return tuple(dict.fromkeys(_docker_images(path, documents)))
+            if documents.has("index.json"):
+                return tuple(dict.fromkeys(_oci_images(path, documents)))
+            return None
+    except tarfile.ReadError:
+        return None
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise ImageError(f"the archive can't be read: {error}", place=str(path)) from error
+    except (ValueError, TypeError, AttributeError, KeyError) as error:
+        raise ImageError("the archive's list of images is not as it should be", place=str(path)) from error
+
+
+class _Documents:
+    """The JSON documents in a tar archive."""
+
+    def __init__(self, tar: tarfile.TarFile) -> None:
+        self._tar = tar
+        self._members = {member.name.removeprefix("./"): member for member in tar if member.isreg()}
+
+    def has(self, name: str) -> bool:
+        return name in self._members
+
+    def read(self, name: str) -> Any:
+        member = self._members[name]
+        if member.size > _MAXIMUM_DOCUMENT:
+            raise ValueError(name)
+        file = self._tar.extractfile(member)
+        return None if file is None else json.load(file)
+
+
+def _docker_images(path: Path, documents: _Documents) -> Iterator[ArchivedImage]:
+    for image in documents.read("manifest.json"):
+        platform = _platform(documents.read(image["Config"]))
+        for name in image.get("RepoTags") or ():
+            yield _image(path, "docker-archive", name, platform)
+
+
+def _oci_images(path: Path, documents: _Documents) -> Iterator[ArchivedImage]:
+    for descriptor in documents.read("index.json")["manifests"]:
+        annotations = descriptor.get("annotations") or {}
+        written = annotations.get(_REFERENCE) or ""
+        name = annotations.get(_FULL_NAME) or written
+        if "/" not in name and ":" not in name:
+            continue
+        document = documents.read(_blob(descriptor))
+        platform = _platform(documents.read(_blob(document["config"]))) if "config" in document else None
+        yield _image(path, "oci-archive", name, platform, written)
+
+
+def _blob(descriptor: Any) -> str:
+    return f"blobs/{descriptor['digest'].replace(':', '/')}"
+
+
+def _image(
+    path: Path, transport: str, name: str, platform: Platform | None, written: str | None = None
+) -> ArchivedImage:
+    return ArchivedImage(
+        name=str(parse_reference(name)),
+        archive=path,
+        transport=transport,
+        written=name if written is None else written,
+        platform=platform,
+    )
+
+
+def _platform(config: Any) -> Platform:
+    return Platform(
+        os=config.get("os") or "linux",
+        architecture=config["architecture"],
+        variant=config.get("variant") or "",
+    )
