@@ -1,0 +1,41 @@
+"""Clusterfiles: what a user says about a cluster, as typed values with places."""
+
+from sealer.clusterfile.flags import cluster_from_flags, require_master
+from sealer.clusterfile.login import parse_reference
+from sealer.clusterfile.model import (
+    DEFAULT_NAME,
+    PROMPT,
+    Clusterfile,
+    ClusterSpec,
+    Document,
+    HostAlias,
+    HostSpec,
+    LocalRegistry,
+    SecretReference,
+    SecretScheme,
+    SshSpec,
+)
+from sealer.clusterfile.parse import decode, parse_clusterfile, read_clusterfile
+from sealer.clusterfile.render import render_clusterfile, without_secrets
+
+__all__ = [
+    "DEFAULT_NAME",
+    "PROMPT",
+    "ClusterSpec",
+    "Clusterfile",
+    "Document",
+    "HostAlias",
+    "HostSpec",
+    "LocalRegistry",
+    "SecretReference",
+    "SecretScheme",
+    "SshSpec",
+    "cluster_from_flags",
+    "decode",
+    "parse_clusterfile",
+    "parse_reference",
+    "read_clusterfile",
+    "render_clusterfile",
+    "require_master",
+    "without_secrets",
+]
