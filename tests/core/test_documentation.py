@@ -21,24 +21,25 @@ def signature(function: ast.FunctionDef) -> str:
     return f"{function.name}({arguments}) -> {ast.unparse(function.returns)}"
 
 
-def hooks() -> Iterator[str]:
-    for node in ast.parse(Path(hookspecs.__file__).read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef):
-            yield signature(node)
+def functions(nodes: Iterable[ast.stmt]) -> list[ast.FunctionDef]:
+    return [node for node in nodes if isinstance(node, ast.FunctionDef)]
 
 
-def methods() -> Iterator[str]:
-    """Yield the methods of providers; Protocols and values in the same module are no providers."""
-    classes = {
-        node.name: node
-        for node in ast.parse(Path(providers.__file__).read_text(encoding="utf-8")).body
+def hooks() -> list[str]:
+    tree = ast.parse(Path(hookspecs.__file__).read_text(encoding="utf-8"))
+    return [signature(function) for function in functions(tree.body)]
+
+
+def methods() -> list[str]:
+    """Return the methods of providers; Protocols and values in the same module are no providers."""
+    tree = ast.parse(Path(providers.__file__).read_text(encoding="utf-8"))
+    return [
+        f"{node.name}.{signature(function)}"
+        for node in tree.body
         if isinstance(node, ast.ClassDef)
-    }
-    for name, node in classes.items():
-        if issubclass(getattr(providers, name), providers.Provider):
-            yield from (
-                f"{name}.{signature(item)}" for item in node.body if isinstance(item, ast.FunctionDef)
-            )
+        if issubclass(getattr(providers, node.name), providers.Provider)
+        for function in functions(node.body)
+    ]
 
 
 def headings() -> set[str]:
