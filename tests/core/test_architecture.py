@@ -30,10 +30,10 @@ FLOORS = (
 # What plugins may import of core; a package stands for its own names, not for its modules.
 PUBLIC = {"sealer", "sealer.errors", "sealer.changes", "sealer.model", "sealer.providers"}
 
-# Distributions and programs that only plugins know. Kubernetes itself is core's subject, and "docker" is part
-# of the image formats.
+# Distributions and programs that only plugins know. Kubernetes itself is core's subject; "docker" and the
+# annotation "io.containerd.image.name" are part of image formats.
 DISTRIBUTIONS = re.compile(
-    r"(?<![a-z])(k3s|k0s|k8s|rke2?|microk8s|kubeadm|kubelet|containerd|cri-?o|crictl|helm|kustomize|kyverno|calico"
+    r"(?<![a-z])(?<!\bio\.)(k3s|k0s|k8s|rke2?|microk8s|kubeadm|kubelet|containerd|cri-?o|crictl|helm|kustomize|kyverno|calico"
     r"|flannel)(?![a-z])",
     re.IGNORECASE,
 )

@@ -24,7 +24,7 @@ from sealer.image.store import ImageStore
 from sealer.model.image import EMPTY
 
 _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
-_CONTAINERD_NAME = "io.containerd.image.name"
+_FULL_NAME = "io.containerd.image.name"
 _MAXIMUM_INDEX = 16 << 20
 _HINT = "get the file again; nothing of it was taken over"
 
@@ -164,7 +164,7 @@ def _publish(store: ImageStore, staging: Staging, roots: Iterable[Descriptor]) -
 
 def _name_of(root: Descriptor) -> Reference | None:
     """Return the full name an archive gives an image, if it gives one: many give a tag alone."""
-    text = root.annotations.get(_CONTAINERD_NAME) or root.annotations.get(REF_NAME) or ""
+    text = root.annotations.get(_FULL_NAME) or root.annotations.get(REF_NAME) or ""
     if not any(mark in text for mark in "/:"):
         return None
     try:
