@@ -24,6 +24,16 @@ OTHER = "Other"
 
 COMMANDS: dict[str, Entry] = {
     # Build and share
+    "images": Entry("sealer.cli.images", "images", BUILD_AND_SHARE, "List the images in the local store."),
+    "inspect": Entry("sealer.cli.images", "inspect", BUILD_AND_SHARE, "Show what an image holds."),
+    "tag": Entry("sealer.cli.images", "tag", BUILD_AND_SHARE, "Give an image further names."),
+    "rmi": Entry("sealer.cli.images", "rmi", BUILD_AND_SHARE, "Remove images from the local store."),
+    "push": Entry("sealer.cli.share", "push", BUILD_AND_SHARE, "Push an image to a registry."),
+    "pull": Entry("sealer.cli.share", "pull", BUILD_AND_SHARE, "Pull an image from a registry."),
+    "save": Entry("sealer.cli.share", "save", BUILD_AND_SHARE, "Save images as one file."),
+    "load": Entry("sealer.cli.share", "load", BUILD_AND_SHARE, "Load images from one file."),
+    "login": Entry("sealer.cli.share", "login", BUILD_AND_SHARE, "Log in to a registry."),
+    "logout": Entry("sealer.cli.share", "logout", BUILD_AND_SHARE, "Forget the password for a registry."),
     # Run
     "run": Entry("sealer.cli.run", "run", RUN, "Make a cluster from an image, or put an application on one."),
     "apply": Entry("sealer.cli.run", "apply", RUN, "Make a cluster what its Clusterfile says."),

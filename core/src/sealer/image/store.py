@@ -235,11 +235,12 @@ class ImageStore:
 
     # Removal
 
-    def remove(self, reference: Reference | str) -> Removal:
+    def remove(self, reference: Reference | str, *, force: bool = False) -> Removal:
         """Remove a name, and all blobs that no other image uses.
 
         Args:
             reference: A name; or a digest or identifier of an image that has one name at most.
+            force: Whether an image with several names loses them all.
 
         Raises:
             ImageError: There is no such image, or several names point to it.
@@ -251,7 +252,7 @@ class ImageStore:
             if found in names and str(found) in {str(reference), _completed(reference)}:
                 return self._drop(index, (found,))
             entries = tuple(name for name in names if name.digest == found.digest)
-            if len(entries) != 1:
+            if not entries or (len(entries) > 1 and not force):
                 held = ", ".join(str(name) for name in entries) or "an index that lists it"
                 raise ImageError(f"{reference} is held by {held}", hint="remove it by name")
             return self._drop(index, entries)

@@ -1,0 +1,221 @@
+"""``sealer push``, ``pull``, ``save``, ``load``, ``login`` and ``logout``: carries images to other machines."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sealer.cli.application import Application, pass_application
+from sealer.cli.driving import progress_option
+from sealer.cli.transfer import (
+    platform_option,
+    quiet_option,
+    skip_tls_verify_option,
+    transfer,
+    with_progress,
+)
+from sealer.errors import UsageError
+
+if TYPE_CHECKING:
+    from sealer.events import EventSink
+
+EVERY_PLATFORM = "all"
+POLICIES = ("always", "ifnewer", "missing", "never")
+
+
+@click.command()
+@click.argument("image")
+@click.argument("destination", required=False)
+@skip_tls_verify_option
+@quiet_option
+@progress_option
+@pass_application
+def push(
+    application: Application,
+    *,
+    image: str,
+    destination: str | None,
+    skip_tls_verify: bool,
+    quiet: bool,
+    progress: str,
+) -> None:
+    """Push an image to a registry, for all its platforms; DESTINATION is its name there, if another."""
+    from sealer.image.push import push as push_image
+    from sealer.image.reference import parse_reference
+    from sealer.image.store import ImageStore
+
+    store = ImageStore(application.home)
+    name = destination or str(store.find(image))
+
+    async def work(sink: EventSink) -> str:
+        return await push_image(store, image, name, skip_tls_verify=skip_tls_verify, sink=sink)
+
+    digest = transfer(work, quiet=quiet, progress=progress)
+    click.echo(f"{parse_reference(name)}@{digest}")
+
+
+@click.command()
+@click.argument("image")
+@platform_option
+@click.option(
+    "--policy", type=click.Choice(POLICIES), default="always", show_default=True, help="When to pull."
+)
+@skip_tls_verify_option
+@quiet_option
+@progress_option
+@pass_application
+def pull(
+    application: Application,
+    *,
+    image: str,
+    platform: str | None,
+    policy: str,
+    skip_tls_verify: bool,
+    quiet: bool,
+    progress: str,
+) -> None:
+    """Pull an image from a registry; only what the local store lacks is fetched.
+
+    Of an image for several platforms, one is pulled; ``--platform all`` pulls them all.
+    """
+    from sealer.image.platforms import parse_platform
+    from sealer.image.pull import PullPolicy, ensure
+    from sealer.image.pull import pull as pull_image
+    from sealer.image.reference import parse_reference
+    from sealer.image.store import ImageStore
+
+    store = ImageStore(application.home)
+    name = parse_reference(image)
+
+    async def work(sink: EventSink) -> str:
+        if platform == EVERY_PLATFORM:
+            return await pull_image(
+                store, name, every_platform=True, skip_tls_verify=skip_tls_verify, sink=sink
+            )
+        stored = await ensure(
+            store,
+            name,
+            platform=parse_platform(platform) if platform else None,
+            policy=PullPolicy(policy),
+            skip_tls_verify=skip_tls_verify,
+            sink=sink,
+        )
+        return stored.root_digest
+
+    digest = transfer(work, quiet=quiet, progress=progress)
+    click.echo(str(name) if name.digest else f"{name}@{digest}")
+
+
+@click.command()
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@click.option(
+    "-o",
+    "--output",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The file to write; what is there is replaced.",
+)
+@quiet_option
+@progress_option
+@pass_application
+def save(
+    application: Application, *, images: tuple[str, ...], file: Path, quiet: bool, progress: str
+) -> None:
+    """Save images as one file: an OCI archive, which skopeo, buildah and podman read as well."""
+    from sealer.image.save import save as save_images
+    from sealer.image.store import ImageStore
+
+    store = ImageStore(application.home)
+    with_progress(lambda sink: save_images(store, images, file, sink=sink), quiet=quiet, progress=progress)
+
+
+@click.command()
+@click.option(
+    "-i",
+    "--input",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    help="The file to read.",
+)
+@click.option("-t", "--tag", "name", metavar="NAME", help="A name for the only image of the archive.")
+@quiet_option
+@progress_option
+@pass_application
+def load(application: Application, *, file: Path, name: str | None, quiet: bool, progress: str) -> None:
+    """Load images from one file, as `sealer save` writes it, and print their names."""
+    from sealer.image.load import load as load_images
+    from sealer.image.store import ImageStore
+
+    store = ImageStore(application.home)
+    entries = with_progress(
+        lambda sink: load_images(store, file, name=name, sink=sink), quiet=quiet, progress=progress
+    )
+    for entry in entries:
+        click.echo(str(entry))
+
+
+@click.command()
+@click.argument("registry")
+@click.option("-u", "--username", help="Asked for when it is missing.")
+@click.option("-p", "--passwd", "--password", "password", help="Others can see it: better leave it out.")
+@click.option("--password-stdin", is_flag=True, help="Read the password from standard input.")
+@skip_tls_verify_option
+@pass_application
+def login(
+    application: Application,
+    *,
+    registry: str,
+    username: str | None,
+    password: str | None,
+    password_stdin: bool,
+    skip_tls_verify: bool,
+) -> None:
+    """Log in to a registry: HOST[:PORT]. What is asked for is not shown."""
+    from sealer.image.transport import Transport
+
+    if password is not None and password_stdin:
+        raise UsageError("--passwd and --password-stdin exclude each other")
+    if password is not None and click.get_current_context().get_parameter_source("password") is _COMMAND_LINE:
+        click.echo(
+            "warning: other users can see a password on the command line: use --password-stdin", err=True
+        )
+    if username is None and password_stdin:
+        raise UsageError("--password-stdin needs --username")
+    name = username or click.prompt("Username", err=True)
+    secret = password if password is not None else _password(from_stdin=password_stdin)
+
+    async def work(sink: EventSink) -> None:
+        transport = Transport(application.home, skip_tls_verify=skip_tls_verify, sink=sink)
+        await transport.login(registry, name, secret)
+
+    transfer(work)
+    click.echo(f"logged in to {registry}", err=True)
+
+
+@click.command()
+@click.argument("registry")
+@pass_application
+def logout(application: Application, registry: str) -> None:
+    """Forget the password for a registry."""
+    from sealer.image.transport import Transport
+
+    async def work(sink: EventSink) -> None:
+        await Transport(application.home, sink=sink).logout(registry)
+
+    transfer(work)
+    click.echo(f"logged out of {registry}", err=True)
+
+
+_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
+
+
+def _password(*, from_stdin: bool) -> str:
+    if from_stdin:
+        return sys.stdin.readline().rstrip("\r\n")
+    password: str = click.prompt("Password", hide_input=True, err=True)
+    return password
