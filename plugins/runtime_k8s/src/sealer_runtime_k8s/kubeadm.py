@@ -106,21 +106,9 @@ def discovery_kubeconfig(cluster: Cluster, *, authority: str) -> str:
         cluster: The cluster.
         authority: The certificate authority's PEM text in base64.
     """
-    server = f"https://{endpoint(cluster)}"
-    return dump(
-        {
-            "apiVersion": "v1",
-            "kind": "Config",
-            "clusters": [
-                {
-                    "name": "kubernetes",
-                    "cluster": {"server": server, "certificate-authority-data": Quoted(authority)},
-                }
-            ],
-            "contexts": [{"name": "discovery", "context": {"cluster": "kubernetes", "user": ""}}],
-            "current-context": "discovery",
-        }
-    )
+    server = {"server": f"https://{endpoint(cluster)}", "certificate-authority-data": Quoted(authority)}
+    # The one cluster without a name, and no context: the form that kubeadm takes without credentials.
+    return dump({"apiVersion": "v1", "kind": "Config", "clusters": [{"name": "", "cluster": server}]})
 
 
 def networks(cluster: Cluster) -> Networks:
