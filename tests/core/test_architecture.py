@@ -19,7 +19,7 @@ PLUGINS = sorted(path for path in ROOT.glob("plugins/*/src/*") if path.is_dir())
 # Bottom to top. A module imports from its own floor and from those below.
 FLOORS = (
     {"sealer", "errors", "events", "home", "secret", "changes", "model"},
-    {"providers", "hookspecs", "discovery", "plugins"},
+    {"manifests", "providers", "hookspecs", "discovery", "plugins"},
     {"kubefile", "image", "clusterfile"},
     {"build", "hosts"},
     {"operation"},
@@ -28,7 +28,14 @@ FLOORS = (
 )
 
 # What plugins may import of core; a package stands for its own names, not for its modules.
-PUBLIC = {"sealer", "sealer.errors", "sealer.changes", "sealer.model", "sealer.providers"}
+PUBLIC = {
+    "sealer",
+    "sealer.errors",
+    "sealer.changes",
+    "sealer.manifests",
+    "sealer.model",
+    "sealer.providers",
+}
 
 # Distributions and programs that only plugins know. Kubernetes itself is core's subject; "docker" and the
 # annotation "io.containerd.image.name" are part of image formats.

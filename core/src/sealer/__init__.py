@@ -1,7 +1,8 @@
 """Sealer: pack a whole cluster into one OCI image, share it, and run it on a list of hosts.
 
 What plugins may import: this module, ``sealer.errors``, ``sealer.changes``, ``sealer.model``,
-``sealer.providers`` and, in tests, ``sealer.testing``. Everything else is private to core.
+``sealer.providers``, ``sealer.manifests`` and, in tests, ``sealer.testing``. Everything else is private
+to core.
 """
 
 from __future__ import annotations

@@ -1,0 +1,148 @@
+"""A layer's bytes on their way into the store: cut into equal blocks, hashed, compressed and written.
+
+Equal blocks make the compressed bytes depend on nothing but the content. Memory is a few blocks.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import IO, Self
+
+from isal import igzip_threaded
+
+from sealer.errors import ImageError
+from sealer.image.blobs import BlobWriter
+from sealer.image.oci import OCI_LAYER, OCI_LAYER_GZIP, Descriptor
+from sealer.image.store import ImageStore
+
+BLOCK = 1 << 20
+_THREADS = 2
+_LEVEL = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """A layer in the store.
+
+    Attributes:
+        descriptor: Of the blob.
+        diff_id: The digest of the layer before compression.
+        created_by: What made it, for the image's history.
+    """
+
+    descriptor: Descriptor
+    diff_id: str
+    created_by: str
+
+
+class LayerWriter:
+    """Takes the bytes of one layer; use it in a ``with`` block and ``commit`` at the end.
+
+    Args:
+        store: Where the layer goes.
+        compress: Whether it is compressed; what holds compressed content already is not.
+    """
+
+    def __init__(self, store: ImageStore, *, compress: bool) -> None:
+        self._store = store
+        self._compress = compress
+        self._hash = hashlib.sha256()
+        self._block = bytearray(BLOCK)
+        self._used = 0
+        self._stream: IO[bytes] | None = None
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        self._blob = self._resources.enter_context(self._store.writer())
+        if self._compress:
+            # igzip's default level is the better ratio at half the speed; layers are mostly programs.
+            self._stream = igzip_threaded.open(  # type: ignore[no-untyped-call]  # isal leaves it untyped
+                _Unflushed(self._blob), "wb", compresslevel=_LEVEL, threads=_THREADS, block_size=BLOCK
+            )
+            self._resources.callback(_abandon, self._stream)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.close()
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        view = memoryview(data)
+        while view.nbytes:
+            count = min(view.nbytes, BLOCK - self._used)
+            self._block[self._used : self._used + count] = view[:count]
+            self._advance(count)
+            view = view[count:]
+
+    def write_file(self, descriptor: int, size: int) -> int:
+        """Append up to ``size`` bytes of an open file; return how many there were."""
+        left = size
+        while left:
+            space = memoryview(self._block)[self._used : self._used + left]
+            count = os.readv(descriptor, [space])
+            space.release()
+            if not count:
+                break
+            self._advance(count)
+            left -= count
+        return size - left
+
+    def commit(self, created_by: str, annotations: Mapping[str, str]) -> Layer:
+        """Put the layer into the store; nothing can be written afterwards.
+
+        Raises:
+            ImageError: The store can't be written.
+        """
+        self._flush()
+        with self._writing():
+            if self._stream is not None:
+                self._stream.close()
+            descriptor = self._blob.commit(
+                OCI_LAYER_GZIP if self._compress else OCI_LAYER, annotations=annotations
+            )
+        return Layer(descriptor=descriptor, diff_id=f"sha256:{self._hash.hexdigest()}", created_by=created_by)
+
+    def _advance(self, count: int) -> None:
+        self._used += count
+        if self._used == BLOCK:
+            self._flush()
+
+    def _flush(self) -> None:
+        with memoryview(self._block)[: self._used] as block, self._writing():
+            self._hash.update(block)
+            (self._stream or self._blob).write(block)
+        self._used = 0
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            hint = "free some space with `sealer prune`" if error.errno == errno.ENOSPC else None
+            raise ImageError(
+                f"a layer can't be written: {error.strerror}", place=str(self._store.layout.root), hint=hint
+            ) from error
+
+
+class _Unflushed:
+    """A blob as igzip takes it: igzip flushes what it writes to, and blobs go to the disk when whole."""
+
+    def __init__(self, blob: BlobWriter) -> None:
+        self.write = blob.write
+
+    def flush(self) -> None:
+        """Do nothing."""
+
+
+def _abandon(stream: IO[bytes]) -> None:
+    """End a stream and its threads, whether it was closed, failed or is not wanted any more."""
+    with suppress(OSError):
+        stream.close()

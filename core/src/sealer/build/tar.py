@@ -1,0 +1,82 @@
+"""Write tar entries that depend on nothing but names and content: PAX format, one time for all."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+
+from sealer.build.blocks import LayerWriter
+from sealer.errors import ImageError
+from sealer.kubefile.instructions import Owner
+
+ROOT = Owner(user=0, group=0)
+_PADDING = bytes(tarfile.BLOCKSIZE)
+_OPAQUE = ".wh..wh..opq"
+
+
+class TarWriter:
+    """Appends entries to a layer. Headers are ustar, with PAX records only for what ustar can't hold.
+
+    Args:
+        layer: Takes the bytes.
+        time: The modification time of every entry, in seconds since 1970.
+    """
+
+    def __init__(self, layer: LayerWriter, time: int) -> None:
+        self._layer = layer
+        self._time = time
+
+    def add_directory(self, path: str, *, mode: int = 0o755, owner: Owner = ROOT) -> None:
+        """Append a directory."""
+        self._header(path, tarfile.DIRTYPE, mode=mode, owner=owner)
+
+    def add_opaque_mark(self, directory: str) -> None:
+        """Append the mark that hides what lower layers have in a directory (OCI image-spec, layer.md)."""
+        self.add_bytes(f"{directory}/{_OPAQUE}", b"")
+
+    def add_link(self, path: str, target: str, *, owner: Owner = ROOT) -> None:
+        """Append a symbolic link."""
+        self._header(path, tarfile.SYMTYPE, mode=0o777, owner=owner, target=target)
+
+    def add_bytes(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
+        """Append a file whose content is at hand."""
+        self._header(path, tarfile.REGTYPE, mode=mode, owner=ROOT, size=len(data))
+        self._layer.write(data)
+        self._pad(len(data))
+
+    def add_file(self, path: str, descriptor: int, *, mode: int, owner: Owner = ROOT) -> int:
+        """Append an open file and return its size.
+
+        Raises:
+            ImageError: It can't be read, or gets shorter meanwhile.
+        """
+        size = os.fstat(descriptor).st_size
+        self._header(path, tarfile.REGTYPE, mode=mode, owner=owner, size=size)
+        try:
+            count = self._layer.write_file(descriptor, size)
+        except OSError as error:
+            raise ImageError(f"cannot read {path}: {error.strerror}") from error
+        if count < size:
+            raise ImageError(f"{path} got shorter while it was read", hint="build when nothing writes to it")
+        self._pad(size)
+        return size
+
+    def finish(self) -> None:
+        """Append the end of the archive."""
+        self._layer.write(_PADDING * 2)
+
+    def _header(
+        self, path: str, kind: bytes, *, mode: int, owner: Owner, size: int = 0, target: str = ""
+    ) -> None:
+        header = tarfile.TarInfo(path)
+        header.type = kind
+        header.mode = mode
+        header.uid = owner.user
+        header.gid = owner.group
+        header.size = size
+        header.mtime = self._time
+        header.linkname = target
+        self._layer.write(header.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+
+    def _pad(self, size: int) -> None:
+        self._layer.write(_PADDING[: -size % tarfile.BLOCKSIZE])
