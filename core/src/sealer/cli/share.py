@@ -1,4 +1,4 @@
-"""``sealer push``, ``pull``, ``save``, ``load``, ``login`` and ``logout``: carries images to other machines."""
+"""``sealer push``, ``pull``, ``save``, ``load``, ``login``, ``logout``: images from and to other places."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def push(
 @click.argument("image")
 @platform_option
 @click.option(
-    "--policy", type=click.Choice(POLICIES), default="always", show_default=True, help="When to pull."
+    "--policy", type=click.Choice(POLICIES), default=POLICIES[0], show_default=True, help="When to pull."
 )
 @skip_tls_verify_option
 @quiet_option
@@ -180,10 +180,8 @@ def login(
 
     if password is not None and password_stdin:
         raise UsageError("--passwd and --password-stdin exclude each other")
-    if password is not None and click.get_current_context().get_parameter_source("password") is _COMMAND_LINE:
-        click.echo(
-            "warning: other users can see a password on the command line: use --password-stdin", err=True
-        )
+    if password is not None and _on_command_line("password"):
+        click.echo("warning: others can see a password on the command line; use --password-stdin", err=True)
     if username is None and password_stdin:
         raise UsageError("--password-stdin needs --username")
     name = username or click.prompt("Username", err=True)
@@ -211,7 +209,9 @@ def logout(application: Application, registry: str) -> None:
     click.echo(f"logged out of {registry}", err=True)
 
 
-_COMMAND_LINE = click.core.ParameterSource.COMMANDLINE
+def _on_command_line(option: str) -> bool:
+    source = click.get_current_context().get_parameter_source(option)
+    return source is click.core.ParameterSource.COMMANDLINE
 
 
 def _password(*, from_stdin: bool) -> str:

@@ -69,7 +69,7 @@ class StoredImage:
             raise ImageError(
                 f"not a sealer image: its manifest has no annotation {EXTENSION_ANNOTATION}",
                 place=self.reference,
-                hint="build one that packs it: `sealer build` with a Kubefile",
+                hint="only what `sealer build` made from a Kubefile has one",
             )
         return decode_extension(text)
 
