@@ -45,7 +45,13 @@ def read_archive(path: Path) -> tuple[ArchivedImage, ...] | None:
         ImageError: It can't be read, or what it says about itself makes no sense.
     """
     try:
-        with tarfile.open(path, "r:") as tar:
+        tar = tarfile.open(path, "r:")  # noqa: SIM115  # closed below; what fails here is no archive at all
+    except tarfile.ReadError:
+        return None
+    except OSError as error:
+        raise ImageError(f"the archive can't be read: {error.strerror}", place=str(path)) from error
+    try:
+        with tar:
             documents = _Documents(tar)
             # `docker save` writes an OCI layout too, and has the names in its own document.
             if documents.has("manifest.json"):
@@ -53,8 +59,6 @@ def read_archive(path: Path) -> tuple[ArchivedImage, ...] | None:
             if documents.has("index.json"):
                 return tuple(dict.fromkeys(_oci_images(path, documents)))
             return None
-    except tarfile.ReadError:
-        return None
     except (tarfile.TarError, OSError, EOFError) as error:
         raise ImageError(f"the archive can't be read: {error}", place=str(path)) from error
     except (ValueError, TypeError, AttributeError, KeyError) as error:
@@ -105,8 +109,12 @@ def _blob(descriptor: Any) -> str:
 def _image(
     path: Path, transport: str, name: str, platform: Platform | None, written: str | None = None
 ) -> ArchivedImage:
+    try:
+        reference = parse_reference(name)
+    except ImageError as error:
+        raise ImageError(error.message, place=str(path), hint=error.hint) from error
     return ArchivedImage(
-        name=str(parse_reference(name)),
+        name=str(reference),
         archive=path,
         transport=transport,
         written=name if written is None else written,
