@@ -24,7 +24,7 @@ from sealer.secret import Secret
 from tests.core.clusterfile.helpers import cluster, parse
 
 # YAML can't carry these; they are refused when they are read.
-characters = st.characters(blacklist_characters="\0", blacklist_categories=("Cs",))
+characters = st.characters(exclude_characters="\0", exclude_categories=("Cs",))
 texts = st.text(characters, min_size=1, max_size=12) | st.sampled_from(
     [
         "no",
@@ -45,7 +45,7 @@ texts = st.text(characters, min_size=1, max_size=12) | st.sampled_from(
     ]
 )
 one_line = st.text(
-    st.characters(min_codepoint=33, max_codepoint=0x2FF, blacklist_characters="\x7f"), min_size=1
+    st.characters(min_codepoint=33, max_codepoint=0x2FF, exclude_characters="\x7f"), min_size=1
 )
 lines = one_line.filter(lambda text: text == text.strip())
 names = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,8}[a-z0-9])?", fullmatch=True)
