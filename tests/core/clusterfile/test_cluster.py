@@ -112,6 +112,7 @@ def test_an_inline_secret_never_shows() -> None:
         "{passwd: [hunter2]}",
         "{passwd: hunter2, passwd: a}",
         "{passwd: hunter2: x}",
+        "{passwd:hunter2, port: 22}",
         "{passwdFrom: 'vault:hunter2'}",
         "{pkPasswd: hunter2, port: 99999}",
     ],

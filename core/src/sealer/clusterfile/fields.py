@@ -13,6 +13,7 @@ from sealer.clusterfile.source import Position, Problems
 from sealer.clusterfile.substitution import Unresolved, substitute
 from sealer.clusterfile.tree import Mapping, Node, Scalar, Sequence
 
+_KEY_END = re.compile(r"[:=\s]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -172,8 +173,10 @@ class Fields:
         """Note every field that nobody asked for."""
         for name, (key, _) in self._nodes.items():
             if name not in self._known:
-                hint = nearest(name, tuple(self._known))
-                self.reader.problems.add(key.position, f"{self.path_of(name)} is not a known field", hint)
+                # Without a blank behind its colon a value, perhaps a secret, is part of the key.
+                word = _KEY_END.split(name, maxsplit=1)[0]
+                hint = nearest(word, tuple(self._known)) if word == name else "put a blank behind the colon"
+                self.reader.problems.add(key.position, f"{self.path_of(word)} is not a known field", hint)
 
 
 def _kind(node: Node) -> str:
