@@ -1,0 +1,217 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from packaging.version import Version
+
+from sealer.errors import ImageError
+from sealer.model import Platform
+from sealer_runtime_k8s.recipe import KubernetesRecipe
+
+AMD64 = Platform(architecture="amd64")
+ARM64 = Platform(architecture="arm64")
+RECIPE = KubernetesRecipe()
+
+
+@pytest.mark.parametrize("text", ["1.33.1", "v1.33.1", " v1.33.1 "])
+def test_versions_are_written_as_the_programs_print_them(text: str) -> None:
+    assert RECIPE.canonical_version(text) == "v1.33.1"
+
+
+def test_versions_of_vendors_and_candidates_stay_whole() -> None:
+    assert RECIPE.canonical_version("1.34.0-rc.1") == "v1.34.0-rc.1"
+    assert RECIPE.canonical_version("v1.31.2+acme.3") == "v1.31.2+acme.3"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "1.33", "stable", "v1.33.x", "1.33.1/../..", "1.33.1?x", "1.2.3 --help"]
+)
+def test_what_is_no_version_is_refused(text: str) -> None:
+    with pytest.raises(ImageError, match="is not a version of Kubernetes"):
+        RECIPE.canonical_version(text)
+
+
+@pytest.mark.parametrize("platform", [AMD64, ARM64])
+@pytest.mark.parametrize("version", ["v1.20.2", "v1.31.4", "v1.32.0", "v1.36.4", "v1.40.0", "v2.0.0"])
+def test_every_component_comes_from_exactly_one_download(version: str, platform: Platform) -> None:
+    names = [
+        name
+        for download in RECIPE.downloads(version, platform)
+        for name in (download.members.values() if download.members else (download.component,))
+    ]
+    assert sorted(names) == sorted(component.name for component in RECIPE.components(platform))
+
+
+@pytest.mark.parametrize("platform", [AMD64, ARM64])
+def test_everything_is_secured_and_for_the_platform(platform: Platform) -> None:
+    other = "arm64" if platform == AMD64 else "amd64"
+    for download in RECIPE.downloads("v1.33.1", platform):
+        assert download.url.startswith("https://")
+        assert download.checksum.startswith("https://")
+        assert platform.architecture in download.url
+        assert other not in f"{download.url} {download.checksum} {download.members}"
+
+
+GITHUB = "https://github.com"
+UPSTREAM = {
+    "https://dl.k8s.io/release/v1.33.1/bin/linux/arm64": {
+        "kubeadm": "kubeadm.sha256",
+        "kubelet": "kubelet.sha256",
+        "kubectl": "kubectl.sha256",
+    },
+    f"{GITHUB}/containerd/containerd/releases/download/v2.2.7": {
+        "containerd-2.2.7-linux-arm64.tar.gz": "containerd-2.2.7-linux-arm64.tar.gz.sha256sum",
+    },
+    f"{GITHUB}/opencontainers/runc/releases/download/v1.3.6": {"runc.arm64": "runc.sha256sum"},
+    f"{GITHUB}/kubernetes-sigs/cri-tools/releases/download/v1.33.0": {
+        "crictl-v1.33.0-linux-arm64.tar.gz": "crictl-v1.33.0-linux-arm64.tar.gz.sha256",
+    },
+    f"{GITHUB}/containernetworking/plugins/releases/download/v1.9.1": {
+        "cni-plugins-linux-arm64-v1.9.1.tgz": "cni-plugins-linux-arm64-v1.9.1.tgz.sha256",
+    },
+    f"{GITHUB}/distribution/distribution/releases/download/v2.8.3": {
+        "registry_2.8.3_linux_arm64.tar.gz": "registry_2.8.3_linux_arm64.tar.gz.sha256",
+    },
+    "https://get.helm.sh": {"helm-v3.18.4-linux-arm64.tar.gz": "helm-v3.18.4-linux-arm64.tar.gz.sha256sum"},
+}
+
+
+def test_upstreams_addresses() -> None:
+    assert {d.url: d.checksum for d in RECIPE.downloads("v1.33.1", ARM64)} == {
+        f"{base}/{file}": f"{base}/{checksum}"
+        for base, files in UPSTREAM.items()
+        for file, checksum in files.items()
+    }
+
+
+def containerd_for(version: str) -> Version:
+    downloads = RECIPE.downloads(version, AMD64)
+    return Version(next(d.version for d in downloads if "containerd" in d.members.values()))
+
+
+# The minimum of a column of containerd's table of supported Kubernetes versions, by minor version; up to
+# 1.25 the kubelet may speak CRI v1alpha2, which containerd 2 doesn't.
+@pytest.mark.parametrize(
+    ("version", "least", "below"),
+    [
+        ("v1.20.2", "1.5", "2"),
+        ("v1.22.17", "1.5", "2"),
+        ("v1.30.0", "1.7.13", "2"),
+        ("v1.31.0", "1.7.20", "2"),
+        ("v1.32.0", "2.1.0", "3"),
+        ("v1.34.0", "2.1.3", "3"),
+        ("v1.35.0", "2.2.0", "3"),
+        ("v1.36.0", "2.3.0", "3"),
+        ("v1.38.0", "2.3.0", "3"),
+    ],
+)
+def test_containerd_is_one_that_supports_the_version(version: str, least: str, below: str) -> None:
+    assert Version(least) <= containerd_for(version) < Version(below)
+
+
+def test_crictl_has_the_minor_version_of_kubernetes_as_far_as_one_is_known() -> None:
+    def crictl(version: str) -> str:
+        return next(d.version for d in RECIPE.downloads(version, AMD64) if "crictl" in d.members.values())
+
+    assert [crictl("v1.20.2"), crictl("v1.33.5"), crictl("v1.99.0")] == ["v1.20.0", "v1.33.0", "v1.36.0"]
+
+
+def test_versions_older_than_the_recipe_can_be_built_from_files() -> None:
+    with pytest.raises(ImageError, match=r"v1\.19\.9 is older") as caught:
+        RECIPE.downloads("v1.19.9", AMD64)
+    assert "--from DIR" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize(
+    "platform", [Platform(architecture="s390x"), Platform(os="windows", architecture="amd64")]
+)
+def test_other_platforms_are_refused(platform: Platform) -> None:
+    with pytest.raises(ImageError, match="there is no recipe of Kubernetes for"):
+        RECIPE.components(platform)
+
+
+def test_kubeadm_is_asked_for_the_container_images() -> None:
+    query = RECIPE.image_query("v1.33.1")
+    assert (query.component, *query.arguments) == (
+        "kubeadm",
+        "config",
+        "images",
+        "list",
+        "--kubernetes-version",
+        "v1.33.1",
+    )
+    answer = "registry.k8s.io/kube-apiserver:v1.33.1\nregistry.k8s.io/coredns/coredns:v1.12.0\n\n"
+    assert RECIPE.container_images("v1.33.1", AMD64, answer) == (
+        "registry.k8s.io/kube-apiserver:v1.33.1",
+        "registry.k8s.io/coredns/coredns:v1.12.0",
+    )
+
+
+@pytest.mark.parametrize("answer", ["", "\n", "W1122 cannot reach the network\n", "pause:3.2 extra\n"])
+def test_an_answer_that_is_no_list_of_images_is_refused(answer: str) -> None:
+    with pytest.raises(ImageError, match=r"kubeadm of v1\.33\.1 doesn't list its container images"):
+        RECIPE.container_images("v1.33.1", AMD64, answer)
+
+
+def test_labels_name_both_runtimes() -> None:
+    assert RECIPE.labels("v1.33.1", {"containerd": "2.2.7", "kubelet": "v1.33.1"}) == {
+        "cluster.alpha.sealer.io/cluster-runtime-type": "kubernetes",
+        "cluster.alpha.sealer.io/cluster-runtime-version": "v1.33.1",
+        "cluster.alpha.sealer.io/container-runtime-type": "containerd",
+        "cluster.alpha.sealer.io/container-runtime-version": "2.2.7",
+    }
+
+
+# What the programs print, one line per layout that releases have had.
+PRINTED = {
+    "kubeadm": {"v1.33.1\n": "v1.33.1"},
+    "kubelet": {"Kubernetes v1.33.1\n": "v1.33.1"},
+    "kubectl": {
+        '{\n  "clientVersion": {\n    "major": "1",\n    "gitVersion": "v1.33.1",\n    "x": ""\n  },\n'
+        '  "kustomizeVersion": "v5.6.0"\n}\n': "v1.33.1",
+    },
+    "containerd": {
+        "containerd github.com/containerd/containerd v1.7.34 0123abc\n": "1.7.34",
+        "containerd github.com/containerd/containerd/v2 v2.2.7 0123abc\n": "2.2.7",
+        "containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u3\n": "1.6.20~ds1",
+    },
+}
+
+
+def test_versions_are_found_in_what_programs_print() -> None:
+    import re
+
+    patterns = {c.name: c.version_pattern for c in RECIPE.components(AMD64) if c.version_arguments}
+    assert set(patterns) == set(PRINTED)
+    for name, answers in PRINTED.items():
+        for answer, version in answers.items():
+            match = re.search(patterns[name], answer, re.MULTILINE)
+            assert match is not None
+            assert match[1] == version
+
+
+@pytest.mark.kubernetes
+async def test_real_programs_answer_as_the_recipe_expects() -> None:
+    from sealer.build.base_directory import find_components, look_below
+    from sealer.build.base_programs import ask_version, run_program
+
+    artifacts = os.environ.get("SEALER_ARTIFACTS")
+    assert artifacts, "set SEALER_ARTIFACTS to the directory that scripts/build-kubernetes made"
+    components = RECIPE.components(AMD64)
+    found = find_components(look_below(Path(artifacts)), components, AMD64)
+    versions = {c.name: await ask_version(c, found[c.name]) for c in components if c.version_arguments}
+    version = versions["kubeadm"]
+    assert versions["kubelet"] == versions["kubectl"] == version
+    answer = await run_program(found["kubeadm"], RECIPE.image_query(version).arguments)
+    names = RECIPE.container_images(version, AMD64, answer)
+    assert {name.rsplit("/", 1)[-1].partition(":")[0] for name in names} == {
+        "kube-apiserver",
+        "kube-controller-manager",
+        "kube-scheduler",
+        "kube-proxy",
+        "pause",
+        "etcd",
+        "coredns",
+    }
