@@ -39,18 +39,18 @@ def config_yml(*, store: str, directory: str, address: str, port: int, domain: s
     return "# Written by Sealer.\n" + yaml.safe_dump(document, sort_keys=False)
 
 
-def unit_text(*, cluster: str, config: str) -> str:
-    """Return the unit."""
+def unit_text(*, cluster: str, config: str, environment: str) -> str:
+    """Return the unit; ``environment`` is the file that holds the registry's secret for uploads."""
     return f"""\
 {MARK}{cluster}
 [Unit]
 Description=Registry of the cluster {cluster}
 Documentation=https://distribution.github.io/distribution/
-Wants=network-online.target
 After=network-online.target
 
 [Service]
-ExecStart={PROGRAM} serve "{config}"
+EnvironmentFile={environment}
+ExecStart={PROGRAM} serve {config}
 Restart=always
 RestartSec=2
 LimitNOFILE=1048576

@@ -37,6 +37,7 @@ class Credentials:
         password: Of the account hosts pull with.
         basic: ``username:password`` in base64.
         htpasswd: The line of the registry's password file.
+        upload_secret: Signs the state of uploads, so that one outlives a restart of the registry.
     """
 
     authority: str
@@ -46,6 +47,7 @@ class Credentials:
     password: str
     basic: str
     htpasswd: str
+    upload_secret: str
 
 
 def issue_credentials(*, username: str, domain: str, addresses: Sequence[str], now: datetime) -> Credentials:
@@ -65,6 +67,7 @@ def issue_credentials(*, username: str, domain: str, addresses: Sequence[str], n
         password=password,
         basic=base64.b64encode(f"{username}:{password}".encode()).decode(),
         htpasswd=f"{username}:{hashed}\n",
+        upload_secret=secrets.token_urlsafe(32),
     )
 
 

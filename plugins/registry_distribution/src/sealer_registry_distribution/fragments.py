@@ -28,6 +28,7 @@ def write_credentials(directory: str, credentials: Credentials) -> str:
         "password": credentials.password,
         "basic": credentials.basic,
         "htpasswd": credentials.htpasswd,
+        "environment": f"REGISTRY_HTTP_SECRET={credentials.upload_secret}\n",
     }
     new = quote(f"{directory}.new")
     lines = ["umask 077", f"rm -rf {new}", f"mkdir -p {new}"]

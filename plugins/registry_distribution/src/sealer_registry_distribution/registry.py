@@ -89,7 +89,9 @@ class Distribution(Registry):
                 ),
                 Unit(
                     name=UNIT,
-                    content=unit_text(cluster=cluster.name, config=config),
+                    content=unit_text(
+                        cluster=cluster.name, config=config, environment=f"{directory}/environment"
+                    ),
                     watches=(config, PROGRAM, *(f"{directory}/{name}" for name in ("tls.crt", "htpasswd"))),
                 ),
                 Command(

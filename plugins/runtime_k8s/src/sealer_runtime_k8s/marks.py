@@ -68,7 +68,7 @@ def mark_step(cluster: Cluster, host: Host, requires: Sequence[str]) -> Step:
         changes=(_labels(cluster, host), *_taints(cluster, host)),
         provides=(at("member", host.name),),
         requires=("api", *requires),
-        env=environment(cluster),
+        env=environment(),
     )
 
 

@@ -29,6 +29,6 @@ def node_name(cluster: Cluster, host: Host) -> str:
     return host.facts.hostname.lower()
 
 
-def environment(cluster: Cluster) -> dict[str, str]:
-    """Return the environment of steps that call kubectl, which keeps a cache below HOME."""
-    return {"KUBECONFIG": ADMIN_KUBECONFIG, "HOME": f"{directory(cluster)}/home"}
+def environment() -> dict[str, str]:
+    """Return the environment of steps that call kubectl on the first master."""
+    return {"KUBECONFIG": ADMIN_KUBECONFIG}

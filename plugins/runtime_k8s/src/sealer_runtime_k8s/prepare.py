@@ -8,6 +8,7 @@ from sealer.changes import (
     Change,
     Command,
     Copy,
+    Directory,
     File,
     HostsEntry,
     Module,
@@ -39,6 +40,8 @@ _PATHS = (
     "/run/calico",
     "/var/lib/calico",
     "/run/cilium",
+    # kubectl keeps a cache there; what else is beside it stays.
+    "/root/.kube/cache",
 )
 _LINKS = (
     "cni*",
@@ -92,6 +95,8 @@ def prepare_step(cluster: Cluster, host: Host) -> Step:
 
 
 def _claims(cluster: Cluster) -> Iterator[Change]:
+    # kube-proxy mounts it, which would make it where the kernel has no modules.
+    yield Directory(path="/lib/modules")
     yield from (OwnedPath(path=path) for path in _PATHS)
     yield OwnedLinks(patterns=_LINKS)
     yield OwnedRoutes(networks=tuple(str(network) for network in networks(cluster).pods))
@@ -136,7 +141,6 @@ def kubelet_unit(cluster: str) -> str:
 [Unit]
 Description=kubelet: the Kubernetes node agent
 Documentation=https://kubernetes.io/docs/
-Wants=network-online.target
 After=network-online.target containerd.service docker.service
 StartLimitIntervalSec=0
 

@@ -113,7 +113,7 @@ def _init_step(cluster: Cluster, host: Host) -> Step:
         ),
         provides=("api",),
         requires=tuple(_needs(cluster, host)),
-        env=environment(cluster),
+        env=environment(),
         timeout=1200,
     )
 
@@ -137,7 +137,7 @@ def _token_step(cluster: Cluster) -> Step:
             ),
         ),
         requires=("api",),
-        env=environment(cluster),
+        env=environment(),
     )
 
 
@@ -158,7 +158,7 @@ def _certificates_step(cluster: Cluster) -> Step:
             ),
         ),
         requires=("api",),
-        env=environment(cluster),
+        env=environment(),
     )
 
 
