@@ -50,7 +50,7 @@ After=network-online.target
 
 [Service]
 EnvironmentFile={environment}
-ExecStart={PROGRAM} serve {config}
+ExecStart={PROGRAM} serve "{config}"
 Restart=always
 RestartSec=2
 LimitNOFILE=1048576
