@@ -1,0 +1,156 @@
+"""The steps of an installation, made around a distribution of the tests' own."""
+
+from __future__ import annotations
+
+import pytest
+
+from sealer.changes import Command, Tree
+from sealer.cluster.applications import LaunchChoice
+from sealer.cluster.distribution import image_files, image_store
+from sealer.cluster.pipeline import application_plan, installation_plan
+from sealer.errors import ImageError, PlanError, UsageError
+from sealer.model import Application, ImageType, Launch
+from sealer.operation.plan import Plan
+
+from .examples import LAYERS, PARTS, cluster, image, layer
+
+EVERYWHERE = {f"10.0.0.{number}": LAYERS for number in (1, 2, 3)}
+
+
+IMAGE_CHOICE = LaunchChoice()
+
+
+def install(choice: LaunchChoice = IMAGE_CHOICE, **changes: object) -> Plan:
+    return installation_plan(cluster(metadata=image(**changes)), EVERYWHERE, PARTS, choice)
+
+
+def commands(plan: Plan, prefix: str) -> list[str]:
+    return [
+        change.run
+        for step in plan.steps
+        if prefix in step.id
+        for change in step.changes
+        if isinstance(change, Command)
+    ]
+
+
+def launched(plan: Plan) -> list[str]:
+    return [step.id.split("/", 1)[1] for step in plan.steps if step.id.startswith("a" * 12)]
+
+
+def test_everything_is_installed_in_the_order_it_needs() -> None:
+    order = [step.id for step in install().steps]
+    for before, after in (
+        ("rootfs@10.0.0.2", "box@10.0.0.2"),
+        ("registry-store/image@10.0.0.1", "shelf@10.0.0.1"),
+        ("shelf@10.0.0.1", "registry-access/image@10.0.0.3"),
+        ("registry-access/image@10.0.0.1", "toy/start@10.0.0.1"),
+        ("toy/start@10.0.0.1", "toy/join@10.0.0.2"),
+        ("toy/join@10.0.0.3", f"{'a' * 12}/app/net"),
+        (f"{'a' * 12}/app/net", f"{'a' * 12}/app/web"),
+        (f"{'a' * 12}/app/web", "cluster/ready"),
+    ):
+        assert order.index(before) < order.index(after)
+
+
+def test_workers_wait_for_the_api_and_not_for_one_another() -> None:
+    plan = install()
+    assert "toy/join@10.0.0.3" not in plan.waits_for["toy/join@10.0.0.2"]
+    assert "toy/start@10.0.0.1" in plan.waits_for["toy/join@10.0.0.2"]
+
+
+def test_only_registry_hosts_get_container_images_and_every_host_the_files() -> None:
+    trees = {
+        step.id: [
+            layer.hex[0] for change in step.changes if isinstance(change, Tree) for layer in change.layers
+        ]
+        for step in install().steps
+    }
+    assert trees["rootfs@10.0.0.2"] == ["b", "c"]
+    assert trees["registry-store/image@10.0.0.1"] == ["d"]
+    assert "registry-store/image@10.0.0.2" not in trees
+
+
+def test_a_layer_that_does_not_say_what_it_holds_goes_to_both() -> None:
+    unsaid = (layer("e", None),)
+    assert [blob.hex[0] for blob in image_files(unsaid)] == ["e"]
+    assert [blob.hex[0] for blob in image_store(unsaid)] == ["e"]
+
+
+def test_a_layer_that_cannot_be_unpacked_is_refused() -> None:
+    from dataclasses import replace
+
+    with pytest.raises(ImageError, match="can't be unpacked"):
+        image_files((replace(layer("e", None), media_type="application/x-strange"),))
+
+
+def test_mirrors_are_made_for_each_domain_of_the_images() -> None:
+    step = install().step("registry-access/image@10.0.0.2")
+    assert [change.key for change in step.changes] == [
+        "hosts:shelf.local",
+        "file:/etc/box/docker.io",
+        "file:/etc/box/quay.io",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("choice", "changes", "expected"),
+    [
+        (LaunchChoice(), {}, ["app/net", "app/web"]),
+        (LaunchChoice(apps=("web",)), {}, ["app/web"]),
+        (LaunchChoice(apps=("",)), {}, []),
+        (LaunchChoice(apps=()), {}, []),
+        (LaunchChoice(cmds=("echo",), apps=("web",)), {}, ["commands"]),
+        (LaunchChoice(apps=("web",)), {"launch": Launch(cmds=("a",), app_names=("net",))}, ["commands"]),
+    ],
+)
+def test_precedence_of_what_is_launched(
+    choice: LaunchChoice, changes: dict[str, object], expected: list[str]
+) -> None:
+    assert launched(install(choice, **changes)) == expected
+
+
+def test_an_application_with_commands_runs_them_as_one_line_in_its_directory() -> None:
+    plan = install()
+    assert commands(plan, "app/web") == ["cd application/apps/web\ninstall --now"]
+    assert commands(plan, "app/net") == ["note a"]
+    step = plan.step(f"{'a' * 12}/app/web")
+    assert step.env["COLOR"] == "blue"
+    assert step.env["ZONE"] == "a"
+    assert step.env["KUBECONFIG"] == "/etc/toy/admin.conf"
+    assert step.directory == "/var/lib/sealer/c1/rootfs"
+
+
+def test_an_unknown_application_is_refused_with_those_there_are() -> None:
+    with pytest.raises(UsageError) as caught:
+        install(LaunchChoice(apps=("wbe",)))
+    assert caught.value.hint == "it has: net, web"
+
+
+def test_an_application_of_an_unknown_type_is_refused() -> None:
+    with pytest.raises(ImageError, match="is of type 'odd'"):
+        install(applications=(Application(name="net", type="odd"),), launch=Launch(app_names=("net",)))
+
+
+def test_nothing_is_waited_for_when_nothing_is_launched() -> None:
+    assert "cluster/ready" not in [step.id for step in install(LaunchChoice(apps=())).steps]
+
+
+def test_an_application_image_goes_to_the_first_master_and_the_registry() -> None:
+    app = image(type=ImageType.APPLICATION, digest="sha256:" + "f" * 64)
+    plan = application_plan(cluster(), app, EVERYWHERE, PARTS, LaunchChoice())
+    ids = [step.id for step in plan.steps]
+    assert f"application/{'f' * 12}@10.0.0.1" in ids
+    assert f"registry-store/{'f' * 12}@10.0.0.1" in ids
+    assert ids.index("shelf@10.0.0.1") < ids.index(f"registry-access/{'f' * 12}@10.0.0.3")
+    web = plan.step(f"{'f' * 12}/app/web")
+    assert web.directory == f"/var/lib/sealer/c1/applications/{'f' * 12}"
+    assert web.env["PATH"].split(":")[:2] == [f"{web.directory}/bin", "/var/lib/sealer/c1/rootfs/bin"]
+
+
+def test_an_application_image_with_images_needs_a_registry() -> None:
+    from dataclasses import replace
+
+    app = image(type=ImageType.APPLICATION)
+    with pytest.raises(PlanError, match="has no registry"):
+        application_plan(replace(cluster(), registry=None), app, EVERYWHERE, PARTS, LaunchChoice())
