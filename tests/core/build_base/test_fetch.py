@@ -69,6 +69,18 @@ async def test_the_digest_is_read_from_the_address_of_a_checksum(
     assert len(server.requests) == 2
 
 
+async def test_files_may_share_one_text_of_checksums(server: Server, tmp_path: Path) -> None:
+    contents = [os.urandom(1000) for _ in range(6)]
+    lines = [f"{hashlib.sha256(content).hexdigest()}  {index}" for index, content in enumerate(contents)]
+    signed = "\n".join(("-----BEGIN PGP SIGNED MESSAGE-----", "Hash: SHA256", "", *lines, "-----BEGIN PGP"))
+    server.resources["/SHA256SUMS"] = Resource(signed.encode(), pause=0.001)
+    for index, content in enumerate(contents):
+        server.resources[f"/{index}"] = Resource(content)
+    wanted = [tool(server, path=f"/{i}", checksum=f"{server.url}/SHA256SUMS") for i in range(6)]
+    paths = await fetch(wanted, tmp_path, settings=QUICK)
+    assert [path.read_bytes() for path in paths] == contents
+
+
 async def test_a_page_that_holds_no_checksum_is_refused(server: Server, tmp_path: Path) -> None:
     server.resources["/v1/tool"] = Resource(CONTENT)
     server.resources["/v1/tool.sha256"] = Resource(b"<html>please log in</html>")

@@ -1,10 +1,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from packaging.version import Version
+from tests.core.build_base.http_server import Resource, Server, http_server
+from tests.core.build_base.material import foreign_program, script, tar_gz
 
 from sealer.errors import ImageError
 from sealer.model import Platform
@@ -13,6 +17,13 @@ from sealer_runtime_k8s.recipe import KubernetesRecipe
 AMD64 = Platform(architecture="amd64")
 ARM64 = Platform(architecture="arm64")
 RECIPE = KubernetesRecipe()
+
+
+@pytest.fixture
+async def server(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Server]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    async with http_server() as running:
+        yield running
 
 
 @pytest.mark.parametrize("text", ["1.33.1", "v1.33.1", " v1.33.1 "])
@@ -190,6 +201,58 @@ def test_versions_are_found_in_what_programs_print() -> None:
             match = re.search(patterns[name], answer, re.MULTILINE)
             assert match is not None
             assert match[1] == version
+
+
+PROGRAMS = {
+    "kubeadm": """case "$1" in
+version) echo v1.33.1;;
+config) [ "$*" = "config images list --kubernetes-version v1.33.1" ] && echo registry.k8s.io/pause:3.10;;
+esac""",
+    "kubelet": "echo Kubernetes v1.33.1",
+    "kubectl": """echo '  "gitVersion": "v1.33.1",'""",
+    "containerd": "echo containerd github.com/containerd/containerd/v2 v2.2.7 abc",
+}
+
+
+def publish(server: Server, platform: Platform, content: Callable[[str], bytes]) -> None:
+    """Serve a release as upstream has it, below the names of upstream's hosts."""
+    for download in RECIPE.downloads("v1.33.1", platform):
+        name = download.url.rsplit("/", 1)[-1]
+        file = content(download.component)
+        if download.members:
+            file = tar_gz({f"./{member}": content(name) for member, name in download.members.items()})
+        digest = sha256(file).hexdigest()
+        line = digest if "dl.k8s.io" in download.url else f"{digest}  {name}\n"
+        server.resources["/" + download.url.removeprefix("https://")] = Resource(file)
+        sums = server.resources.setdefault("/" + download.checksum.removeprefix("https://"), Resource())
+        sums.content += line.encode()
+
+
+@pytest.mark.parametrize("platform", [AMD64, ARM64])
+async def test_a_release_is_gathered_from_a_mirror(
+    tmp_path: Path, server: Server, platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sealer.build.base_material import Order, gather
+    from sealer.build.fetch import FetchSettings
+
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    publish(server, ARM64, lambda name: foreign_program("arm64"))
+    publish(server, AMD64, lambda name: script(PROGRAMS.get(name, "exit 9")))
+    material = await gather(
+        Order(
+            recipe=RECIPE,
+            version="1.33.1",
+            platform=platform,
+            directory=None,
+            fetch=FetchSettings(mirror=server.url),
+            cache=tmp_path / "cache",
+            scratch=tmp_path,
+        )
+    )
+    assert set(material.programs) == {component.path for component in RECIPE.components(platform)}
+    assert material.labels["cluster.alpha.sealer.io/cluster-runtime-version"] == "v1.33.1"
+    assert material.labels["cluster.alpha.sealer.io/container-runtime-version"] == "2.2.7"
+    assert material.pulled == ("registry.k8s.io/pause:3.10",)
 
 
 @pytest.mark.kubernetes

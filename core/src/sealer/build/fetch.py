@@ -164,7 +164,7 @@ class _Fetcher:
     async def _published(self, wanted: Wanted, url: str) -> Checksum:
         """Return the digest that upstream publishes beside the file."""
         source = mirrored(wanted.checksum, self._settings.mirror)
-        target = self._partial / f"{_key(source)}.checksum"
+        target = self._partial / f"{_key(url)}.checksum"  # not by its own address: files may share one text
         subject = f"the checksum of {wanted.name}"
         await self._transfer(source, target, subject, _MAXIMUM_CHECKSUM_TEXT).run()
         text = target.read_text(encoding="utf-8", errors="replace")
