@@ -50,6 +50,12 @@ def make_shape(rate: int | str | None, delay: float | str, loss: float | str) ->
     return shape
 
 
+def describe(shape: Shape) -> str:
+    """Return a shape in words."""
+    rate = "" if shape.rate is None else f"{shape.rate / 1e6:g} Mbit/s "
+    return f"{rate}delay {shape.delay * 1e3:g} ms loss {shape.loss:.1%}"
+
+
 def apply(places: Places, record: NodeRecord) -> None:
     """Bring the cable of a running node into the condition its record tells."""
     side = port(record)
