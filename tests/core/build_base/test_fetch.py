@@ -107,6 +107,25 @@ async def test_what_an_earlier_run_left_is_resumed(server: Server, tmp_path: Pat
     assert server.requests[-1].headers["range"] == "bytes=100000-"
 
 
+async def test_what_an_interrupted_run_left_is_resumed(server: Server, tmp_path: Path) -> None:
+    server.resources["/v1/tool"] = Resource(CONTENT, pause=0.05)
+    half = asyncio.Event()
+
+    def watch(event: Event) -> None:
+        if isinstance(event, TransferProgress) and event.moved > 0:
+            half.set()
+
+    interrupted = asyncio.create_task(fetch([tool(server)], tmp_path, settings=QUICK, sink=watch))
+    await half.wait()
+    interrupted.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await interrupted
+    server.resources["/v1/tool"].pause = 0
+    (path,) = await fetch([tool(server)], tmp_path, settings=QUICK)
+    assert path.read_bytes() == CONTENT
+    assert int(server.requests[-1].headers["range"].removeprefix("bytes=").removesuffix("-")) > 0
+
+
 async def test_a_file_that_changed_in_between_is_downloaded_anew(server: Server, tmp_path: Path) -> None:
     server.resources["/v1/tool"] = Resource(os.urandom(300_000), cuts=[100_000, 0, 0, 0], etag='"old"')
     with pytest.raises(TransportError):
