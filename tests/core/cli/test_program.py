@@ -65,9 +65,9 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_an_unknown_command_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["plugni"]) == 2
+    assert run(["versoin"]) == 2
     assert capsys.readouterr().err == (
-        "error: No such command 'plugni'. Did you mean plugin?\nhint: see: sealer --help\n"
+        "error: No such command 'versoin'. Did you mean version?\nhint: see: sealer --help\n"
     )
 
 

@@ -109,12 +109,12 @@ async def fetch(
             async with asyncio.TaskGroup() as tasks:
                 for index in range(len(wanted)):
                     tasks.create_task(one(index))
-        except* SealerError as failures:
-            raise _first(failures) from None
-        except* OSError as failures:
-            error = _first(failures)
-            hint = "free some space, or make the directory writable"
-            raise ImageError(f"downloads can't be kept in {cache}: {error}", hint=hint) from error
+        except ExceptionGroup as failures:  # in `except*`, Python 3.11.2 wraps what is raised
+            error = _first(failures.subgroup(SealerError) or failures)
+            if isinstance(error, OSError):
+                hint = "free some space, or make the directory writable"
+                raise ImageError(f"downloads can't be kept in {cache}: {error}", hint=hint) from error
+            raise error from None
     return tuple(paths[index] for index in range(len(wanted)))
 
 
