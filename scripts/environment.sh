@@ -41,7 +41,10 @@ need_programs() {
     command -v apt-get >/dev/null || die "these are needed and this is no Debian system: ${missing[*]}"
     [ "$(id -u)" = 0 ] || die "these Debian packages are needed; install them as root: apt-get install ${missing[*]}"
     say "installing Debian packages: ${missing[*]}"
-    (install_packages "${missing[@]}") || die "apt-get could not install: ${missing[*]}"
+    (install_packages "${missing[@]}" >"$SEALER_CACHE/packages.log" 2>&1) || {
+        tail -n 20 "$SEALER_CACHE/packages.log" >&2
+        die "apt-get could not install: ${missing[*]}; all it said is in $SEALER_CACHE/packages.log"
+    }
 }
 
 # Runs in a subshell, so that its traps end with it.
@@ -60,9 +63,9 @@ install_packages() {
     for package in docker-registry:docker-registry.service openssh-server:ssh.service; do
         case " $* " in *" ${package%:*} "*) units+=("${package##*:}") ;; esac
     done
-    "${apt[@]}" install -y --no-install-recommends "$@" >&2 9>&- || {
-        "${apt[@]}" update >&2 9>&- || true # an old list is often good enough, and its absence fails below
-        "${apt[@]}" install -y --no-install-recommends "$@" >&2 9>&-
+    "${apt[@]}" install -y --no-install-recommends "$@" 9>&- || {
+        "${apt[@]}" update 9>&- || true # an old list is often good enough, and its absence fails below
+        "${apt[@]}" install -y --no-install-recommends "$@" 9>&-
     } || return 1
     # Nor at the next start of the machine: they were installed for their programs.
     for package in "${units[@]}"; do
