@@ -70,7 +70,7 @@ def publish(server: Server, version: str, architecture: str, files: dict[str, by
 
 
 def contents(material: Material) -> dict[str, bytes]:
-    return {path: file.read_bytes() for path, (file, _) in material.programs.items()}
+    return {component.path: file.read_bytes() for component, file in material.files}
 
 
 def warnings(events: list[Event]) -> list[str]:

@@ -249,7 +249,7 @@ async def test_a_release_is_gathered_from_a_mirror(
             scratch=tmp_path,
         )
     )
-    assert set(material.programs) == {component.path for component in RECIPE.components(platform)}
+    assert tuple(component for component, _ in material.files) == RECIPE.components(platform)
     assert material.labels["cluster.alpha.sealer.io/cluster-runtime-version"] == "v1.33.1"
     assert material.labels["cluster.alpha.sealer.io/container-runtime-version"] == "2.2.7"
     assert material.pulled == ("registry.k8s.io/pause:3.10",)

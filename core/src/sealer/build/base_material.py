@@ -25,7 +25,7 @@ class Material:
 
     Attributes:
         version: The version of the distribution.
-        programs: The files of the rootfs by path, and whether each is a program.
+        files: The components that were found, and the file of each.
         texts: Further text files of the rootfs by path.
         labels: The labels of the image.
         archived: Container images that archives hold; all of them go into the image.
@@ -33,7 +33,7 @@ class Material:
     """
 
     version: str
-    programs: Mapping[str, tuple[Path, bool]]
+    files: tuple[tuple[Component, Path], ...]
     texts: Mapping[str, str]
     labels: Mapping[str, str]
     archived: tuple[ArchivedImage, ...]
@@ -105,11 +105,7 @@ async def gather(order: Order) -> Material:
     names = await _container_images(order, version, found)
     return Material(
         version=version,
-        programs={
-            component.path: (found.files[name], component.executable)
-            for name, component in components.items()
-            if name in found.files
-        },
+        files=tuple((components[name], found.files[name]) for name in components if name in found.files),
         texts=recipe.files(version, platform),
         labels=recipe.labels(version, versions),
         archived=tuple(found.archived.values()),
