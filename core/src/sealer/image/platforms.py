@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import platform as machine
-from collections.abc import Iterable
+import re
 
 from sealer.errors import ImageError
+from sealer.image.oci import MANIFEST_TYPES, Descriptor, Index
 from sealer.model import Platform
 
 _ARCHITECTURES = {
@@ -16,6 +17,7 @@ _ARCHITECTURES = {
     "i386": "386",
     "loongarch64": "loong64",
 }
+_PART = re.compile(r"\w+", re.ASCII)
 # The variant that a name without one means, as containerd's normalisation has it.
 _DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7"}
 
@@ -33,7 +35,7 @@ def parse_platform(text: str) -> Platform:
         ImageError: The text has another form.
     """
     parts = text.split("/")
-    if len(parts) not in {2, 3} or not all(part.isalnum() and part.isascii() for part in parts):
+    if len(parts) not in {2, 3} or not all(_PART.fullmatch(part) for part in parts):
         raise ImageError(f"{text!r} is not a platform", hint="write it as linux/amd64 or linux/arm64/v8")
     system, architecture, *variant = (part.lower() for part in parts)
     return Platform(
@@ -46,9 +48,35 @@ def same_platform(one: Platform, other: Platform) -> bool:
     return _normal(one) == _normal(other)
 
 
-def choose_platform(wanted: Platform, offered: Iterable[Platform]) -> Platform | None:
-    """Return the offered platform that is the wanted one, or None."""
-    return next((candidate for candidate in offered if same_platform(wanted, candidate)), None)
+def images_of(index: Index) -> tuple[Descriptor, ...]:
+    """Return what an index lists without what isn't an image, such as attestations of a build."""
+    return tuple(
+        entry
+        for entry in index.manifests
+        if entry.media_type in MANIFEST_TYPES and (entry.platform is None or entry.platform.os != "unknown")
+    )
+
+
+def choose_image(index: Index, wanted: Platform | None, *, place: str) -> Descriptor:
+    """Return what an index lists for a platform.
+
+    Args:
+        index: The index.
+        wanted: The platform; None means the only one there is, or else this machine's.
+        place: The name of the image, for the message.
+
+    Raises:
+        ImageError: There is none for that platform; the message lists those there are.
+    """
+    offered = images_of(index)
+    platform = host_platform() if wanted is None else wanted
+    for entry in offered:
+        if entry.platform is not None and same_platform(platform, entry.platform):
+            return entry
+    if wanted is None and len(offered) == 1:
+        return offered[0]
+    listed = ", ".join(str(entry.platform) for entry in offered) or "nothing"
+    raise ImageError(f"no image for {platform}: the index lists {listed}", place=place)
 
 
 def _normal(platform: Platform) -> tuple[str, str, str]:

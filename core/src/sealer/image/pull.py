@@ -9,8 +9,8 @@ from sealer.errors import ImageError, VerificationError
 from sealer.events import EventSink, discard
 from sealer.image.digest import digest_of
 from sealer.image.layout import store_access
-from sealer.image.oci import MANIFEST_TYPES, OCI_MANIFEST, Descriptor, Index, Manifest, parse_document
-from sealer.image.platforms import host_platform, same_platform
+from sealer.image.oci import OCI_MANIFEST, Descriptor, Manifest, parse_document
+from sealer.image.platforms import choose_image, images_of, same_platform
 from sealer.image.progress import reporting, written_below
 from sealer.image.reference import Reference, parse_reference
 from sealer.image.staging import Staging
@@ -70,7 +70,11 @@ async def pull(
             await getter.get(document, data, platform)
             target = store.put_manifest(None, data)
         else:
-            for child in _chosen(str(name), document, platform, every_platform=every_platform):
+            if every_platform:
+                chosen = images_of(document)
+            else:
+                chosen = (choose_image(document, platform, place=str(name)),)
+            for child in chosen:
                 await getter.get_child(child)
             target = store.put_index(None, data, partial=True)
         store.enter(entry, target)
@@ -170,24 +174,3 @@ class _Getter:
         found = platform_of(image_config(data))
         if platform is not None and not same_platform(platform, found):
             raise ImageError(f"the image is for {found}, not for {platform}", place=str(self._name))
-
-
-def _chosen(
-    name: str, index: Index, platform: Platform | None, *, every_platform: bool
-) -> tuple[Descriptor, ...]:
-    """Return what to pull of what an index lists."""
-    images = tuple(
-        entry
-        for entry in index.manifests
-        if entry.media_type in MANIFEST_TYPES and (entry.platform is None or entry.platform.os != "unknown")
-    )
-    if every_platform:
-        return images
-    wanted = host_platform() if platform is None else platform
-    matching = [e for e in images if e.platform is not None and same_platform(wanted, e.platform)]
-    if matching:
-        return (matching[0],)
-    if platform is None and len(images) == 1:
-        return images
-    listed = ", ".join(str(entry.platform) for entry in images) or "nothing"
-    raise ImageError(f"no image for {wanted}: the index lists {listed}", place=name)

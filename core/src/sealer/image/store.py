@@ -20,7 +20,7 @@ from sealer.image.layout import Layout, store_access, write_atomically
 from sealer.image.lookup import find_entry
 from sealer.image.names import StoredName, stored_names, with_entry, without_names
 from sealer.image.oci import Descriptor, Index, Manifest, parse_document, parse_index
-from sealer.image.platforms import host_platform, same_platform
+from sealer.image.platforms import choose_image, host_platform, same_platform
 from sealer.image.reference import Reference, parse_reference
 from sealer.image.stored import StoredImage, image_config, platform_of
 from sealer.image.sweep import reachable, sweep
@@ -314,23 +314,15 @@ class ImageStore:
 
     def _choose(self, name: str, index: Index, platform: Platform | None) -> Descriptor:
         """Return what an index lists for a platform."""
-        offered = [
-            entry for entry in index.manifests if entry.platform is None or entry.platform.os != "unknown"
-        ]
-        wanted = host_platform() if platform is None else platform
-        matching = [e for e in offered if e.platform is not None and same_platform(wanted, e.platform)]
-        if not matching and platform is None and len(offered) == 1:
-            matching = offered
-        if not matching:
-            listed = ", ".join(str(entry.platform) for entry in offered) or "nothing"
-            raise ImageError(f"no image for {wanted}: the index lists {listed}", place=name)
-        if not self.has_blob(matching[0]):
+        chosen = choose_image(index, platform, place=name)
+        if not self.has_blob(chosen):
+            wanted = platform or chosen.platform or host_platform()
             raise ImageError(
                 f"the image for {wanted} is not in the local store",
                 place=name,
                 hint=f"get it with `sealer pull --platform {wanted} {name}`",
             )
-        return matching[0]
+        return chosen
 
 
 def _taggable(name: Reference | str) -> Reference:
