@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from sealer.build.fetch import FetchSettings, Wanted, fetch, mirrored
 from sealer.build.fetch_stream import Retries
 from sealer.errors import ImageError, TransportError, VerificationError
 from sealer.events import Event, Message, TransferProgress
-from tests.core.build_base.http_server import Resource, Server
+from tests.core.build_base.http_server import Resource, Server, http_server
 
 CONTENT = os.urandom(300_000)
 QUICK = FetchSettings(retries=Retries(attempts=3, delay=0.001), timeout=5)
@@ -262,6 +264,46 @@ async def test_an_unreachable_server_is_named(tmp_path: Path, server: Server) ->
     wanted = Wanted(name="tool", url="http://127.0.0.1:1/tool", checksum=digest(CONTENT))
     with pytest.raises(TransportError, match=r"tool can't be downloaded from http://127.0.0.1:1/tool"):
         await fetch([wanted], tmp_path, settings=QUICK)
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate of nobody's authority, for the loopback, with its key in one file."""
+    path = tmp_path / "server.pem"
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=test -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run([*command.split(), "-keyout", path, "-out", path], check=True, capture_output=True)
+    return path
+
+
+async def test_a_certificate_of_an_unknown_authority_is_refused_at_once(
+    tmp_path: Path, certificate: Path, server: Server
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    async with http_server(context) as secured:
+        secured.resources["/v1/tool"] = Resource(CONTENT)
+        with pytest.raises(TransportError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+            await fetch([tool(secured)], tmp_path / "cache", settings=QUICK)
+        assert "SSL_CERT_FILE" in (caught.value.hint or "")
+        assert secured.requests == []
+
+
+async def test_an_authority_of_ones_own_is_trusted_and_must_not_lead_out_of_tls(
+    tmp_path: Path, certificate: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    server.resources["/plain"] = Resource(CONTENT)
+    async with http_server(context) as secured:
+        secured.resources["/v1/tool"] = Resource(CONTENT)
+        secured.resources["/leaves"] = Resource(location=f"{server.url}/plain")
+        (path,) = await fetch([tool(secured)], tmp_path / "cache", settings=QUICK)
+        assert path.read_bytes() == CONTENT
+        with pytest.raises(TransportError, match=r"it leads to http://.*, which is not secured by TLS"):
+            await fetch([tool(secured, path="/leaves")], tmp_path / "empty", settings=QUICK)
 
 
 async def test_a_checksum_of_another_kind_is_the_recipes_fault(tmp_path: Path, server: Server) -> None:

@@ -223,6 +223,7 @@ class _Progress:
     def __call__(self, moved: int, total: int) -> None:
         if moved - self._reported >= _REPORT_EVERY or moved < self._reported or moved == total:
             self._reported = moved
+            total = max(moved, total)
             self._sink(TransferProgress(subject=self._subject, host=None, moved=moved, total=total))
 
 
