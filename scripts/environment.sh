@@ -6,8 +6,7 @@
 #                            a path for a package that brings no program, as /usr/share/doc/x:x
 #   use_venv                 make or update the virtual environment with all of this checkout, and activate it
 #
-# It sets CHECKOUT, SEALER_CACHE (default /var/cache/sealer, or ~/.cache/sealer where that can't be written) and
-# SEALER_ARTIFACTS, the directory in which scripts/build-kubernetes leaves the files of a Kubernetes release.
+# It sets CHECKOUT and SEALER_CACHE (default /var/cache/sealer, or ~/.cache/sealer where that can't be written).
 
 CHECKOUT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -26,7 +25,6 @@ if [ -z "${SEALER_CACHE:-}" ]; then
 fi
 mkdir -p "$SEALER_CACHE" || die "the cache directory $SEALER_CACHE can't be made; set SEALER_CACHE to another"
 export SEALER_CACHE
-export SEALER_ARTIFACTS=${SEALER_ARTIFACTS:-$SEALER_CACHE/kubernetes-v1.20.2/artifacts}
 export PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin # sshd, debootstrap and mkfs live there, also for plain users
 
 need_programs() {
@@ -68,9 +66,9 @@ install_packages() {
         "${apt[@]}" install -y --no-install-recommends "$@" 9>&-
     } || return 1
     # Nor at the next start of the machine: they were installed for their programs.
-    for package in "${units[@]}"; do
-        deb-systemd-helper disable "$package" >/dev/null 2>&1 || true
-    done
+    if [ ${#units[@]} -gt 0 ] && command -v systemctl >/dev/null; then
+        systemctl disable --no-reload "${units[@]}" || true
+    fi
 }
 
 use_venv() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,17 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pyt
         if name.startswith("SEALER_") and name not in ("SEALER_ARTIFACTS", "SEALER_CACHE"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("SEALER_HOME", str(tmp_path_factory.getbasetemp() / "no-home"))
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """The files of a Kubernetes release: ``$SEALER_ARTIFACTS``, or what scripts/build-kubernetes makes.
+
+    That takes minutes the first time. When it runs already, as scripts/test has it, this waits for it.
+    """
+    given = os.environ.get("SEALER_ARTIFACTS")
+    if given:
+        return Path(given)
+    script = Path(__file__).parents[1] / "scripts/build-kubernetes"
+    done = subprocess.run([script], stdout=subprocess.PIPE, text=True, check=True)
+    return Path(done.stdout.splitlines()[-1])
