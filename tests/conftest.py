@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 from pathlib import Path
@@ -22,13 +23,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_rank)
 
 
+_numbers = itertools.count()
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give every test a home of its own, and none of the user's settings."""
     for name in os.environ:
         if name.startswith("SEALER_") and name not in ("SEALER_ARTIFACTS", "SEALER_CACHE"):
             monkeypatch.delenv(name)
-    monkeypatch.setenv("SEALER_HOME", str(tmp_path_factory.getbasetemp() / "no-home"))
+    home = tmp_path_factory.getbasetemp() / f"home-{next(_numbers)}"  # made by those that need it
+    monkeypatch.setenv("SEALER_HOME", str(home))
 
 
 @pytest.fixture(scope="session")
