@@ -13,9 +13,25 @@ See ``docs/lab.md``. From a shell: ``python -m sealer.testing.lab --help``.
 from __future__ import annotations
 
 from sealer.testing.lab.errors import LabError
+from sealer.testing.lab.files import DEFAULT_IGNORED, Ignored
 from sealer.testing.lab.lab import Lab
 from sealer.testing.lab.node import Node
 from sealer.testing.lab.root import ensure_root
+from sealer.testing.lab.snapshot import Difference, Kind, Snapshot, compare, snapshot
 from sealer.testing.lab.state import Mode, Shape
 
-__all__ = ["Lab", "LabError", "Mode", "Node", "Shape", "ensure_root"]
+__all__ = [
+    "DEFAULT_IGNORED",
+    "Difference",
+    "Ignored",
+    "Kind",
+    "Lab",
+    "LabError",
+    "Mode",
+    "Node",
+    "Shape",
+    "Snapshot",
+    "compare",
+    "ensure_root",
+    "snapshot",
+]
