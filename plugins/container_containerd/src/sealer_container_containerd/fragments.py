@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sealer.changes import quote
-from sealer_container_containerd.config import CNI_PROGRAMS, MARK, PROGRAMS, SOCKET, UNIT_PATH
+from sealer_container_containerd.config import MARK, PROGRAMS, SOCKET, UNIT_PATH
 
 STATE_PROBE = f"""\
 cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {UNIT_PATH} 2>/dev/null)
@@ -39,12 +39,17 @@ done
 echo "containerd does not answer on {SOCKET}" >&2
 exit 1"""
 
-# Shims are the parents of all that runs in containers, and outlive containerd. They are found by the socket
-# they report to, so that those of another containerd, such as docker's, are left alone.
-END_CONTAINERS = f"""\
+
+def end_containers(socket: str) -> str:
+    """Return sh that kills every container of the containerd at a socket, with all its processes.
+
+    Shims are the parents of all that runs in containers, and outlive containerd. They are found by the
+    socket they report to, so that those of another containerd, such as docker's, are left alone.
+    """
+    return f"""\
 shims() {{
   for file in $(grep -ls '[c]ontainerd-shim' /proc/[0-9]*/cmdline); do
-    if tr '\\000' ' ' < "$file" 2>/dev/null | grep -q -e '-address {SOCKET}'; then
+    if tr '\\000' ' ' < "$file" 2>/dev/null | grep -q -F -e '-address {socket} '; then
       file=${{file#/proc/}}
       printf '%s\\n' "${{file%/cmdline}}"
     fi
@@ -71,44 +76,47 @@ for attempt in 1 2 3 4 5 6 7 8 9 10; do
   kill -KILL $(with_descendants $found) 2>/dev/null || :
   sleep 1
 done"""
-"""Kills every container of our containerd with all its processes."""
 
 
-def cni_is_installed(source: str) -> str:
-    """Return sh that succeeds when the CNI programs of the image are in place."""
+def cni_is_installed(source: str, target: str) -> str:
+    """Return sh that succeeds when the CNI programs of the directory ``source`` are in ``target``."""
     return f"""\
 for program in {quote(source)}/*; do
   [ -f "$program" ] || continue
-  cmp -s "$program" "{CNI_PROGRAMS}/${{program##*/}}" || exit 1
+  cmp -s "$program" {quote(target)}/"${{program##*/}}" || exit 1
 done"""
 
 
-def install_cni(source: str) -> str:
-    """Return sh that copies the CNI programs of the image, and first keeps those they take the place of."""
+def install_cni(source: str, target: str) -> str:
+    """Return sh that copies the CNI programs, and first keeps those that they take the place of."""
     return f"""\
-mkdir -p {CNI_PROGRAMS}
+target={quote(target)}
+mkdir -p "$target"
 if [ ! -d "$entry/originals" ]; then
   rm -rf "$entry/originals.new"
   mkdir "$entry/originals.new"
   for program in {quote(source)}/*; do
-    original={CNI_PROGRAMS}/${{program##*/}}
+    original=$target/${{program##*/}}
     if [ -e "$original" ]; then cp -a "$original" "$entry/originals.new/"; fi
   done
   mv "$entry/originals.new" "$entry/originals"
 fi
 for program in {quote(source)}/*; do
   [ -f "$program" ] || continue
-  target={CNI_PROGRAMS}/${{program##*/}}
-  if cmp -s "$program" "$target"; then continue; fi
-  rm -f "$target.sealer-new"
-  cp "$program" "$target.sealer-new"
-  chmod 755 "$target.sealer-new"
-  mv -f "$target.sealer-new" "$target"
+  copy=$target/${{program##*/}}
+  if cmp -s "$program" "$copy"; then continue; fi
+  rm -f "$copy.sealer-new"
+  cp "$program" "$copy.sealer-new"
+  chmod 755 "$copy.sealer-new"
+  mv -f "$copy.sealer-new" "$copy"
 done"""
 
 
-RESTORE_CNI = f"""\
+def restore_cni(target: str) -> str:
+    """Return sh that puts back what was kept; the claim on the directory removes the other programs."""
+    return f"""\
 for original in "$entry/originals"/*; do
-  if [ -e "$original" ]; then cp -a "$original" {CNI_PROGRAMS}/; fi
+  [ -e "$original" ] || continue
+  rm -f {quote(target)}/"${{original##*/}}"
+  cp -a "$original" {quote(target)}/
 done"""
-"""Puts the CNI programs back that were there before; the claim on their directory removes the others."""

@@ -19,6 +19,7 @@ from sealer.providers import ContainerRuntime
 from sealer_container_containerd import fragments
 from sealer_container_containerd.checks import OVERLAY, STATE, HasOverlay, NoOtherRuntime
 from sealer_container_containerd.config import (
+    CNI_PROGRAMS,
     CONFIG,
     MIRRORS,
     PROGRAMS,
@@ -79,14 +80,14 @@ class Containerd(ContainerRuntime):
                 title="containers end with containerd",
                 run=":",
                 unless='[ -n "$entry" ]',
-                revert=fragments.END_CONTAINERS,
+                revert=fragments.end_containers(SOCKET),
             ),
             *(Copy(source=f"{rootfs}/bin/{name}", path=f"{PROGRAMS}/{name}") for name in _COPIED),
             Command(
                 title="CNI programs",
-                run=fragments.install_cni(f"{rootfs}/cni"),
-                unless=fragments.cni_is_installed(f"{rootfs}/cni"),
-                revert=fragments.RESTORE_CNI,
+                run=fragments.install_cni(f"{rootfs}/cni", CNI_PROGRAMS),
+                unless=fragments.cni_is_installed(f"{rootfs}/cni", CNI_PROGRAMS),
+                revert=fragments.restore_cni(CNI_PROGRAMS),
             ),
             File(path=CONFIG, content=config),
             File(path="/etc/crictl.yaml", content=crictl_yaml()),

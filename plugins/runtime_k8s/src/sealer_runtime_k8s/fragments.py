@@ -56,23 +56,38 @@ FIREWALL_PROBE = """\
 for unit in firewalld ufw; do if systemctl is-active -q $unit 2>/dev/null; then echo $unit; fi; done"""
 """Prints the firewall services that run."""
 
-NO_SWAP = """\
-[ "$(wc -l < /proc/swaps)" -le 1 ] && ! grep -Eqs '^[^#].*[[:space:]]swap[[:space:]]' /etc/fstab"""
+_SWAP_LINE = "^[^#].*[[:space:]]swap[[:space:]]"
+_TAKEN_OUT = "# sealer: "
 
-# A line of fstab that is taken out keeps its place behind a mark.
-SWAP_OFF = """\
-awk 'NR > 1 { print $1 }' /proc/swaps > "$entry/swaps"
-swapoff -a
-if grep -Eqs '^[^#].*[[:space:]]swap[[:space:]]' /etc/fstab; then
-  sed '/^[^#].*[[:space:]]swap[[:space:]]/s/^/# sealer: /' /etc/fstab > "$entry/fstab"
-  cat "$entry/fstab" > /etc/fstab
+
+def swap_is_off(fstab: str) -> str:
+    """Return sh that succeeds when nothing is swapped to, now and after the next boot."""
+    return f"[ \"$(wc -l < /proc/swaps)\" -le 1 ] && ! grep -qs '{_SWAP_LINE}' {quote(fstab)}"
+
+
+def take_swap_out(fstab: str) -> str:
+    """Return sh that puts a mark before each line of fstab that is about swap."""
+    return f"""\
+if grep -qs '{_SWAP_LINE}' {quote(fstab)}; then
+  sed '/{_SWAP_LINE}/s/^/{_TAKEN_OUT}/' {quote(fstab)} > "$entry/fstab"
+  cat "$entry/fstab" > {quote(fstab)}
 fi"""
 
+
+def put_swap_back(fstab: str) -> str:
+    """Return sh that removes these marks."""
+    return f"""\
+if grep -qs '^{_TAKEN_OUT}' {quote(fstab)}; then
+  sed 's/^{_TAKEN_OUT}//' {quote(fstab)} > "$entry/fstab"
+  cat "$entry/fstab" > {quote(fstab)}
+fi"""
+
+
+SWAP_OFF = """\
+awk 'NR > 1 { print $1 }' /proc/swaps > "$entry/swaps"
+swapoff -a"""
+
 SWAP_ON = """\
-if grep -qs '^# sealer: ' /etc/fstab; then
-  sed 's/^# sealer: //' /etc/fstab > "$entry/fstab"
-  cat "$entry/fstab" > /etc/fstab
-fi
 if [ -e "$entry/swaps" ]; then
   while read -r device; do swapon "$device" 2>/dev/null || :; done < "$entry/swaps"
 fi"""

@@ -27,6 +27,8 @@ from sealer_runtime_k8s.probes import ABSENT, AVAILABLE, module_state
 
 PREPARED = "kubernetes-prepared"
 
+_FSTAB = "/etc/fstab"
+
 _PATHS = (
     "/etc/kubernetes",
     "/var/lib/kubelet",
@@ -122,7 +124,10 @@ def _kernel(cluster: Cluster, host: Host) -> Iterator[Change]:
     lines = "".join(f"{name} = {value}\n" for name, value in sysctls.items())
     yield File(path="/etc/sysctl.d/90-sealer-kubernetes.conf", content=f"# Written by Sealer.\n{lines}")
     yield Command(
-        title="swap off", run=fragments.SWAP_OFF, unless=fragments.NO_SWAP, revert=fragments.SWAP_ON
+        title="swap off",
+        run=f"{fragments.SWAP_OFF}\n{fragments.take_swap_out(_FSTAB)}",
+        unless=fragments.swap_is_off(_FSTAB),
+        revert=f"{fragments.put_swap_back(_FSTAB)}\n{fragments.SWAP_ON}",
     )
 
 

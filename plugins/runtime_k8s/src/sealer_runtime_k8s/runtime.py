@@ -131,7 +131,7 @@ def _token_step(cluster: Cluster) -> Step:
                 run=":",
                 unless="true",
                 yields=(
-                    Output(key="token", script=fragments.NEW_TOKEN, secret=True),
+                    Output(key="token", script=fragments.NEW_TOKEN, secret=True, fresh=True),
                     Output(key="authority", script=fragments.AUTHORITY),
                 ),
             ),
@@ -154,7 +154,7 @@ def _certificates_step(cluster: Cluster) -> Step:
                 title="certificates for masters",
                 run=":",
                 unless="true",
-                yields=(Output(key="key", script=script, secret=True),),
+                yields=(Output(key="key", script=script, secret=True, fresh=True),),
             ),
         ),
         requires=("api",),
