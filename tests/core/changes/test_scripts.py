@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealer.changes import Command, Copy, Directory, File, Output, OwnedPath, Symlink
@@ -132,6 +132,23 @@ def test_values_come_back_whatever_they_hold(disk: Disk) -> None:
     assert dict(disk.converge(command).values) == {"text": text}
 
 
+def test_observing_reads_values_of_what_holds_but_makes_none_anew(disk: Disk) -> None:
+    path = disk.root / "made"
+    command = Command(
+        title="make",
+        run=f"echo v > {quote(str(path))}",
+        creates=str(path),
+        yields=(
+            Output(key="kept", script=f"cat {quote(str(path))}"),
+            Output(key="token", script=f"echo again >> {quote(str(path))}; echo t", fresh=True),
+        ),
+    )
+    assert dict(disk.observe(command).values) == {}
+    assert dict(disk.converge(command).values) == {"kept": "v", "token": "t"}
+    assert dict(disk.observe(command).values) == {"kept": "v\nagain"}
+    assert path.read_text() == "v\nagain\n"
+
+
 def test_a_claim_removes_what_came_after_it_and_nothing_else(disk: Disk) -> None:
     old, fresh = disk.root / "old", disk.root / "fresh"
     old.mkdir()
@@ -218,12 +235,14 @@ def test_the_lock_of_a_process_that_is_gone_is_taken_over(disk: Disk) -> None:
     assert states(disk.converge(Command(title="next", run="true"))) == ["changed"]
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_printed_bytes_are_the_bytes(content: bytes) -> None:
     done = subprocess.run(["dash"], input=print_bytes(content).encode(), capture_output=True, check=True)
     assert done.stdout == content
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=200))
 def test_a_quoted_text_is_one_word(text: str) -> None:
     script = f"printf %s {quote(text)}"

@@ -30,11 +30,13 @@ class Output:
         script: sh that prints the value; a final newline is dropped. It runs at every visit of the
             step, also when nothing had to be changed.
         secret: Whether the value must never be written down or shown.
+        fresh: Whether each reading makes a new value, as for a token; then it is not read while planning.
     """
 
     key: str
     script: str
     secret: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

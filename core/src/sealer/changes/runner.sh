@@ -44,6 +44,7 @@ take_lock() {
     sleep 1
   done
   process_mark $$ > "$data/lock/holder"
+  locked=yes
 }
 drop_lock() { rm -rf "$data/lock"; }
 
@@ -85,23 +86,26 @@ visit() {
     record "$index" changed "$(printf %s "$reason" | hex)"
   fi
   shift 5
-  for output; do
-    value=$( (set -e; "v${index}_$output") 2>/dev/null 3>&- </dev/null)
-    performed=$?
-    if [ "$performed" -ne 0 ]; then
-      reason="its value $output can't be read"
-      fail "$performed"
-    fi
-    record "$index" value "$output" "$(printf %s "$value" | hex)"
-  done
+  for output; do yield_value "$output"; done
+}
+# yield_value KEY: reports a value of the change being visited
+yield_value() {
+  value=$( (set -e; "v${index}_$1") 2>/dev/null 3>&- </dev/null)
+  performed=$?
+  if [ "$performed" -ne 0 ]; then
+    reason="its value $1 can't be read"
+    fail "$performed"
+  fi
+  record "$index" value "$1" "$(printf %s "$value" | hex)"
 }
 fail() {
   record "$index" failed "$1" "$(printf %s "${reason:-}" | hex)"
-  drop_lock
+  if [ -n "${locked:-}" ]; then drop_lock; fi
   exit 1
 }
 
-# look INDEX HASH FINGERPRINT [BLOB...]: observe only, and name the blobs that applying it would need
+# look INDEX HASH FINGERPRINT [OUTPUT-KEY...] -- [BLOB...]: observe only; report the values of what holds, or
+# the blobs that applying it would need
 look() {
   index=$1 fingerprint=$3
   entry=$(entry_of "$2")
@@ -109,10 +113,16 @@ look() {
   reason=$(o"$index" 2>&1 3>&- </dev/null)
   if [ $? -eq 0 ]; then
     record "$index" same
+    shift 3
+    while [ "$1" != -- ]; do
+      yield_value "$1"
+      shift
+    done
     return
   fi
   record "$index" needed "$(printf %s "$reason" | hex)"
-  shift 3
+  while [ "$1" != -- ]; do shift; done
+  shift
   for blob; do
     if [ ! -d "$data/layers/$blob" ] && [ ! -f "$data/blobs/sha256/$blob" ]; then record "$index" blob "$blob"; fi
   done

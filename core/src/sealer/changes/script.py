@@ -40,11 +40,15 @@ class Setting:
 
 
 def observe_script(setting: Setting, changes: Sequence[Planned]) -> str:
-    """Return a script that only looks: which changes are needed, why, and which blobs they lack."""
+    """Return a script that only looks: which changes are needed, why, and which blobs they lack.
+
+    It reads the values of changes that hold, but for those that reading would make anew.
+    """
     body = [_functions(index, planned.change) for index, planned in enumerate(changes)]
     for index, planned in enumerate(changes):
+        outputs = [output.key for output in planned.change.outputs if not output.fresh]
         blobs = [blob.digest.partition(":")[2] for blob in planned.change.blobs]
-        body.append(" ".join(["look", str(index), planned.hash, planned.fingerprint, *blobs]))
+        body.append(" ".join(["look", str(index), planned.hash, planned.fingerprint, *outputs, "--", *blobs]))
     return _wrap(setting, body)
 
 

@@ -24,7 +24,7 @@ from sealer.operation.engine import Summary
 from sealer.operation.journal import Journal
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ClusterRecords, Operation
-from sealer.operation.visit import Applier, Remover, placeholder_values
+from sealer.operation.visit import Applier, Remover, known_or_shown
 
 DELETE = "delete"
 
@@ -138,13 +138,28 @@ async def _compare(
         redactor=redactor,
     )
     reachable = require_all(connections)
-    limit = asyncio.Semaphore(context.concurrency)
+    gate = asyncio.Semaphore(context.concurrency)
+    values: dict[tuple[str, str], str] = {}
+    looks: dict[str, asyncio.Task[ScriptReport]] = {}
 
     async def compare(step: Step) -> ScriptReport:
-        async with limit:
-            return await applier.look(step, reachable[step.host], placeholder_values(step))
+        # Only values are waited for: what a step's changes say may depend on them.
+        await asyncio.gather(*{looks[source] for source, _ in step.uses()})
+        async with gate:
+            report = await applier.look(step, reachable[step.host], known_or_shown(step, values))
+        values.update({(step.id, key): text for key, text in report.values})
+        return report
 
-    reports = await asyncio.gather(*(compare(step) for step in prepared.plan.steps))
+    # The plan's order puts every source before what uses it.
+    for step in prepared.plan.steps:
+        looks[step.id] = asyncio.create_task(compare(step))
+    try:
+        reports = await asyncio.gather(*looks.values())
+    except BaseException:
+        for task in looks.values():
+            task.cancel()
+        await asyncio.gather(*looks.values(), return_exceptions=True)
+        raise
     return tuple(
         PlannedStep(step=step, needed=_needed(step, report))
         for step, report in zip(prepared.plan.steps, reports, strict=True)

@@ -216,6 +216,9 @@ def plan_changes(step: Step, values: Mapping[tuple[str, str], str]) -> tuple[Pla
     )
 
 
-def placeholder_values(step: Step) -> dict[tuple[str, str], str]:
-    """Return stand-ins for the values a step uses, for looking at it before they exist."""
-    return {(source, key): show(str(Value(step=source, key=key))) for source, key in step.uses()}
+def known_or_shown(step: Step, known: Mapping[tuple[str, str], str]) -> dict[tuple[str, str], str]:
+    """Return the values a step uses: those that are known, and stand-ins for those to come."""
+    return {
+        (source, key): known.get((source, key), show(str(Value(step=source, key=key))))
+        for source, key in step.uses()
+    }
