@@ -21,7 +21,7 @@ from sealer.image.store import ImageStore
 from sealer.testing.images import make_image
 home, name, rounds = pathlib.Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 store = ImageStore(home)
-layers = [{"shared": b"s" * 5000}, {"own": name.encode()}]
+layers = [{"shared": b"s" * 5000}, *({"own": f"{name} {number}".encode()} for number in range(8))]
 print("ready", flush=True)
 for number in range(rounds):
     with store.lease():
