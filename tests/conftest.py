@@ -15,7 +15,9 @@ ORDER = ("core", "plugins", "interop", "packaging", "lab")
 
 def _rank(item: pytest.Item) -> tuple[bool, int]:
     part = item.path.relative_to(Path(__file__).parent).parts[0]
-    return item.get_closest_marker("kubernetes") is not None, ORDER.index(part)
+    return item.get_closest_marker("kubernetes") is not None, ORDER.index(part) if part in ORDER else len(
+        ORDER
+    )
 
 
 @pytest.hookimpl(trylast=True)

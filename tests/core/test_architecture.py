@@ -140,6 +140,18 @@ def test_every_import_of_core_points_down_or_sideways() -> None:
     assert upward == []
 
 
+def test_the_page_on_architecture_has_the_same_floors() -> None:
+    page = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| (.+?) \|", page, re.MULTILINE)
+    described = {int(number): set(re.findall(r"`(\w+)`", parts)) for number, parts in rows}
+    assert described == dict(enumerate(FLOORS, start=1))
+
+
+def test_no_part_is_named_that_does_not_exist() -> None:
+    existing = {part(name) for name in modules(CORE)}
+    assert set().union(*FLOORS) == existing
+
+
 def test_parts_of_core_do_not_import_each_other_in_a_circle() -> None:
     graph: dict[str, set[str]] = {}
     for name, targets in core_imports().items():

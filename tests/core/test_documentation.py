@@ -81,3 +81,10 @@ def test_every_change_is_mentioned() -> None:
     classes = {name for name in sealer.changes.__all__ if name[0].isupper()} - {"Blob", "LayerBlob", "Output"}
     missing = {name for name in classes if f"`{name}`" not in PAGE and not name.startswith("Owned")}
     assert missing == set()
+
+
+def test_the_page_lists_what_plugins_may_import() -> None:
+    assert sealer.__doc__ is not None
+    public = set(re.findall(r"``(sealer\.\w+)``", sealer.__doc__))
+    assert public >= {"sealer.errors", "sealer.testing"}
+    assert {name for name in public if f"`{name}`" not in PAGE} == set()
