@@ -48,6 +48,7 @@ class Execution:
         self._limit = 0
         self._status: int | None = None
         self._ended: asyncio.Future[int | None] = asyncio.get_running_loop().create_future()
+        self._started = asyncio.Event()
         self._writable = asyncio.Event()
         self._writable.set()
         self._quiet: asyncio.TimerHandle | None = None
@@ -70,6 +71,7 @@ class Execution:
             found = find_ready(self._stdout.value())
             if found is not None:
                 self.process, rest = found
+                self._started.set()
                 self._stdout = Collector(self._limit or _NOISE_LIMIT)
                 if rest:
                     self.printed(rest)
@@ -154,8 +156,16 @@ class Execution:
                     moved += len(chunk)
                     if on_progress is not None:
                         on_progress(moved)
-        if self._pipe is not None and not self.ended:
+        self.write_eof()
+
+    def write_eof(self) -> None:
+        """End the input after what was written."""
+        if self._pipe is not None:
             self._pipe.write_eof()
+
+    async def started(self) -> None:
+        """Wait until the launcher is ready, or has ended without."""
+        await self._started.wait()
 
     async def wait(self) -> int | None:
         """Wait for the end.
@@ -204,6 +214,7 @@ class Execution:
         if self._quiet is not None:
             self._quiet.cancel()
             self._quiet = None
+        self._started.set()
         self._writable.set()
         if self._pipe is not None:
             pipe, self._pipe = self._pipe, None

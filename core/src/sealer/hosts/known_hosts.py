@@ -57,16 +57,16 @@ class Record:
 
     def matches(self, name: str) -> bool:
         """Whether the line speaks of a host, given by its name as known_hosts writes it."""
-        found = False
-        for pattern in self.patterns:
-            if pattern.startswith(_HASHED):
-                found = found or _hash_matches(pattern, name)
-            elif pattern.startswith("!"):
-                if _glob(pattern[1:], name):
-                    return False
-            else:
-                found = found or _glob(pattern, name)
-        return found
+        if self.excludes(name):
+            return False
+        return any(
+            _hash_matches(pattern, name) if pattern.startswith(_HASHED) else _glob(pattern, name)
+            for pattern in self.patterns
+        )
+
+    def excludes(self, name: str) -> bool:
+        """Whether the line says that it does not speak of a host."""
+        return any(pattern.startswith("!") and _glob(pattern[1:], name) for pattern in self.patterns)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +126,8 @@ def look_up(records: Sequence[Record], name: str, address: str, port: int) -> Kn
     known = _look_up(records, host_name(name, port))
     if known.keys or known.authorities or address == name:
         return known
-    by_address = _look_up(records, host_name(address, port))
+    others = [record for record in records if not record.excludes(host_name(name, port))]
+    by_address = _look_up(others, host_name(address, port))
     return Known(
         keys=by_address.keys,
         authorities=by_address.authorities,

@@ -84,15 +84,15 @@ def find_ready(output: bytes) -> tuple[int, bytes] | None:
 
 
 def stop_script(process: int) -> str:
-    """Return sh that ends a launcher and all processes of its group: TERM, and after five seconds KILL."""
+    """Return sh that ends a launcher and all processes of its group: TERM, and if need be KILL."""
     return f"""
 grep -q sealer-ready /proc/{process}/cmdline 2>/dev/null || exit 0
 group=$(sed 's/^.*) //' /proc/{process}/stat | cut -d ' ' -f 3)
 [ "$group" -gt 1 ] || exit 1
 kill -s TERM -- "-$group"
-for second in 1 2 3 4 5; do
+for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     kill -s 0 -- "-$group" 2>/dev/null || exit 0
-    sleep 1
+    sleep 0.25 2>/dev/null || sleep 1
 done
 kill -s KILL -- "-$group" 2>/dev/null
 :

@@ -23,7 +23,7 @@ from sealer.hosts.launcher import script_input, stop_script, stream_input
 OUTPUT_LIMIT = 16 * 1024 * 1024
 """Bytes of standard output that a script may print."""
 
-STOP_TIMEOUT = 20.0
+STOP_TIMEOUT = 40.0
 """Seconds within which a script that took too long must be ended."""
 
 
@@ -116,7 +116,8 @@ class ScriptRunner(ABC):
                 raise
             raise await self._took_too_long(execution, timeout) from None
         if execution.process is None:
-            raise self._refused(execution.errors())
+            noise = execution.output().decode(errors="replace").split("\n")
+            raise self._refused((*execution.errors(), *(line for line in noise if line.strip())))
         if status is None:
             raise HostError("the session was ended before the script was", host=self.host, retryable=True)
         return _Finished(status=status, output=execution.output(), errors=execution.errors())

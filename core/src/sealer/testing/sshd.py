@@ -63,6 +63,7 @@ class Sshd:
         key: The private key file that is authorised for every user.
         host_key: The server's private host key file (ed25519); its public part is beside it in ``.pub``.
         log: The file with what sshd said.
+        root_home: The home directory that root has on this server; empty at first. Others have ``/``.
     """
 
     address = "127.0.0.1"
@@ -81,6 +82,7 @@ class Sshd:
         self.key = directory / "id_ed25519"
         self.host_key = directory / "host_key"
         self.log = directory / "sshd.log"
+        self.root_home = directory / "root"
         self.port = port or free_port()
         self._options = tuple(options)
         self._users = tuple(users)
@@ -171,10 +173,14 @@ class Sshd:
                 _kill_tree(session)
 
     def _configuration(self, authorized: Path) -> tuple[str, ...]:
+        keys: tuple[str, ...] = (f"AuthorizedKeysFile {authorized}",)
+        if os.geteuid() == 0:
+            # Other users may have no way to the directory; the command reads it for them.
+            keys = (f"AuthorizedKeysCommand /bin/cat {authorized}", "AuthorizedKeysCommandUser root")
         return (
             f"ListenAddress {self.address}:{self.port}",
             f"HostKey {self.host_key}",
-            f"AuthorizedKeysFile {authorized}",
+            *keys,
             "PidFile none",
             "UsePAM no",
             "StrictModes no",
@@ -209,10 +215,9 @@ class Sshd:
             copy.chmod(0o600 if name == "shadow" else 0o644)
             files[name] = copy
         # A home of its own for root: what the start-up files of this machine do is not part of a test.
-        root_home = self.directory / "home" / "root"
-        root_home.mkdir(parents=True, exist_ok=True)
+        self.root_home.mkdir(exist_ok=True)
         others = [line for line in files["passwd"].read_text().splitlines() if not line.startswith("root:")]
-        passwd = "\n".join((f"root:x:0:0:root:{root_home}:/bin/sh", *others)) + "\n"
+        passwd = "\n".join((f"root:x:0:0:root:{self.root_home}:/bin/sh", *others)) + "\n"
         if "\nsshd:" not in passwd:
             passwd += "sshd:x:60999:65534::/run/sshd:/usr/sbin/nologin\n"
         shadow = files["shadow"].read_text()
@@ -221,10 +226,7 @@ class Sshd:
             shadow = "\n".join((f"root:{_crypt(self._root_password)}:19000:0:99999:7:::", *others)) + "\n"
         group = files["group"].read_text()
         for user in self._users:
-            home = self.directory / "home" / user.name
-            home.mkdir(parents=True, exist_ok=True)
-            os.chown(home, user.uid, user.uid)
-            passwd += f"{user.name}:x:{user.uid}:{user.uid}::{home}:{user.shell}\n"
+            passwd += f"{user.name}:x:{user.uid}:{user.uid}::/:{user.shell}\n"
             shadow += f"{user.name}:{_crypt(user.password)}:19000:0:99999:7:::\n"
             group += f"{user.name}:x:{user.uid}:\n"
         for name, text in (("passwd", passwd), ("shadow", shadow), ("group", group)):

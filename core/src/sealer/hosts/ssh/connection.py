@@ -12,7 +12,7 @@ import asyncssh
 from sealer.errors import AuthenticationFailed, HostError, HostUnreachable
 from sealer.hosts.execution import Execution
 from sealer.hosts.launcher import launch_command
-from sealer.hosts.privilege import PRIVILEGE_SCRIPT, Privilege, password_input
+from sealer.hosts.privilege import PRIVILEGE_SCRIPT, Privilege
 from sealer.hosts.runner import ScriptRunner
 from sealer.hosts.secret import Secret
 from sealer.hosts.settings import SshSettings
@@ -24,7 +24,7 @@ from sealer.hosts.ssh.slots import SessionSlots
 PRIVILEGE_TIMEOUT = 60.0
 """Seconds within which the host must have said whether sudo works."""
 
-_REFUSALS = 4
+_REFUSALS = 3
 _FIRST_PAUSE = 0.1
 
 
@@ -97,6 +97,8 @@ class SshConnection(ScriptRunner):
             if self._spares_while_busy:
                 self._prepare()
             try:
+                if self._privilege is Privilege.SUDO_WITH_PASSWORD:
+                    await self._await_sudo(execution)
                 yield execution
             finally:
                 self._running.discard(execution)
@@ -139,6 +141,18 @@ class SshConnection(ScriptRunner):
             else:
                 return execution
 
+    async def _await_sudo(self, execution: Execution) -> None:
+        """Wait until sudo took the password: one that refuses it reads on, and must not get a script to read.
+
+        Raises:
+            AuthenticationFailed: It did not take it.
+        """
+        try:
+            async with asyncio.timeout(PRIVILEGE_TIMEOUT):
+                await execution.started()
+        except TimeoutError:
+            raise self._sudo_refused("\n".join(execution.errors())) from None
+
     async def _take(self, link: asyncssh.SSHClientConnection) -> Execution:
         """Return the launcher that was prepared, or start one.
 
@@ -167,7 +181,7 @@ class SshConnection(ScriptRunner):
         command = launch_command(self._privilege.value if self._privilege is not None else ())
         await link.create_session(lambda: LaunchSession(execution), command, encoding=None)
         if self._privilege is Privilege.SUDO_WITH_PASSWORD and self._password is not None:
-            await execution.write(password_input(self._password.reveal()))
+            await execution.write(f"{self._password.reveal()}\n".encode())
         return execution
 
     def _prepare(self) -> None:
@@ -212,7 +226,6 @@ class SshConnection(ScriptRunner):
         """
         result = await self.run_script(PRIVILEGE_SCRIPT, timeout=PRIVILEGE_TIMEOUT)
         answer, _, said = result.stdout.strip().partition(" ")
-        user = self._settings.user
         match answer:
             case "root":
                 return Privilege.ROOT
@@ -220,43 +233,55 @@ class SshConnection(ScriptRunner):
                 return Privilege.SUDO
             case "none":
                 raise AuthenticationFailed(
-                    f"{user} is not root, and the host has no sudo",
+                    f"{self._settings.user} is not root, and the host has no sudo",
                     host=self.host,
                     hint="log in as root, or install sudo",
                 )
             case _ if self._password is None:
-                raise AuthenticationFailed(
-                    f"{user} is not root, and sudo refuses: {_last_line(said)}",
-                    host=self.host,
-                    hint=f"give the password of {user}, or allow sudo without one "
-                    f"(in sudoers: {user} ALL=(ALL) NOPASSWD: ALL)",
-                )
-        return await self._try_password()
+                raise self._sudo_refused(said)
+            case _:
+                return await self._try_password()
 
     async def _try_password(self) -> Privilege:
+        """Try sudo with the password, once: nothing follows it that sudo could take for a second attempt."""
         self._privilege = Privilege.SUDO_WITH_PASSWORD
         try:
-            result = await self.run_script("id -u", timeout=PRIVILEGE_TIMEOUT)
-        except BaseException:
+            async with asyncio.timeout(PRIVILEGE_TIMEOUT):
+                execution = await self._wait(asyncio.create_task(self._start(await self._linked())))
+                execution.write_eof()
+                await execution.wait()
+        except TimeoutError:
+            raise self._sudo_refused("no answer in time") from None
+        except (asyncssh.Error, OSError) as error:
+            raise HostUnreachable(f"the connection was lost: {error}", host=self.host) from error
+        finally:
             self._privilege = None
-            raise
-        if result.stdout.strip() != "0":
-            raise self._refused(("sudo gives no root privileges",))
+        if execution.process is None:
+            raise self._sudo_refused("\n".join(execution.errors()))
         return Privilege.SUDO_WITH_PASSWORD
 
     def _refused(self, errors: tuple[str, ...]) -> HostError:
-        said = _last_line("\n".join(errors))
+        said = "\n".join(errors)
+        if self._privilege not in {None, Privilege.ROOT}:
+            return self._sudo_refused(said)
+        return HostError(
+            f"the login shell of {self._settings.user} did not start sh: {_last_line(said)}",
+            host=self.host,
+            hint="check the user's login shell, and ForceCommand in sshd_config",
+        )
+
+    def _sudo_refused(self, said: str) -> AuthenticationFailed:
         user = self._settings.user
-        if self._privilege in {None, Privilege.ROOT}:
-            return HostError(
-                f"the login shell of {user} did not start sh: {said}",
-                host=self.host,
-                hint="check the user's login shell, and ForceCommand in sshd_config",
-            )
-        hint = "check the password, and that sudoers allows the user everything"
-        if "tty" in said:
+        if "you must have a tty" in said:
             hint = f"let {user} use sudo without a terminal (in sudoers: Defaults:{user} !requiretty)"
-        return AuthenticationFailed(f"sudo refuses {user}: {said}", host=self.host, hint=hint)
+        elif self._password is None:
+            rule = f"{user} ALL=(ALL) NOPASSWD: ALL"
+            hint = f"give the password of {user}, or allow sudo without one (in sudoers: {rule})"
+        else:
+            hint = "check the password, and that sudoers allows the user everything"
+        return AuthenticationFailed(
+            f"{user} is not root, and sudo refuses: {_last_line(said)}", host=self.host, hint=hint
+        )
 
 
 def _let_go(starting: asyncio.Task[Execution]) -> None:

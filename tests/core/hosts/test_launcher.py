@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import shlex
+import subprocess
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sealer.hosts.launcher import (
+    NOT_STARTED,
+    find_ready,
+    launch_command,
+    launch_words,
+    script_input,
+    stream_input,
+)
+
+SHELLS = [("dash",), ("bash",), ("bash", "--posix"), ("busybox", "sh")]
+every_shell = pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
+
+
+def launch(shell: tuple[str, ...], data: bytes) -> tuple[int, bytes, bytes]:
+    """Run the launcher in a shell; return status, output and errors behind its ready lines."""
+    *_, program = launch_words()
+    done = subprocess.run([*shell, "-c", program], input=data, capture_output=True, check=False, timeout=60)
+    output, errors = find_ready(done.stdout), find_ready(done.stderr)
+    assert output is not None
+    assert errors is not None
+    return done.returncode, output[1], errors[1]
+
+
+@every_shell
+def test_runs_a_script_and_passes_on_its_exit_status(shell: tuple[str, ...]) -> None:
+    assert launch(shell, script_input("echo out; echo err >&2; exit 7")) == (7, b"out\n", b"err\n")
+
+
+@every_shell
+def test_the_status_of_the_last_command_counts_without_exit(shell: tuple[str, ...]) -> None:
+    assert launch(shell, script_input("echo out\nfalse"))[0] == 1
+
+
+@every_shell
+def test_commands_can_not_eat_the_script(shell: tuple[str, ...]) -> None:
+    script = "cat\nread -r line\nsh -c cat\nhead -n 1\necho whole\nexit 4"
+    assert launch(shell, script_input(script)) == (4, b"whole\n", b"")
+
+
+@every_shell
+def test_a_large_script_runs(shell: tuple[str, ...]) -> None:
+    lines = [f"value_{number}='{number} some text to make the line longer'" for number in range(8000)]
+    script = "\n".join([*lines, 'echo "$value_7999"'])
+    assert len(script) > 300_000
+    assert launch(shell, script_input(script))[1] == b"7999 some text to make the line longer\n"
+
+
+@every_shell
+def test_here_documents_quotes_and_backslashes_survive(shell: tuple[str, ...]) -> None:
+    script = "cat <<'EOF'\nit's \\n $HOME `date` \"x\"  \t|\nEOF\nprintf '%s\\n' 'ä€'"
+    assert launch(shell, script_input(script))[1] == 'it\'s \\n $HOME `date` "x"  \t|\nä€\n'.encode()
+
+
+@every_shell
+def test_a_script_may_end_in_a_comment(shell: tuple[str, ...]) -> None:
+    assert launch(shell, script_input("echo a # done"))[:2] == (0, b"a\n")
+
+
+@every_shell
+@pytest.mark.parametrize("first", [b"", b"secret\n", b"sealer-script-not\n\n\n"])
+def test_lines_ahead_of_the_mode_are_skipped(shell: tuple[str, ...], first: bytes) -> None:
+    assert launch(shell, first + script_input("echo ran")) == (0, b"ran\n", b"")
+
+
+@every_shell
+def test_no_input_at_all_is_an_error(shell: tuple[str, ...]) -> None:
+    assert launch(shell, b"")[0] == NOT_STARTED
+
+
+@every_shell
+def test_a_script_reads_its_stream(shell: tuple[str, ...]) -> None:
+    data = b"\0\1\nbinary\r\n" * 50_000
+    status, output, _ = launch(shell, stream_input("printf 'a\\\\b\\n'\nwc -c") + data)
+    assert (status, output.split()) == (0, [b"a\\b", str(len(data)).encode()])
+
+
+@every_shell
+def test_a_stream_that_looks_like_a_script_is_data(shell: tuple[str, ...]) -> None:
+    assert launch(shell, stream_input("cat") + b"sealer-script\necho no\n")[1] == b"sealer-script\necho no\n"
+
+
+@every_shell
+def test_the_first_bytes_of_a_stream_are_not_lost(shell: tuple[str, ...]) -> None:
+    assert launch(shell, stream_input("exec cat") + b"\n\nx")[1] == b"\n\nx"
+
+
+@pytest.mark.parametrize("make_input", [script_input, stream_input])
+def test_nothing_of_a_script_is_in_an_argument_list(make_input: Callable[[str], bytes]) -> None:
+    script = "p=hunter2; tr '\\0' '\\n' < /proc/$$/cmdline"
+    _, output, _ = launch(("dash",), make_input(script))
+    assert b"sealer-stream" in output
+    assert b"hunter2" not in output
+
+
+def test_a_script_with_a_nul_is_refused() -> None:
+    with pytest.raises(ValueError, match="NUL"):
+        script_input("echo \0")
+    with pytest.raises(ValueError, match="NUL"):
+        stream_input("echo \0")
+
+
+def test_the_command_line_suits_any_login_shell() -> None:
+    command = launch_command(("sudo", "-p", "", "--"))
+    assert shlex.split(command) == ["exec", *launch_words(("sudo", "-p", "", "--"))]
+    assert "\n" not in command
+    assert "!" not in command
+
+
+@pytest.mark.parametrize("shell", [("dash",), ("bash",), ("busybox", "sh")], ids=" ".join)
+def test_a_script_that_is_cut_off_anywhere_does_nothing(shell: tuple[str, ...]) -> None:
+    script = """\
+echo one
+if true; then echo two; fi
+f() { echo three; }; f
+( echo four )
+{ echo five; }
+cat <<END
+six
+END
+case x in x) echo seven;; esac
+"""
+    whole = script_input(script)
+
+    # From its closing brace on the script is whole.
+    @settings(deadline=None, max_examples=60)
+    @given(st.integers(0, whole.rindex(b"}")))
+    def check(length: int) -> None:
+        assert launch(shell, whole[:length])[1] == b""
+
+    check()
+
+
+def test_any_bytes_come_through_a_stream() -> None:
+    @settings(deadline=None, max_examples=40)
+    @given(st.binary(max_size=3000))
+    def check(data: bytes) -> None:
+        assert launch(("dash",), stream_input("cat") + data)[1] == data
+
+    check()
+
+
+def test_the_ready_line_is_found_behind_any_noise() -> None:
+    @given(st.binary(max_size=200).filter(lambda noise: b"sealer-ready" not in noise), st.binary(max_size=50))
+    def check(noise: bytes, rest: bytes) -> None:
+        assert find_ready(noise + b"\nsealer-ready 42\n" + rest) == (42, rest)
+        assert find_ready(noise) is None
+
+    check()
