@@ -41,6 +41,7 @@ DEFAULT_IGNORED = Ignored(
         "/run/systemd/propagate",
         "/run/systemd/seats",
         "/run/systemd/sessions",
+        "/run/systemd/show-status",
         "/run/systemd/transient",
         "/run/systemd/units",
         "/run/systemd/users",

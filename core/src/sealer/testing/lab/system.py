@@ -20,7 +20,7 @@ _OWN_UNITS = re.compile(
     r"session-.*\.scope|user@.*\.service|user-.*\.(service|slice)|run-user-.*\.mount"
     r"|run-credentials-systemd.*\.mount|-\.mount"
 )
-"""Units that exist because somebody is or was logged in, those of systemd's own start, and the root itself."""
+"""Units of logins and of systemd's own start, and the root itself."""
 
 _UNIT_TYPES = "service,socket,timer,path,mount,slice,scope,target,swap,automount"
 
