@@ -6,7 +6,7 @@ from sealer.changes import quote
 from sealer_container_containerd.config import MARK, PROGRAMS, SOCKET, UNIT_PATH
 
 STATE_PROBE = f"""\
-cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {UNIT_PATH} 2>/dev/null)
+cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {UNIT_PATH} 2>/dev/null) || :
 if [ -n "$cluster" ]; then
   echo "ours $cluster"
 else

@@ -10,7 +10,7 @@ from sealer_registry_distribution.credentials import Credentials
 def state_probe(port: int) -> str:
     """Return sh that prints ``ours CLUSTER``, or ``busy`` when something listens on the port."""
     return f"""\
-cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {UNIT_PATH} 2>/dev/null)
+cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {UNIT_PATH} 2>/dev/null) || :
 if [ -n "$cluster" ]; then
   echo "ours $cluster"
 elif cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q ':{port:04X} [0-9A-F]*:0000 0A '; then

@@ -15,7 +15,7 @@ from sealer_runtime_k8s.names import (
 MODULES = ("overlay", "br_netfilter")
 
 STATE_PROBE = f"""\
-cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {KUBELET_UNIT_PATH} 2>/dev/null)
+cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {KUBELET_UNIT_PATH} 2>/dev/null) || :
 if [ -n "$cluster" ]; then
   echo "ours $cluster"
 else

@@ -1,0 +1,177 @@
+"""Clusters to plan for, plans written as text, and shells to run what plans hold."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import yaml
+
+from sealer.changes import Change
+from sealer.changes.script import Planned, Setting, converge_script
+from sealer.model import (
+    MASTER,
+    NODE,
+    RUNTIME_VERSION_LABEL,
+    Cluster,
+    ContainerImage,
+    ContainerRuntimeSettings,
+    Facts,
+    Host,
+    ImageMetadata,
+    ImageType,
+    Platform,
+    RegistryEndpoint,
+    Step,
+    Value,
+    show,
+)
+
+AMD64 = Platform(architecture="amd64")
+VERSION = "v1.20.2"
+KUBERNETES_IMAGES = (
+    "k8s.gcr.io/coredns:1.7.0",
+    "k8s.gcr.io/etcd:3.4.13-0",
+    "k8s.gcr.io/kube-apiserver:v1.20.2",
+    "k8s.gcr.io/kube-controller-manager:v1.20.2",
+    "k8s.gcr.io/kube-proxy:v1.20.2",
+    "k8s.gcr.io/kube-scheduler:v1.20.2",
+    "k8s.gcr.io/pause:3.2",
+)
+ANSWERS = {
+    "kubernetes/modules": "overlay loaded\nbr_netfilter available",
+    "kubernetes/ports": "0016\n0277",
+    "containerd/oom": "allowed",
+    "containerd/overlay": "yes",
+}
+SHELLS = (("dash",), ("bash", "--posix"), ("busybox", "sh"))
+
+
+def facts(hostname: str = "n1", *, answers: Mapping[str, str] | None = None, **over: object) -> Facts:
+    """Return the facts of a machine that passes all checks, with some of them replaced."""
+    base = Facts(
+        hostname=hostname,
+        platform=AMD64,
+        operating_system="debian 12",
+        kernel="6.1.0-18-amd64",
+        init="systemd",
+        machine_id="0123456789abcdef0123456789abcdef",
+        clock_offset=0.0,
+        cpus=4,
+        memory=8 << 30,
+        disk_free=100 << 30,
+        cgroup_version=2,
+        answers={**ANSWERS, **(answers or {})},
+    )
+    return dataclasses.replace(base, **over)  # type: ignore[arg-type]  # the test says which
+
+
+def host(number: int, role: str = NODE, **over: object) -> Host:
+    """Return the host ``n<number>`` with the address 10.0.0.<number>."""
+    base = Host(name=f"10.0.0.{number}", address=f"10.0.0.{number}", roles=(role,), facts=facts(f"n{number}"))
+    return dataclasses.replace(base, **over)  # type: ignore[arg-type]  # the test says which
+
+
+def image(version: str = VERSION, images: Iterable[str] = KUBERNETES_IMAGES) -> ImageMetadata:
+    """Return a cluster image of that Kubernetes with these container images."""
+    return ImageMetadata(
+        reference=f"kubernetes:{version}",
+        digest=f"sha256:{'1' * 64}",
+        type=ImageType.CLUSTER,
+        platform=AMD64,
+        labels={RUNTIME_VERSION_LABEL: version},
+        container_images=tuple(ContainerImage(image=name, platform=AMD64) for name in images),
+    )
+
+
+REGISTRY = RegistryEndpoint(
+    domain="sea.hub",
+    port=5000,
+    address="10.0.0.1",
+    username="sealer",
+    password=Value(step="registry", key="password", secret=True),
+    credentials=Value(step="registry", key="credentials", secret=True),
+    certificate_authority=Value(step="registry", key="ca"),
+)
+
+
+def cluster(*hosts: Host, **over: object) -> Cluster:
+    """Return a cluster; without hosts, one of a master and two nodes."""
+    base = Cluster(
+        name="demo",
+        image=image(),
+        hosts=hosts or (host(1, MASTER), host(2), host(3)),
+        container_runtime=ContainerRuntimeSettings(
+            socket="/run/containerd/containerd.sock", cgroup_driver="systemd"
+        ),
+        registry=REGISTRY,
+    )
+    return dataclasses.replace(base, **over)  # type: ignore[arg-type]  # the test says which
+
+
+def plan_text(steps: Iterable[Step]) -> str:
+    """Write steps with all that their changes say, as YAML; values show as ``<key of step>``."""
+    documents = [
+        {
+            "step": step.id,
+            "title": step.title,
+            "host": step.host,
+            "requires": list(step.requires),
+            "provides": list(step.provides),
+            "changes": [_change(change) for change in step.changes],
+        }
+        for step in steps
+    ]
+    return yaml.dump_all(documents, Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks."""
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent_text)
+
+
+def _change(change: Change) -> object:
+    given = {
+        field.name: value
+        for field in dataclasses.fields(change)  # type: ignore[arg-type]  # every change is a dataclass
+        if (value := getattr(change, field.name)) != field.default
+    }
+    return {type(change).__name__: {name: _plain(value) for name, value in given.items()}}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, str):
+        return show(value)
+    if isinstance(value, tuple):
+        return [_plain(part) for part in value]
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return value
+
+
+def assert_golden(path: Path, text: str) -> None:
+    """Compare a text with the file beside the test; with UPDATE_GOLDEN=1 the file is written instead."""
+    if os.environ.get("UPDATE_GOLDEN") == "1":
+        path.write_text(text, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == text, f"{path.name} differs; UPDATE_GOLDEN=1 writes it anew"
+
+
+def assert_parses(step: Step) -> None:
+    """Let every shell parse the step's script as core compiles it, and the undo of each change."""
+    planned = [Planned(change=change, fingerprint="f") for change in step.changes]
+    setting = Setting(data="/var/lib/sealer/demo", operation="op")
+    scripts = [converge_script(setting, planned), *(change.undo() or "" for change in step.changes)]
+    for shell in SHELLS:
+        for script in scripts:
+            parsed = subprocess.run([*shell, "-n"], input=script.encode(), capture_output=True, check=False)
+            assert parsed.returncode == 0, parsed.stderr.decode()
