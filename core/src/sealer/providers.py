@@ -140,8 +140,15 @@ class AppType(Provider):
             not of this type.
         """
 
-    def images(self, directory: Path, run: ToolRunner) -> Iterable[str]:
+    def images(self, directory: Path, files: Sequence[str], run: ToolRunner) -> Iterable[str]:
         """Return the container images that the application in ``directory`` uses.
+
+        ``sealer.manifests`` finds those in manifests, with their places.
+
+        Args:
+            directory: The application's directory, as it will be in the image.
+            files: What ``detect`` has returned.
+            run: Runs programs, such as one that renders templates.
 
         Raises:
             ImageError: Something that should be readable is not; the message names file and line.

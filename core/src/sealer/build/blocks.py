@@ -8,7 +8,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -22,6 +22,7 @@ from sealer.image.oci import OCI_LAYER, OCI_LAYER_GZIP, Descriptor
 from sealer.image.store import ImageStore
 
 BLOCK = 1 << 20
+Moved = Callable[[int], None]
 _THREADS = 2
 _LEVEL = 1
 
@@ -47,11 +48,13 @@ class LayerWriter:
     Args:
         store: Where the layer goes.
         compress: Whether it is compressed; what holds compressed content already is not.
+        moved: Is told the size of each block once it is taken; what it raises ends the layer.
     """
 
-    def __init__(self, store: ImageStore, *, compress: bool) -> None:
+    def __init__(self, store: ImageStore, *, compress: bool, moved: Moved = lambda count: None) -> None:
         self._store = store
         self._compress = compress
+        self._moved = moved
         self._hash = hashlib.sha256()
         self._block = bytearray(BLOCK)
         self._used = 0
@@ -119,6 +122,7 @@ class LayerWriter:
         with memoryview(self._block)[: self._used] as block, self._writing():
             self._hash.update(block)
             (self._stream or self._blob).write(block)
+        self._moved(self._used)
         self._used = 0
 
     @contextmanager

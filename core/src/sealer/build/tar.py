@@ -44,8 +44,8 @@ class TarWriter:
         self._layer.write(data)
         self._pad(len(data))
 
-    def add_file(self, path: str, descriptor: int, *, mode: int, owner: Owner = ROOT) -> int:
-        """Append an open file and return its size.
+    def add_file(self, path: str, descriptor: int, *, mode: int, owner: Owner = ROOT) -> None:
+        """Append an open file.
 
         Raises:
             ImageError: It can't be read, or gets shorter meanwhile.
@@ -59,7 +59,6 @@ class TarWriter:
         if count < size:
             raise ImageError(f"{path} got shorter while it was read", hint="build when nothing writes to it")
         self._pad(size)
-        return size
 
     def finish(self) -> None:
         """Append the end of the archive."""

@@ -24,6 +24,7 @@ OTHER = "Other"
 
 COMMANDS: dict[str, Entry] = {
     # Build and share
+    "build": Entry("sealer.cli.build", "build", BUILD_AND_SHARE, "Build an image from a Kubefile."),
     "images": Entry("sealer.cli.images", "images", BUILD_AND_SHARE, "List the images in the local store."),
     "inspect": Entry("sealer.cli.images", "inspect", BUILD_AND_SHARE, "Show what an image holds."),
     "tag": Entry("sealer.cli.images", "tag", BUILD_AND_SHARE, "Give an image further names."),
@@ -34,6 +35,7 @@ COMMANDS: dict[str, Entry] = {
     "load": Entry("sealer.cli.share", "load", BUILD_AND_SHARE, "Load images from one file."),
     "login": Entry("sealer.cli.share", "login", BUILD_AND_SHARE, "Log in to a registry."),
     "logout": Entry("sealer.cli.share", "logout", BUILD_AND_SHARE, "Forget the password for a registry."),
+    "base": Entry("sealer.cli.base", "base", BUILD_AND_SHARE, "Build base images from upstream's releases."),
     # Run
     "run": Entry("sealer.cli.run", "run", RUN, "Make a cluster from an image, or put an application on one."),
     "apply": Entry("sealer.cli.run", "apply", RUN, "Make a cluster what its Clusterfile says."),

@@ -1,0 +1,1 @@
+"""Building images: from a Kubefile, or from what other code of core says directly."""

@@ -1,0 +1,114 @@
+"""What an image is built from: a Kubefile comes to this, and other code of core can say it directly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sealer.build.base_archives import ArchivedImage
+from sealer.build.tree import Mount
+from sealer.errors import Place
+from sealer.image.reference import Reference
+from sealer.image.stored import StoredImage
+from sealer.kubefile.instructions import AppSource
+from sealer.model import ImageType, Launch, Platform
+from sealer.model.image import EMPTY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """A layer of files taken from directories.
+
+    Attributes:
+        mounts: What goes where.
+        created_by: What made it, for the image's history.
+    """
+
+    mounts: tuple[Mount, ...]
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenFile:
+    """One file of an image.
+
+    Attributes:
+        path: In the image, without leading slash.
+        content: The bytes, or the file that has them.
+        executable: Whether it gets mode 0755 instead of 0644.
+    """
+
+    path: str
+    content: bytes | Path
+    executable: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenFiles:
+    """A layer of files named one by one.
+
+    Attributes:
+        files: The files; of two with one path the last is taken.
+        created_by: What made it, for the image's history.
+    """
+
+    files: tuple[GivenFile, ...]
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppFiles:
+    """A layer with the files of an application.
+
+    Attributes:
+        name: The application's name.
+        sources: What it is made of.
+        created_by: What made it, for the image's history.
+        env: Environment of its launch commands.
+        cmds: Launch commands that replace those of its type.
+        place: Where it was defined.
+    """
+
+    name: str
+    sources: tuple[AppSource, ...]
+    created_by: str
+    env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    cmds: tuple[str, ...] = ()
+    place: Place
+
+
+Content = Files | GivenFiles | AppFiles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildInput:
+    """Everything an image is built from.
+
+    Attributes:
+        name: The name it gets in the store, or None.
+        type: Cluster image or application image.
+        platform: The platform it is for; its container images are packed for it.
+        parent: The image it stands on, or None.
+        contents: Its layers in order.
+        labels: Labels, over those of the parent.
+        env: Environment, over that of the parent.
+        launch: What runs after installation.
+        inherited: Changes to applications of the parent: environment and commands by name.
+        container_images: Names of container images to pack beside those that manifests and charts name.
+        archived: Container images to pack from archives.
+        ignored_images: Full names of container images that are not packed although something names them.
+    """
+
+    name: Reference | None
+    type: ImageType
+    platform: Platform
+    parent: StoredImage | None = None
+    contents: tuple[Content, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    launch: Launch = field(default_factory=Launch)
+    inherited: Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]] = field(default_factory=dict)
+    container_images: tuple[str, ...] = ()
+    archived: tuple[ArchivedImage, ...] = ()
+    ignored_images: frozenset[str] = frozenset()

@@ -1,0 +1,170 @@
+"""What the layers of a parent image hold: directories, the registry's files, and parts to look at again."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from isal import igzip
+
+from sealer.errors import ImageError
+from sealer.image.extension import LAYER_CONTENT, LayerContent
+from sealer.image.oci import Descriptor
+from sealer.image.store import ImageStore
+from sealer.image.stored import StoredImage
+
+REGISTRY = "registry/docker/registry/v2"
+"""Where the registry's storage is in an image."""
+
+_WHITEOUT = ".wh."
+_OPAQUE = ".wh..wh..opq"
+_LINK_LIMIT = 100
+_BUFFER = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegistryContent:
+    """What a registry's tree holds.
+
+    Attributes:
+        blobs: The digests of its blobs.
+        links: The content of its link files by path in the image.
+    """
+
+    blobs: frozenset[str] = frozenset()
+    links: dict[str, str] = field(default_factory=dict)
+
+
+def registry_content(store: ImageStore, image: StoredImage) -> RegistryContent:
+    """Return what the layers that can hold parts of the registry's tree hold of it.
+
+    Raises:
+        ImageError: A layer can't be read.
+    """
+    blobs: set[str] = set()
+    links: dict[str, str] = {}
+    for layer in image.layers:
+        if layer.annotations.get(LAYER_CONTENT, LayerContent.REGISTRY) != LayerContent.REGISTRY:
+            continue
+        for member, content in members(store, layer):
+            if not member.name.startswith(f"{REGISTRY}/") or not member.isreg():
+                continue
+            directory, _, name = member.name.rpartition("/")
+            if name == "data":
+                blobs.add(f"sha256:{directory.rpartition('/')[2]}")
+            elif name == "link" and member.size <= _LINK_LIMIT:
+                links[member.name] = content().read().decode(errors="replace")
+    return RegistryContent(blobs=frozenset(blobs), links=links)
+
+
+def directories(store: ImageStore, image: StoredImage) -> frozenset[str]:
+    """Return the paths of all directories of an image.
+
+    Raises:
+        ImageError: A layer can't be read.
+    """
+    found: set[str] = set()
+    for layer in image.layers:
+        added: set[str] = set()
+        for member, _ in members(store, layer):
+            above, _, name = member.name.rpartition("/")
+            if name.startswith(_WHITEOUT):
+                gone = above if name == _OPAQUE else f"{above}/{name.removeprefix(_WHITEOUT)}".lstrip("/")
+                found = {path for path in found if not path.startswith(f"{gone}/")}
+                found.discard("" if name == _OPAQUE else gone)
+                continue
+            added.update(_above(member.name))
+            if member.isdir():
+                added.add(member.name)
+            else:
+                found.discard(member.name)
+        found |= added
+    return frozenset(found)
+
+
+def extract(store: ImageStore, image: StoredImage, below: str, target: Path) -> None:
+    """Write the regular files that an image has below a directory of its root.
+
+    Args:
+        store: The store that has the image.
+        image: The image.
+        below: The directory, such as ``charts``.
+        target: An empty directory that stands for the image's root.
+
+    Raises:
+        ImageError: A layer can't be read.
+    """
+    for layer in image.layers:
+        if layer.annotations.get(LAYER_CONTENT, LayerContent.ROOTFS) != LayerContent.ROOTFS:
+            continue
+        for member, content in members(store, layer):
+            if not member.name.startswith(f"{below}/"):
+                continue
+            path = target / member.name
+            if path.name == _OPAQUE:
+                _remove(path.parent)
+            elif path.name.startswith(_WHITEOUT):
+                _remove(path.with_name(path.name.removeprefix(_WHITEOUT)))
+            elif member.isreg():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with path.open("wb") as file, content() as source:
+                    while chunk := source.read(_BUFFER):
+                        file.write(chunk)
+
+
+def members(
+    store: ImageStore, layer: Descriptor
+) -> Iterator[tuple[tarfile.TarInfo, Callable[[], IO[bytes]]]]:
+    """Yield the entries of a layer, their names cleaned, with a function that opens an entry's content.
+
+    Raises:
+        ImageError: It can't be read.
+    """
+    try:
+        with _open(store, layer) as tar:
+            while (member := tar.next()) is not None:
+                # tarfile keeps every entry it has met, and there can be very many.
+                tar.members = []  # type: ignore[attr-defined]  # typeshed has the method alone
+                member.name = "/".join(part for part in member.name.split("/") if part not in {"", ".", ".."})
+                if member.name:
+                    yield member, lambda member=member: tar.extractfile(member) or io.BytesIO()  # type: ignore[misc]  # bound now
+    except (tarfile.TarError, EOFError, OSError) as error:
+        raise ImageError(f"layer {layer.digest} can't be read: {error}") from error
+
+
+@contextmanager
+def _open(store: ImageStore, layer: Descriptor) -> Iterator[tarfile.TarFile]:
+    with ExitStack() as stack:
+        if layer.media_type.endswith("zstd"):
+            hint = "push the image again with gzip layers"
+            raise ImageError(
+                f"layer {layer.digest} is compressed with zstd, which is not built yet", hint=hint
+            )
+        if not layer.media_type.endswith("gzip"):
+            # Headers alone are read: content is passed over by seeking.
+            file = stack.enter_context(store.blob_path(layer.digest).open("rb"))
+            yield stack.enter_context(tarfile.open(fileobj=file, mode="r:"))
+            return
+        blob = stack.enter_context(store.open_blob(layer.digest))
+        stream = stack.enter_context(igzip.open(blob, "rb"))  # type: ignore[no-untyped-call]  # isal leaves it
+        yield stack.enter_context(tarfile.open(fileobj=stream, mode="r|", bufsize=_BUFFER))
+
+
+def _above(path: str) -> Iterator[str]:
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield path
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        for child in path.iterdir():
+            _remove(child)
+        path.rmdir()
+    else:
+        path.unlink(missing_ok=True)

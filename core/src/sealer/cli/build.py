@@ -1,0 +1,101 @@
+"""``sealer build``: makes an image from a Kubefile and a build context."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sealer.cli.application import Application, pass_application
+from sealer.cli.driving import progress_option
+from sealer.cli.transfer import platform_option, quiet_option, skip_tls_verify_option, transfer
+from sealer.errors import UsageError
+
+if TYPE_CHECKING:
+    from sealer.events import EventSink
+    from sealer.image.stored import StoredImage
+
+TYPES = ("kube-installer", "app-installer")
+POLICIES = ("missing", "always", "ifnewer", "never")
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("-f", "--file", type=_FILE, help="The Kubefile; by default the one in the context.")
+@click.option("-t", "--tag", "name", metavar="NAME", required=True, help="The name of the image.")
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(TYPES),
+    default=TYPES[0],
+    show_default=True,
+    help="A cluster image, or one with applications for a cluster that exists.",
+)
+@platform_option
+@click.option("--label", "labels", metavar="NAME=VALUE", multiple=True, help="A label of the image.")
+@click.option("--image-list", type=_FILE, help="A file with container images to pack, one a line.")
+@click.option("--ignored-image-list", type=_FILE, help="A file with container images not to pack.")
+@click.option(
+    "--pull",
+    type=click.Choice(POLICIES),
+    default=POLICIES[0],
+    show_default=True,
+    help="When to pull the image that FROM names.",
+)
+@skip_tls_verify_option
+@quiet_option
+@progress_option
+@click.argument("context", type=click.Path(file_okay=False, path_type=Path), default=".")
+@pass_application
+def build(
+    application: Application,
+    *,
+    file: Path | None,
+    name: str,
+    kind: str,
+    platform: str | None,
+    labels: tuple[str, ...],
+    image_list: Path | None,
+    ignored_image_list: Path | None,
+    pull: str,
+    skip_tls_verify: bool,
+    quiet: bool,
+    progress: str,
+    context: Path,
+) -> None:
+    """Build an image from a Kubefile and the files in CONTEXT, and print its name and digest."""
+    from sealer.build.kubefile_build import BuildRequest, build_kubefile
+    from sealer.image.platforms import parse_platform
+    from sealer.image.pull import PullPolicy
+    from sealer.image.store import ImageStore
+    from sealer.model import ImageType
+
+    request = BuildRequest(
+        context=context,
+        file=file,
+        name=name,
+        type=ImageType(kind),
+        platform=parse_platform(platform) if platform else None,
+        labels=_labels(labels),
+        image_list=image_list,
+        ignored_image_list=ignored_image_list,
+        pull=PullPolicy(pull),
+        skip_tls_verify=skip_tls_verify,
+    )
+    types = application.plugins().app_types()
+
+    async def work(sink: EventSink) -> StoredImage:
+        return await build_kubefile(ImageStore(application.home), request, types, sink=sink)
+
+    image = transfer(work, quiet=quiet, progress=progress)
+    click.echo(f"{image.reference}@{image.root_digest}")
+
+
+def _labels(words: tuple[str, ...]) -> dict[str, str]:
+    pairs = [word.partition("=") for word in words]
+    for (name, equals, _), word in zip(pairs, words, strict=True):
+        if not name or not equals:
+            raise UsageError(f"--label {word}: no label", hint="write --label name=value")
+    return {name: value for name, _, value in pairs}

@@ -1,0 +1,56 @@
+"""The application type ``helm``: a chart that is installed, or upgraded when it is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from sealer.changes import Change, Command, words
+from sealer.manifests import YAML_SUFFIXES, images_in
+from sealer.model import Application, Cluster
+from sealer.providers import AppType, ToolRunner
+from sealer_app_helm.charts import is_chart
+
+_DIRECTORY = "."
+_RELEASE = "release"
+
+
+class Helm(AppType):
+    """One chart, as a directory or an archive, and files of values for it.
+
+    The chart comes first in ``files``: ``.`` for a directory, whose content is at the top of the
+    application's directory, or the name of the archive. Files of values follow, later ones over earlier.
+    """
+
+    name: ClassVar[str] = "helm"
+    summary: ClassVar[str] = "Helm charts, installed or upgraded with helm"
+
+    def detect(self, sources: Sequence[Path]) -> tuple[str, ...] | None:
+        charts = [source for source in sources if is_chart(source)]
+        values = [source for source in sources if source not in charts]
+        if len(charts) != 1 or not all(_is_values(source) for source in values):
+            return None
+        chart = _DIRECTORY if charts[0].is_dir() else charts[0].name
+        return (chart, *(source.name for source in values))
+
+    def images(self, directory: Path, files: Sequence[str], run: ToolRunner) -> Iterable[str]:
+        chart, *values = files
+        flags = _values_flags(str(directory / file) for file in values)
+        manifests = run(("helm", "template", _RELEASE, str(directory / chart), *flags))
+        return images_in(manifests, f"manifests that helm makes of {chart}")
+
+    def launch(self, cluster: Cluster, app: Application) -> Iterable[Change]:
+        chart, *values = app.files
+        path = app.directory if chart == _DIRECTORY else f"{app.directory}/{chart}"
+        flags = _values_flags(f"{app.directory}/{file}" for file in values)
+        command = words(("helm", "upgrade", "--install", app.name, path, *flags))
+        yield Command(title=f"install or upgrade the chart of {app.name}", run=command)
+
+
+def _is_values(source: Path) -> bool:
+    return source.name.endswith(YAML_SUFFIXES) and source.is_file()
+
+
+def _values_flags(files: Iterable[str]) -> tuple[str, ...]:
+    return tuple(f"--values={file}" for file in files)
