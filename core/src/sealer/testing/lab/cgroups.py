@@ -52,21 +52,24 @@ def hierarchies() -> tuple[Hierarchy, ...]:
     Raises:
         LabError: None is mounted.
     """
-    groups: dict[str, str] = {}
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        _, name, group = line.split(":", 2)
-        groups[name] = group
-    found: dict[str, Hierarchy] = {}
-    for root, point, kind, options in _mounts():
-        if kind == "cgroup2":
-            found.setdefault("", Hierarchy("", point, point))
-        elif kind == "cgroup":
-            for name, group in groups.items():
-                if name and set(name.split(",")) <= set(options.split(",")):
-                    found.setdefault(name, Hierarchy(name, point, _base(point, root, group)))
+    found = []
+    for name, point, own in _groups("self"):
+        # A lab inside a lab's own side lies beside it, and version 2 has its groups at the top.
+        outside = own.partition(f"/{PREFIX}")[0]
+        base = point if name == "" else point / outside.strip("/")
+        found.append(Hierarchy(name, point, base if base.is_dir() else point))
     if not found:
         raise LabError("no cgroup hierarchy is mounted", hint="mount -t cgroup2 none /sys/fs/cgroup")
-    return tuple(found.values())
+    return tuple(found)
+
+
+def groups_of(pid: int) -> tuple[Path, ...]:
+    """Return the files through which a process joins the groups that another one is in.
+
+    In version 2 a group with controllers below it takes no processes, so that a node's own group cannot be
+    joined once systemd runs in it; but its PID 1 is in one that can.
+    """
+    return tuple(point / group.strip("/") / "cgroup.procs" for _, point, group in _groups(str(pid)))
 
 
 def controllers_for_nodes(hosts: tuple[Hierarchy, ...]) -> tuple[str, ...]:
@@ -150,20 +153,29 @@ def remove(directory: Path, *, timeout: float = 10.0) -> None:
             time.sleep(0.02)
 
 
-def _mounts() -> Iterator[tuple[str, Path, str, str]]:
-    """Yield root, mount point, type and options of the mounts of this process."""
+def _groups(pid: str) -> Iterator[tuple[str, Path, str]]:
+    """Yield name and mount point of each mounted hierarchy, and below it the group a process is in."""
+    groups: dict[str, str] = {}
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, name, group = line.split(":", 2)
+        groups[name] = group
+    seen: set[str] = set()
     for line in Path("/proc/self/mountinfo").read_text().splitlines():
         before, _, after = line.partition(" - ")
-        fields, (kind, _, options) = before.split(), after.split(" ", 2)
-        yield fields[3], Path(fields[4]), kind, options
+        kind, _, options = after.split(" ", 2)
+        root, point = before.split()[3:5]
+        for name, group in groups.items():
+            if name in seen or not _is_mount_of(name, kind, options) or ".." in group.split("/"):
+                continue
+            seen.add(name)
+            yield name, Path(point), group.removeprefix(root) if root != "/" else group
 
 
-def _base(point: Path, root: str, group: str) -> Path:
-    """Return the directory of this process's group, or of the group around the lab it runs in."""
-    group = group.partition(f"/{PREFIX}")[0]
-    inside = group.removeprefix(root) if root != "/" else group
-    directory = point / inside.strip("/")
-    return directory if ".." not in directory.parts and directory.is_dir() else point
+def _is_mount_of(name: str, kind: str, options: str) -> bool:
+    """Say whether a mount of a type and with options is the hierarchy of a name."""
+    if name == "":
+        return kind == "cgroup2"
+    return kind == "cgroup" and set(name.split(",")) <= set(options.split(","))
 
 
 def _delegate(directory: Path) -> None:

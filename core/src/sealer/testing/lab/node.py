@@ -82,7 +82,7 @@ class Node:
         if not self.running:
             log = self.places.node(self.name) / "console.log"
             start_module(
-                "sealer.testing.lab.power", [self.places.lab, str(self.places.home), self.name], log=log
+                "sealer.testing.lab.supply", [self.places.lab, str(self.places.home), self.name], log=log
             )
         if wait:
             self.wait_for_ssh()
@@ -142,8 +142,8 @@ class Node:
         pid = str(self.init.pid)
         flags = ("--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd", "--cgroup")
         inside = ("nsenter", "--target", pid, *flags, "env", "-i", *_VARIABLES, *argv)
-        # Entering the cgroup namespace moves no process; joining the node's groups does.
-        return cgroups.join_command(cgroups.create(self.places.lab, self.name), inside)
+        # Entering the cgroup namespace moves no process; joining PID 1's groups does.
+        return cgroups.join_command(cgroups.groups_of(self.init.pid), inside)
 
     def run(
         self,
