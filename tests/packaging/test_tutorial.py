@@ -15,12 +15,11 @@ from pathlib import Path
 from sealer.model import Application
 from sealer.plugins import load_plugins
 
-plugins = load_plugins()
-job = plugins.app_type("job")
-found = {name for name, kind in plugins.app_types().items() if kind.detect([Path(sys.argv[1])])}
-assert "job" in found, found
-[change] = job.launch(None, Application(name="migration", type="job", files=("job.yaml",)))
-print(*job.images(Path(sys.argv[1]).parent, None))
+file = Path(sys.argv[1])
+types = load_plugins().app_types()
+print(*(name for name, kind in types.items() if kind.detect([file])))
+print(*types["job"].images(file.parent, None))
+[change] = types["job"].launch(None, Application(name="migration", type="job", files=(file.name,)))
 print(change.run)
 """
 
@@ -63,10 +62,12 @@ def test_the_tutorials_plugin_works_as_the_page_says(
     shown = r"^job +application type +app_job +acme-sealer-app-job +0\.1\.0 +loaded +-$"
     assert re.search(shown, table, re.MULTILINE), table
 
-    (tmp_path / "job.yaml").write_text(MANIFEST)
-    printed = run(environment.python, "-c", USE, tmp_path / "job.yaml")
-    assert printed.splitlines() == [
+    context = tmp_path / "context"
+    context.mkdir()
+    (context / "migrate.job").write_text(MANIFEST)
+    assert run(environment.python, "-c", USE, context / "migrate.job").splitlines() == [
+        "job",
         "registry.example/migrate:1.0",
-        "kubectl apply -f application/apps/migration/job.yaml",
-        "kubectl wait --for=condition=complete --timeout=10m -f application/apps/migration/job.yaml",
+        "kubectl apply -f application/apps/migration/migrate.job",
+        "kubectl wait --for=condition=complete --timeout=10m -f application/apps/migration/migrate.job",
     ]

@@ -164,8 +164,7 @@ def installed() -> Iterator[Candidate]:
     """
     seen: set[str] = set()
     for distribution in metadata.distributions():
-        text = distribution.read_text("entry_points.txt") or ""
-        if f"[{ENTRY_POINT_GROUP}]" not in text:
+        if f"[{ENTRY_POINT_GROUP}]" not in _entry_points_text(distribution):
             continue
         name = distribution.metadata["Name"] or "unnamed"
         if normal(name) in seen:  # a second copy further down sys.path is not what gets imported
@@ -180,6 +179,13 @@ def installed() -> Iterator[Candidate]:
             continue
         for point in points:
             yield Candidate(point.name, point.load, distribution=name, version=distribution.version)
+
+
+def _entry_points_text(distribution: metadata.Distribution) -> str:
+    try:
+        return distribution.read_text("entry_points.txt") or ""
+    except (OSError, UnicodeDecodeError):  # a file like this is another program's trouble
+        return ""
 
 
 def normal(name: str) -> str:
