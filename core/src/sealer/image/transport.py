@@ -12,7 +12,9 @@ from sealer.image.reference import Reference, parse_reference
 from sealer.image.skopeo import Skopeo, signature_policy
 from sealer.model import Platform
 
+# skopeo waits a second before the first retry, and twice as long before each further one.
 RETRIES = "3"
+INSPECT_RETRIES = "2"
 
 _DOCKER = "docker://"
 _LOCAL_TRANSPORTS = ("docker-archive:", "oci-archive:", "oci:", "dir:")
@@ -172,7 +174,7 @@ class Transport:
                 *signature_policy(),
                 "inspect",
                 *what,
-                f"--retry-times={RETRIES}",
+                f"--retry-times={INSPECT_RETRIES}",
                 *self.access.flags(reference.domain),
                 _DOCKER + _unambiguous(reference),
             ),

@@ -1,0 +1,65 @@
+"""A TCP proxy that stalls: it hands on some bytes of the server's and then no more, without closing."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from types import TracebackType
+from typing import Self
+
+
+class StallingProxy:
+    """Stands before a server on loopback.
+
+    Args:
+        port: The server's port.
+        limit: How many bytes of one connection's answer get through.
+
+    Attributes:
+        port: Its own port.
+        stalled: Is set when an answer has been cut off.
+    """
+
+    def __init__(self, port: int, limit: int) -> None:
+        self._target = port
+        self._limit = limit
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._sockets: list[socket.socket] = []
+        self.port = self._listener.getsockname()[1]
+        self.stalled = threading.Event()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # A listener must be shut down first, or the thread that accepts would wait on.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        for end in (self._listener, *self._sockets):
+            end.close()
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(("127.0.0.1", self._target))
+            self._sockets += [client, server]
+            for source, sink, limit in ((client, server, None), (server, client, self._limit)):
+                threading.Thread(target=self._pump, args=(source, sink, limit), daemon=True).start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, limit: int | None) -> None:
+        passed = 0
+        try:
+            while data := source.recv(1 << 16):
+                passed += len(data)
+                if limit is not None and passed > limit:
+                    self.stalled.set()
+                    return
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+        except OSError:
+            return

@@ -1,0 +1,139 @@
+"""What we write, other tools read; what they write, we read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from sealer.image.extension import EXTENSION_ANNOTATION
+from sealer.image.load import load
+from sealer.image.oci import Index
+from sealer.image.pull import pull
+from sealer.image.push import push
+from sealer.image.save import save
+from sealer.image.store import ImageStore
+from sealer.model import Platform
+from sealer.testing.images import make_image
+from sealer.testing.registry import RegistryServer
+
+LAYERS = [{"etc/one": b"1"}, {"etc/two": b"2"}]
+
+
+def run(*words: str | Path) -> str:
+    return subprocess.run([*map(str, words)], check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def buildah(tmp_path: Path) -> list[str | Path]:
+    """Buildah with a store of its own, that needs no overlay file system."""
+    return ["buildah", "--storage-driver=vfs", "--root", tmp_path / "root", "--runroot", tmp_path / "run"]
+
+
+def file_in_buildah(buildah: list[str | Path], image: str, path: str) -> str:
+    container = run(*buildah, "from", "--pull-never", image).strip()
+    try:
+        return (Path(run(*buildah, "mount", container).strip()) / path).read_text()
+    finally:
+        run(*buildah, "rm", container)
+
+
+def test_skopeo_reads_the_store_itself(store: ImageStore) -> None:
+    descriptor = make_image(store, "app:1", layers=LAYERS, labels={"a": "b"})
+    found = json.loads(run("skopeo", "inspect", f"oci:{store.layout.root}:docker.io/library/app:1"))
+    assert (found["Digest"], found["Labels"]) == (descriptor.digest, {"a": "b"})
+
+
+def test_umoci_unpacks_the_store_itself(store: ImageStore, tmp_path: Path) -> None:
+    make_image(store, "app:1", layers=LAYERS)
+    saved = tmp_path / "layout"
+    run(
+        "skopeo",
+        "--insecure-policy",
+        "copy",
+        f"oci:{store.layout.root}:docker.io/library/app:1",
+        f"oci:{saved}:app",
+    )
+    run(
+        "umoci",
+        "unpack",
+        *(() if os.geteuid() == 0 else ("--rootless",)),
+        "--image",
+        f"{saved}:app",
+        tmp_path / "b",
+    )
+    assert (tmp_path / "b" / "rootfs" / "etc" / "two").read_text() == "2"
+
+
+def test_skopeo_and_buildah_read_what_is_saved(
+    store: ImageStore, tmp_path: Path, buildah: list[str | Path]
+) -> None:
+    descriptor = make_image(store, "registry.example.com/app:1", layers=LAYERS)
+    archive = tmp_path / "app.tar"
+    save(store, ["registry.example.com/app:1"], archive)
+    manifest = run("skopeo", "inspect", "--raw", f"oci-archive:{archive}")
+    assert manifest.encode() == store.read_blob(descriptor.digest)
+    assert EXTENSION_ANNOTATION in json.loads(manifest)["annotations"]
+    image = run(*buildah, "pull", "--quiet", f"oci-archive:{archive}").split()[-1]
+    assert file_in_buildah(buildah, image, "etc/two") == "2"
+    run("tar", "-tf", archive)
+
+
+async def test_skopeo_and_buildah_read_what_is_pushed(
+    store: ImageStore, registry: RegistryServer, buildah: list[str | Path]
+) -> None:
+    name = f"{registry.address}/app:1"
+    children = tuple(
+        make_image(store, None, platform=Platform(architecture=architecture), layers=LAYERS)
+        for architecture in ("amd64", "arm64")
+    )
+    store.put_index(name, Index(manifests=children))
+    digest = await push(store, name, skip_tls_verify=True)
+    found = json.loads(
+        run("skopeo", "inspect", "--tls-verify=false", f"docker://{name}@{digest}".replace(":1@", "@"))
+    )
+    assert found["Digest"] == digest
+    image = run(
+        *buildah, "pull", "--quiet", "--tls-verify=false", "--arch", "arm64", f"docker://{name}"
+    ).split()[-1]
+    assert file_in_buildah(buildah, image, "etc/one") == "1"
+
+
+@pytest.mark.parametrize("form", ["oci", "v2s2"])
+async def test_what_buildah_makes_and_pushes_is_pulled(
+    other: ImageStore, registry: RegistryServer, buildah: list[str | Path], tmp_path: Path, form: str
+) -> None:
+    (tmp_path / "hello").write_text("hello")
+    container = run(*buildah, "from", "scratch").strip()
+    run(*buildah, "copy", container, tmp_path / "hello", "/hello")
+    run(*buildah, "config", "--label", "made=elsewhere", container)
+    image = run(*buildah, "commit", "--quiet", "--rm", container).split()[-1]
+    name = f"{registry.address}/made:1"
+    run(*buildah, "push", "--tls-verify=false", "--format", form, image, f"docker://{name}")
+    await pull(other, name, skip_tls_verify=True)
+    stored = other.resolve(name)
+    raw = run("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{name}")
+    assert other.read_blob(stored.digest) == raw.encode()
+    assert stored.labels["made"] == "elsewhere"
+    with tarfile.open(other.verified_blob(stored.layers[0].digest)) as layer:
+        assert "hello" in [name.lstrip("./") for name in layer.getnames()]
+
+
+def test_what_buildah_and_skopeo_save_is_loaded(
+    store: ImageStore, other: ImageStore, buildah: list[str | Path], tmp_path: Path
+) -> None:
+    container = run(*buildah, "from", "scratch").strip()
+    image = run(*buildah, "commit", "--quiet", "--rm", container, "team/made:1").split()[-1]
+    run(*buildah, "push", image, f"oci-archive:{tmp_path}/buildah.tar:localhost/team/made:1")
+    (entry,) = load(other, tmp_path / "buildah.tar")
+    assert str(entry) == "localhost/team/made:1"
+
+    digest = make_image(store, "app:1", layers=LAYERS).digest
+    layout = f"oci:{store.layout.root}:docker.io/library/app:1"
+    run("skopeo", "--insecure-policy", "copy", layout, f"oci-archive:{tmp_path}/skopeo.tar:v1")
+    (entry,) = load(other, tmp_path / "skopeo.tar", name="app:2")
+    assert (entry.digest, other.resolve("app:2").digest) == (digest, digest)
