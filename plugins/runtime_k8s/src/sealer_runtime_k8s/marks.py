@@ -93,13 +93,13 @@ def _taints(cluster: Cluster, host: Host) -> tuple[Change, ...]:
         Command(
             title=f"taint {taint.argument} of node {node_name(cluster, host)}",
             run=f"{PROGRAMS}/kubectl taint --overwrite node {node} {quote(taint.argument)}",
-            unless=_taint_holds(held, taint),
+            unless=taint_holds(held, taint),
         )
         for taint in taints
     )
 
 
-def _taint_holds(held: str, taint: Taint) -> str:
+def taint_holds(held: str, taint: Taint) -> str:
     """Return sh that succeeds when a node's taints, as ``held`` prints them, are as wanted."""
     if not taint.remove:
         return f"{held} | grep -Fxq {quote(taint.argument)}"

@@ -1,0 +1,107 @@
+"""What the checks of Kubernetes find."""
+
+from __future__ import annotations
+
+import pytest
+
+from sealer.model import MASTER, Check, Cluster, Finding, Host, Severity
+from sealer_runtime_k8s.runtime import Kubernetes
+from tests.plugins.kit import cluster, facts, host
+
+
+def found(view: Cluster) -> list[Finding]:
+    return [finding for check in Kubernetes().checks(view) for finding in check.evaluate(view)]
+
+
+def master(**over: object) -> Cluster:
+    return cluster(host(1, MASTER, facts=facts(**over)))  # type: ignore[arg-type]  # the test says which
+
+
+def one(view: Cluster) -> tuple[str, Severity, str]:
+    (finding,) = found(view)
+    assert finding.mend
+    return finding.check, finding.severity, finding.found
+
+
+def test_clean_hosts_pass() -> None:
+    assert found(cluster()) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "word"),
+    [
+        ("kubelet runs", "a kubelet is running"),
+        ("left /etc/kubernetes/admin.conf\nleft /var/lib/etcd/member", "/var/lib/etcd/member"),
+        ("ours other", "cluster other"),
+    ],
+)
+def test_another_kubernetes_is_refused(answer: str, word: str) -> None:
+    check, severity, text = one(master(answers={"kubernetes/state": answer}))
+    assert (check, severity) == ("kubernetes-unused", Severity.ERROR)
+    assert word in text
+
+
+def test_ports_are_wanted_free_according_to_the_role() -> None:
+    answers = {"kubernetes/ports": "192B\n094B\n280A"}
+    view = cluster(host(1, MASTER, facts=facts(answers=answers)), host(2, facts=facts(answers=answers)))
+    texts = {finding.host: finding.found for finding in found(view)}
+    assert texts == {
+        "10.0.0.1": "ports in use: 2379, 6443, 10250",
+        "10.0.0.2": "ports in use: 10250",
+    }
+
+
+def test_the_ports_of_this_very_cluster_may_be_in_use() -> None:
+    assert found(master(answers={"kubernetes/state": "ours demo", "kubernetes/ports": "192B"})) == []
+
+
+def test_missing_programs_are_refused_or_warned_about() -> None:
+    view = master(answers={"kubernetes/missing-programs": "conntrack\nsocat"})
+    assert [(finding.severity, finding.found) for finding in found(view)] == [
+        (Severity.ERROR, "missing programs: conntrack"),
+        (Severity.WARNING, "missing programs: socat"),
+    ]
+
+
+def test_a_small_master_is_refused_as_kubeadm_would() -> None:
+    assert one(master(cpus=1))[:2] == ("kubernetes-master-size", Severity.ERROR)
+    assert one(master(memory=1 << 30))[:2] == ("kubernetes-master-size", Severity.ERROR)
+
+
+def test_little_memory_is_a_warning() -> None:
+    assert one(master(memory=1800 << 20))[:2] == ("kubernetes-memory", Severity.WARNING)
+    small: Host = host(2, facts=facts("n2", memory=1 << 30))
+    assert one(cluster(host(1, MASTER), small))[:2] == ("kubernetes-memory", Severity.WARNING)
+
+
+def test_a_kernel_without_the_bridge_filter_is_refused() -> None:
+    view = master(answers={"kubernetes/modules": "overlay loaded\nbr_netfilter absent"})
+    assert one(view)[0] == "kubernetes-bridge-filter"
+
+
+def test_a_firewall_is_a_warning() -> None:
+    assert one(master(answers={"kubernetes/firewalls": "firewalld"}))[:2] == (
+        "kubernetes-firewall",
+        Severity.WARNING,
+    )
+
+
+@pytest.mark.parametrize("name", ["under_score", "-x", "x-", "a" * 254])
+def test_a_name_that_no_node_can_have_is_refused(name: str) -> None:
+    assert one(cluster(host(1, MASTER, facts=facts(name))))[0] == "kubernetes-node-name"
+
+
+def test_hosts_inside_the_network_of_pods_are_refused() -> None:
+    view = cluster(host(1, MASTER, address="100.64.3.4"))
+    assert "100.64.0.0/10" in one(view)[2]
+
+
+def test_several_masters_share_one_endpoint_for_now() -> None:
+    assert one(cluster(host(1, MASTER), host(2, MASTER)))[:2] == ("kubernetes-endpoint", Severity.WARNING)
+
+
+def test_checks_ask_what_they_read_and_have_ids_of_their_own() -> None:
+    checks: list[Check] = list(Kubernetes().checks(cluster()))
+    asked = {probe.name for probe in Kubernetes().probes()}
+    assert {probe.name for check in checks for probe in check.probes()} <= asked
+    assert len({check.id for check in checks}) == len(checks)

@@ -1,0 +1,214 @@
+"""kubeadm's configuration, parsed back."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+import yaml
+
+from sealer.errors import PlanError
+from sealer.model import MASTER, Cluster, Value, fill
+from sealer_runtime_k8s.kubeadm import (
+    discovery_kubeconfig,
+    init_configuration,
+    join_configuration,
+    networks,
+)
+from tests.plugins.kit import cluster, facts, host, image
+
+Documents = dict[str, dict[str, Any]]
+
+VERSIONS = ("v1.14.0", "v1.20.2", "v1.28.3", "v1.33.1")
+
+
+def init(view: Cluster) -> Documents:
+    return {str(document["kind"]): document for document in yaml.safe_load_all(init_configuration(view))}
+
+
+def release(version: str) -> Cluster:
+    parts = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+    return cluster(image=image(version, [f"registry.k8s.io/{part}:{version}" for part in parts]))
+
+
+def arguments(document: dict[str, Any]) -> Any:
+    return document["nodeRegistration"]["kubeletExtraArgs"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_every_configuration_version_says_the_same(version: str) -> None:
+    documents = init(release(version))
+    first, whole = documents["InitConfiguration"], documents["ClusterConfiguration"]
+    assert first["apiVersion"] == whole["apiVersion"]
+    assert first["localAPIEndpoint"] == {"advertiseAddress": "10.0.0.1", "bindPort": 6443}
+    assert first["nodeRegistration"]["criSocket"] == "unix:///run/containerd/containerd.sock"
+    assert first["nodeRegistration"]["name"] == "n1"
+    assert whole["kubernetesVersion"] == version
+    assert whole["controlPlaneEndpoint"] == "apiserver.cluster.local:6443"
+    assert whole["imageRepository"] == "registry.k8s.io"
+    assert whole["networking"] == {"podSubnet": "100.64.0.0/10", "serviceSubnet": "10.96.0.0/22"}
+    assert documents["KubeletConfiguration"]["cgroupDriver"] == "systemd"
+    assert documents["KubeletConfiguration"]["apiVersion"] == "kubelet.config.k8s.io/v1beta1"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_arguments_are_lists_since_v1beta4(version: str) -> None:
+    wanted: object = {"node-ip": "10.0.0.1"}
+    if version == "v1.33.1":
+        wanted = [{"name": "node-ip", "value": "10.0.0.1"}]
+    assert arguments(init(release(version))["InitConfiguration"]) == wanted
+
+
+def test_the_token_that_init_makes_ends_soon() -> None:
+    assert init(cluster())["InitConfiguration"]["bootstrapTokens"] == [{"ttl": "5m0s"}]
+
+
+def test_certificates_are_for_every_master_and_the_users_names() -> None:
+    view = cluster(host(1, MASTER), host(2, MASTER), env={"CertSANs": "api.example.com, 192.0.2.7"})
+    assert init(view)["ClusterConfiguration"]["apiServer"]["certSANs"] == [
+        "127.0.0.1",
+        "localhost",
+        "apiserver.cluster.local",
+        "10.0.0.1",
+        "10.0.0.2",
+        "api.example.com",
+        "192.0.2.7",
+    ]
+
+
+def test_networks_come_from_the_environment() -> None:
+    view = cluster(env={"PodCIDR": "172.20.0.0/16", "SvcCIDR": "172.21.0.0/16"})
+    assert init(view)["ClusterConfiguration"]["networking"] == {
+        "podSubnet": "172.20.0.0/16",
+        "serviceSubnet": "172.21.0.0/16",
+    }
+
+
+def test_the_users_documents_win() -> None:
+    documents: tuple[dict[str, object], ...] = (
+        {
+            "apiVersion": "kubeadm.k8s.io/v1beta3",
+            "kind": "ClusterConfiguration",
+            "networking": {"podSubnet": "172.20.0.0/16", "dnsDomain": "example.local"},
+            "apiServer": {"certSANs": ["api.example.com"], "extraArgs": {"profiling": "false"}},
+        },
+        {"kind": "KubeletConfiguration", "maxPods": 200},
+        {"kind": "KubeProxyConfiguration", "mode": "ipvs"},
+        {"kind": "InitConfiguration", "nodeRegistration": {"taints": []}},
+    )
+    view = cluster(documents=documents, env={"PodCIDR": "172.30.0.0/16"})
+    result = init(view)
+    whole = result["ClusterConfiguration"]
+    assert whole["apiVersion"] == "kubeadm.k8s.io/v1beta2"
+    assert whole["networking"] == {
+        "podSubnet": "172.20.0.0/16",
+        "serviceSubnet": "10.96.0.0/22",
+        "dnsDomain": "example.local",
+    }
+    assert whole["apiServer"]["extraArgs"] == {"profiling": "false"}
+    assert whole["apiServer"]["certSANs"][-2:] == ["10.0.0.1", "api.example.com"]
+    assert result["KubeletConfiguration"]["maxPods"] == 200
+    assert result["KubeletConfiguration"]["cgroupDriver"] == "systemd"
+    assert result["KubeProxyConfiguration"]["mode"] == "ipvs"
+    assert result["InitConfiguration"]["nodeRegistration"]["taints"] == []
+    assert [str(network) for network in networks(view).pods] == ["172.20.0.0/16"]
+
+
+def test_the_user_can_not_give_all_hosts_one_name() -> None:
+    documents = ({"kind": "JoinConfiguration", "nodeRegistration": {"name": "x", "taints": []}},)
+    view = cluster(documents=documents)
+    joins = [
+        yaml.safe_load(join_configuration(view, member, token="t", discovery="/d")) for member in view.nodes
+    ]
+    assert [join["nodeRegistration"]["name"] for join in joins] == ["n2", "n3"]
+    assert [join["nodeRegistration"]["taints"] for join in joins] == [[], []]
+
+
+def test_arguments_written_either_way_are_understood() -> None:
+    listed = [{"name": "v", "value": "4"}, {"name": "node-ip", "value": "192.0.2.1"}]
+    documents = ({"kind": "InitConfiguration", "nodeRegistration": {"kubeletExtraArgs": listed}},)
+    assert arguments(init(cluster(documents=documents))["InitConfiguration"]) == {
+        "v": "4",
+        "node-ip": "10.0.0.1",
+    }
+
+
+def test_a_repeated_argument_stays_where_lists_can_hold_it() -> None:
+    issuers = [{"name": "service-account-issuer", "value": text} for text in ("https://a", "https://b")]
+    document = {"kind": "ClusterConfiguration", "apiServer": {"extraArgs": issuers}}
+    view = dataclasses.replace(release("v1.33.1"), documents=(document,))
+    assert init(view)["ClusterConfiguration"]["apiServer"]["extraArgs"] == issuers
+
+
+@pytest.mark.parametrize(
+    ("document", "word"),
+    [
+        ({"kind": "ClusterConfiguration", "kubernetesVersion": "v1.19.8"}, "v1.19.8"),
+        ({"kind": "KubeletConfiguration", "cgroupDriver": "cgroupfs"}, "cgroupfs"),
+        ({"kind": "ClusterConfiguration", "networking": {"podSubnet": "10.96.0.0/16"}}, "overlaps"),
+        ({"kind": "ClusterConfiguration", "networking": {"serviceSubnet": "300.0.0.0/8"}}, "300.0.0.0/8"),
+    ],
+)
+def test_what_can_not_work_is_refused_while_planning(document: dict[str, object], word: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        init_configuration(cluster(documents=(document,)))
+    assert word in caught.value.message
+    assert caught.value.hint
+
+
+def test_a_repository_that_the_user_names_is_left_to_the_user() -> None:
+    document = {"kind": "ClusterConfiguration", "imageRepository": "hub.example/k8s"}
+    whole = init(cluster(documents=(document,)))["ClusterConfiguration"]
+    assert whole["imageRepository"] == "hub.example/k8s"
+    assert "etcd" not in whole
+
+
+def test_a_node_joins_with_a_token_and_a_file_to_trust() -> None:
+    view = cluster()
+    token = Value(step="token", key="token", secret=True)
+    text = join_configuration(view, view.nodes[0], token=str(token), discovery="/d/discovery.conf")
+    # A token of digits alone must not be read as a number.
+    join = yaml.safe_load(fill(text, {("token", "token"): "123456.0123456789012345"}))
+    assert join["discovery"] == {
+        "file": {"kubeConfigPath": "/d/discovery.conf"},
+        "tlsBootstrapToken": "123456.0123456789012345",
+    }
+    assert "controlPlane" not in join
+    assert join["nodeRegistration"]["name"] == "n2"
+
+
+def test_a_master_joins_with_the_key_of_the_certificates() -> None:
+    view = cluster(host(1, MASTER), host(2, MASTER))
+    text = join_configuration(view, view.hosts[1], token="t", discovery="/d", certificate_key="00ff")
+    assert yaml.safe_load(text)["controlPlane"] == {
+        "localAPIEndpoint": {"advertiseAddress": "10.0.0.2", "bindPort": 6443},
+        "certificateKey": "00ff",
+    }
+
+
+def test_the_discovery_file_holds_the_authority_and_no_secret() -> None:
+    authority = Value(step="token", key="authority")
+    text = discovery_kubeconfig(cluster(), authority=str(authority))
+    config = yaml.safe_load(fill(text, {("token", "authority"): "TFMwdA=="}))
+    (entry,) = config["clusters"]
+    assert entry["cluster"] == {
+        "server": "https://apiserver.cluster.local:6443",
+        "certificate-authority-data": "TFMwdA==",
+    }
+    assert set(config) == {"apiVersion", "kind", "clusters"}
+
+
+def test_nodes_can_be_named_by_address() -> None:
+    view = cluster(env={"UseIPasNodeName": "true"})
+    assert init(view)["InitConfiguration"]["nodeRegistration"]["name"] == "10.0.0.1"
+
+
+def test_capital_letters_of_a_host_name_become_small() -> None:
+    view = cluster(host(1, MASTER, facts=facts("Master-1")))
+    assert init(view)["InitConfiguration"]["nodeRegistration"]["name"] == "master-1"
+
+
+def test_both_ip_families_can_be_used() -> None:
+    view = cluster(env={"PodCIDR": "10.244.0.0/16,fd01::/48", "SvcCIDR": "10.96.0.0/16,fd02::/112"})
+    assert [network.version for network in networks(view).pods] == [4, 6]

@@ -1,0 +1,100 @@
+"""Labels, taints and roles of nodes."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sealer.changes import Command
+from sealer.errors import PlanError
+from sealer.model import MASTER, Host
+from sealer_runtime_k8s.marks import Taint, mark_step, parse_taint, taint_holds
+from tests.plugins.kit import SHELLS, assert_parses, cluster, host
+
+
+@pytest.mark.parametrize(
+    ("text", "taint"),
+    [
+        ("a=b:NoSchedule", Taint(key="a", value="b", effect="NoSchedule")),
+        ("a:NoExecute", Taint(key="a", effect="NoExecute")),
+        ("a=:PreferNoSchedule", Taint(key="a", effect="PreferNoSchedule")),
+        ("node-x=v:NoSchedule", Taint(key="node-x", value="v", effect="NoSchedule")),
+        ("a-", Taint(key="a", remove=True)),
+        ("a:NoSchedule-", Taint(key="a", effect="NoSchedule", remove=True)),
+        (
+            "node-role.kubernetes.io/master:NoSchedule-",
+            Taint(key="node-role.kubernetes.io/master", effect="NoSchedule", remove=True),
+        ),
+    ],
+)
+def test_taints_are_read(text: str, taint: Taint) -> None:
+    assert parse_taint(text) == taint
+
+
+@pytest.mark.parametrize("text", ["", "a", "a=b", "a=b:Sometimes", "a b:NoSchedule", ":NoSchedule", "-"])
+def test_what_is_no_taint_is_refused(text: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        parse_taint(text)
+    assert repr(text) in caught.value.message
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@pytest.mark.parametrize(
+    ("wanted", "held", "holds"),
+    [
+        ("a=b:NoSchedule", "a=b:NoSchedule", True),
+        ("a=b:NoSchedule", "a=c:NoSchedule", False),
+        ("a:NoSchedule", "a=:NoSchedule", True),
+        ("a-", "a=b:NoSchedule", False),
+        ("a-", "ab=:NoSchedule", True),
+        ("a.b-", "axb=:NoSchedule", True),
+        ("a:NoExecute-", "a=b:NoSchedule", True),
+        ("a:NoSchedule-", "a=b:NoSchedule", False),
+        ("a-", "", True),
+    ],
+)
+def test_a_node_is_compared_with_what_is_wanted(
+    shell: tuple[str, ...], wanted: str, held: str, holds: bool, tmp_path: Path
+) -> None:
+    listing = tmp_path / "taints"
+    listing.write_text(f"{held}\n" if held else "")
+    script = taint_holds(f"cat {listing}", parse_taint(wanted))
+    assert (subprocess.run(shell, input=script.encode(), check=False).returncode == 0) == holds
+
+
+def test_a_node_that_can_not_be_asked_has_no_taint_as_wanted() -> None:
+    script = taint_holds("false", parse_taint("a-"))
+    assert subprocess.run(["sh"], input=script.encode(), check=False).returncode != 0
+
+
+def marked(member: Host) -> list[Command]:
+    view = cluster(host(1, MASTER), member)
+    return [change for change in mark_step(view, member, ()).changes if isinstance(change, Command)]
+
+
+def test_roles_and_labels_are_set_together() -> None:
+    (labels,) = marked(host(2, roles=("node", "ingress"), labels={"zone": "a b"}))
+    assert labels.run == (
+        "/usr/bin/kubectl label --overwrite node n2 "
+        "node-role.kubernetes.io/ingress= node-role.kubernetes.io/node= 'zone=a b'"
+    )
+
+
+def test_each_taint_is_a_change_of_its_own() -> None:
+    changes = marked(host(2, taints=("a=b:NoSchedule", "c-")))
+    assert [change.title for change in changes] == [
+        "labels of node n2",
+        "taint a=b:NoSchedule of node n2",
+        "taint c- of node n2",
+    ]
+
+
+def test_the_step_is_made_on_the_first_master_and_provides_the_member() -> None:
+    view = cluster()
+    step = mark_step(view, view.hosts[2], ("kubernetes-joined@10.0.0.3",))
+    assert step.host == "10.0.0.1"
+    assert step.provides == ("member@10.0.0.3",)
+    assert step.requires == ("api", "kubernetes-joined@10.0.0.3")
+    assert_parses(step)
