@@ -135,8 +135,10 @@ class ToyRecipe(BaseRecipe):
         return {"etc/toy.conf": f"version={version}\n"}
 
 
-def toy_programs(version: str = "v1.2.3", runner: str = "7.0") -> dict[str, bytes]:
-    listing = f'[ "$1" = images ] && {{ echo example.com/toy/server:{version}; echo pause:1; exit; }}'
+def toy_programs(
+    version: str = "v1.2.3", runner: str = "7.0", images: str = "example.com/toy/server:v1.2.3 pause:1"
+) -> dict[str, bytes]:
+    listing = f'[ "$1" = images ] && {{ [ "$2" = {version} ] && echo {images}; exit; }}'
     return {
         "toyd": script(f"echo 'toyd version {version}'"),
         "toyctl": script(f"{listing}\necho 'version {version}'"),
