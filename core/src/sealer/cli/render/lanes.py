@@ -55,6 +55,9 @@ class Picture:
         parts: list[RenderableType] = []
         if self._progress.operation is not None:
             parts += [self._lanes(), self._overall()]
+            total = self._total_bytes()
+            if total:
+                parts.append(Text(total, no_wrap=True, overflow="ellipsis"))
         transfers = self._progress.local_transfers()
         if transfers:
             parts.append(self._transfers(transfers[: self._room]))
@@ -106,7 +109,7 @@ class Picture:
         step = min(steps, key=lambda step: step.began)
         what = wording.line(step.title) + (f" (attempt {step.attempt})" if step.attempt > 1 else "")
         transfer = self._progress.transfer_of(step)
-        moved = self._state_of(transfer) if transfer is not None else ""
+        moved = "  ".join(_speed(transfer, self._now)) if transfer is not None else ""
         return _STEP, what, moved, wording.duration(self._now - step.began)
 
     def _sum_up(self, hosts: list[str]) -> str:
@@ -122,7 +125,7 @@ class Picture:
         bar = ProgressBar(total=max(progress.steps, 1), completed=progress.done, width=_BAR_WIDTH)
         text = f"{progress.done}/{progress.steps} steps  {wording.duration(self._now - self._began)}"
         failed = sum(numbers[Outcome.FAILED] for numbers in progress.outcomes.values())
-        table.add_row(bar, text, Text(f"{failed} failed", "red") if failed else "", self._total_bytes())
+        table.add_row(bar, text, Text(f"{failed} failed", "red") if failed else "")
         return table
 
     def _total_bytes(self) -> str:
@@ -145,20 +148,15 @@ class Picture:
         table.add_column(no_wrap=True, justify="right")
         for transfer in transfers:
             bar = ProgressBar(total=1.0, completed=transfer.fraction, width=_BAR_WIDTH)
-            table.add_row(Text(wording.line(transfer.subject)), bar, self._state_of(transfer))
+            amount = f"{wording.size(transfer.moved)}/{wording.size(transfer.total)}"
+            state = "  ".join((amount, *_speed(transfer, self._now)))
+            table.add_row(Text(wording.line(transfer.subject)), bar, state)
         return table
 
-    def _state_of(self, transfer: Transfer) -> str:
-        parts: list[str] = list(_parts_of(transfer, self._now))
-        return "  ".join(parts)
 
-
-def _parts_of(transfer: Transfer, now: float) -> Iterator[str]:
-    yield f"{transfer.percent:3} %"
-    yield f"{wording.size(transfer.moved)}/{wording.size(transfer.total)}"
-    rate = transfer.rate(now)
-    if rate > 0:
-        yield f"{wording.size(rate)}/s"
+def _speed(transfer: Transfer, now: float) -> Iterator[str]:
+    yield f"{transfer.percent} %"
     left = transfer.seconds_left(now)
     if left is not None:
+        yield f"{wording.size(transfer.rate(now))}/s"
         yield f"{wording.duration(left)} left"
