@@ -187,6 +187,8 @@ def _comparators(text: str) -> tuple[Comparator, ...]:
         if offset < len(text) and separator is None:
             raise ValueError(f"{text[offset : offset + 40]!r} is no version or range")
         offset = separator.end() if separator else offset
+        if separator and offset == len(text):
+            raise ValueError("a range of versions is missing after the comma")
         hyphen = not hyphen and text.startswith(("- ", "-\t"), offset)
         if hyphen:
             if match["operator"]:
