@@ -93,7 +93,7 @@ class ToyRecipe(BaseRecipe):
     """A distribution of a program that knows its version and its container images, and an archive."""
 
     name = "toy"
-    checksum = ""
+    summary = "A toy of a distribution"
 
     def canonical_version(self, version: str) -> str:
         return f"v{version.removeprefix('v')}"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from packaging.version import Version
-from tests.core.build_base.http_server import Resource, Server, http_server
-from tests.core.build_base.material import foreign_program, script, tar_gz
 
 from sealer.errors import ImageError
 from sealer.model import Platform
 from sealer_runtime_k8s.recipe import KubernetesRecipe
+from tests.core.build_base.http_server import Resource, Server, http_server
+from tests.core.build_base.material import foreign_program, script, tar_gz
 
 AMD64 = Platform(architecture="amd64")
 ARM64 = Platform(architecture="arm64")
@@ -255,26 +255,36 @@ async def test_a_release_is_gathered_from_a_mirror(
     assert material.pulled == ("registry.k8s.io/pause:3.10",)
 
 
-@pytest.mark.kubernetes
-async def test_real_programs_answer_as_the_recipe_expects() -> None:
-    from sealer.build.base_directory import find_components, look_below
-    from sealer.build.base_programs import ask_version, run_program
+@pytest.fixture
+def artifacts() -> Path:
+    directory = os.environ.get("SEALER_ARTIFACTS")
+    assert directory, "set SEALER_ARTIFACTS to the directory that scripts/build-kubernetes made"
+    return Path(directory)
 
-    artifacts = os.environ.get("SEALER_ARTIFACTS")
-    assert artifacts, "set SEALER_ARTIFACTS to the directory that scripts/build-kubernetes made"
-    components = RECIPE.components(AMD64)
-    found = find_components(look_below(Path(artifacts)), components, AMD64)
-    versions = {c.name: await ask_version(c, found[c.name]) for c in components if c.version_arguments}
-    version = versions["kubeadm"]
-    assert versions["kubelet"] == versions["kubectl"] == version
-    answer = await run_program(found["kubeadm"], RECIPE.image_query(version).arguments)
-    names = RECIPE.container_images(version, AMD64, answer)
-    assert {name.rsplit("/", 1)[-1].partition(":")[0] for name in names} == {
-        "kube-apiserver",
-        "kube-controller-manager",
-        "kube-scheduler",
-        "kube-proxy",
-        "pause",
-        "etcd",
-        "coredns",
-    }
+
+@pytest.mark.kubernetes
+async def test_a_base_image_is_built_of_real_artifacts_and_again_with_the_same_digest(
+    artifacts: Path, tmp_path: Path
+) -> None:
+    from sealer.build.base import BaseRequest, build_base
+    from sealer.image.platforms import host_platform
+    from sealer.image.reference import parse_reference
+    from sealer.image.store import ImageStore
+
+    request = BaseRequest(
+        recipe=RECIPE,
+        name=parse_reference("kubernetes:test"),
+        platform=host_platform(),
+        directory=artifacts,
+    )
+    stores = ImageStore(tmp_path / "one"), ImageStore(tmp_path / "two")
+    first, second = [await build_base(request, store) for store in stores]
+    assert first == second
+    metadata = stores[0].resolve("kubernetes:test").metadata
+    version = metadata.labels["cluster.alpha.sealer.io/cluster-runtime-version"]
+    assert RECIPE.canonical_version(version) == version
+    assert metadata.labels["cluster.alpha.sealer.io/container-runtime-version"][0].isdigit()
+    packed = {image.image.rsplit("/", 1)[-1] for image in metadata.container_images}
+    components = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kube-proxy")
+    assert packed >= {f"{name}:{version}" for name in components}
+    assert {"pause", "etcd", "coredns"} <= {name.partition(":")[0] for name in packed}
