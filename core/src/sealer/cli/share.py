@@ -11,7 +11,6 @@ import click
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import progress_option
 from sealer.cli.transfer import (
-    platform_option,
     quiet_option,
     skip_tls_verify_option,
     transfer,
@@ -59,7 +58,11 @@ def push(
 
 @click.command()
 @click.argument("image")
-@platform_option
+@click.option(
+    "--platform",
+    metavar="OS/ARCH[/VARIANT]",
+    help=f"By default this machine's; {EVERY_PLATFORM} for all there are.",
+)
 @click.option(
     "--policy", type=click.Choice(POLICIES), default=POLICIES[0], show_default=True, help="When to pull."
 )

@@ -13,6 +13,7 @@ from pathlib import Path
 from sealer.errors import TransportError
 from sealer.events import EventSink, Message, discard
 from sealer.image.access import Access
+from sealer.image.complaints import transport_error
 
 _LOG_LINE = re.compile(r'level=(?P<level>\w+) msg=(?P<text>"(?:[^"\\]|\\.)*"|\S+)')
 _RETRY = re.compile(r"retrying in (?P<delay>[\w.]+)")
@@ -51,6 +52,7 @@ class Skopeo:
 
         Raises:
             TransportError: It is not installed, or it failed.
+            VerificationError: It got content with another digest than it should have.
         """
         try:
             process = await asyncio.create_subprocess_exec(
@@ -75,7 +77,10 @@ class Skopeo:
         finally:
             await _end(process)
         if status:
-            raise self._translate(complaints, status, subject, domain)
+            said = complaints[-1] if complaints else f"it ended with status {status} and said nothing"
+            raise transport_error(
+                said, subject=subject, domain=domain, authority=self.access.certificates(domain) / "ca.crt"
+            )
         return output
 
     async def _listen(self, process: asyncio.subprocess.Process, subject: str, complaints: list[str]) -> None:
@@ -102,71 +107,6 @@ class Skopeo:
             self.sink(Message(text=f"{subject}: trying again in {retry['delay']}: {why}", warning=True))
         elif match["level"] == "warning":
             self.sink(Message(text=f"{subject}: {said}", warning=True))
-
-    def _translate(self, complaints: list[str], status: int, subject: str, domain: str) -> TransportError:
-        said = complaints[-1] if complaints else f"it ended with status {status} and said nothing"
-        for pattern, message, hint in _TRANSLATIONS:
-            match = re.search(pattern, said)
-            if match is not None:
-                values = {
-                    "domain": domain or "the registry",
-                    "subject": subject,
-                    "certificates": str(self.access.certificates(domain or "REGISTRY") / "ca.crt"),
-                    **{key: value or "" for key, value in match.groupdict().items()},
-                }
-                return TransportError(message.format_map(values), place=subject, hint=hint.format_map(values))
-        return TransportError(f"skopeo failed: {said}", place=subject)
-
-
-# What skopeo and the registries say; the first pattern that is found counts.
-_TRANSLATIONS = (
-    (
-        r"x509: certificate signed by unknown authority",
-        "the certificate of {domain} is signed by an unknown authority",
-        "put the authority's certificate into {certificates}, or pass --skip-tls-verify to trust any",
-    ),
-    (
-        r"x509: (?P<reason>[^\"]+)",
-        "the certificate of {domain} is not valid: {reason}",
-        "renew the registry's certificate, or pass --skip-tls-verify to do without checking it",
-    ),
-    (
-        r"server gave HTTP response to HTTPS client",
-        "{domain} does not speak TLS",
-        "pass --skip-tls-verify if the network between here and there can be trusted",
-    ),
-    (
-        r"invalid username/password",
-        "{domain} does not accept the user name and password",
-        "check both; some registries want a token in place of the password",
-    ),
-    (
-        r"unauthorized|authentication required|denied|invalid status code from registry 40[13]",
-        "{domain} refuses access",
-        "log in with `sealer login {domain}`; the account needs the right to this repository",
-    ),
-    (
-        r"manifest unknown|name unknown|repository name not known|invalid status code from registry 404",
-        "{domain} has no such image",
-        "check the name and the tag",
-    ),
-    (
-        r"connection refused",
-        "{domain} refuses connections: no registry listens there",
-        "check the name and the port",
-    ),
-    (r"no such host", "the host name of {domain} is unknown", "check the name, and this machine's DNS"),
-    (
-        r"(?P<reason>i/o timeout|Client\.Timeout|handshake timeout|network is unreachable|no route to host)",
-        "{domain} can't be reached: {reason}",
-        "check the network and the proxy settings of this machine",
-    ),
-    (
-        r"no space left on device",
-        "the disk is full",
-        "free some space; `sealer rmi --prune` removes what is unused",
-    ),
-)
 
 
 async def _output(process: asyncio.subprocess.Process) -> bytes:
