@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sealer.errors import ImageError
+from sealer.image.platforms import same_platform
 from sealer.image.reference import parse_reference
 from sealer.model import Platform
 
@@ -128,3 +129,23 @@ def _platform(config: Any) -> Platform:
         architecture=config["architecture"],
         variant=config.get("variant") or "",
     )
+
+
+def archived_images(paths: Iterable[Path], platform: Platform) -> tuple[ArchivedImage, ...]:
+    """Return the container images in archives that are, or lie directly in, the paths, for one platform.
+
+    Raises:
+        ImageError: A file that was named is no archive of container images, or one can't be read.
+    """
+    found: dict[str, ArchivedImage] = {}
+    for path in paths:
+        files = sorted(path.glob("*.tar")) if path.is_dir() else [path]
+        for file in files:
+            images = read_archive(file)
+            if images is None:
+                raise ImageError("not an archive of container images", place=str(file))
+            fitting = [
+                image for image in images if image.platform is None or same_platform(image.platform, platform)
+            ]
+            found.update((image.name, image) for image in fitting)
+    return tuple(found.values())

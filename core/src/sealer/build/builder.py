@@ -150,8 +150,15 @@ class _Build:
         return tuple(layers)
 
     async def _pack(self, images: Sequence[NamedImage], transport: Transport) -> tuple[Layer, ...]:
+        names = {str(image.reference): image for image in images}
         archived = {archive.name: archive for archive in self._order.archived}
-        wanted = {str(image.reference): image for image in images if str(image.reference) not in archived}
+        archived |= {archive.name: archive for archive in self._order.available if archive.name in names}
+        held = (
+            {image.image for image in self._order.parent.metadata.container_images}
+            if self._order.parent
+            else ()
+        )
+        wanted = {name: image for name, image in names.items() if name not in archived and name not in held}
         if not archived and not wanted:
             return ()
         cache = ContainerImageCache(self._store.home, transport, sink=self._sink)

@@ -96,7 +96,10 @@ class BuildInput:
         launch: What runs after installation.
         inherited: Changes to applications of the parent: environment and commands by name.
         container_images: Names of container images to pack beside those that manifests and charts name.
+            What the parent carries under such a name is not fetched again.
         archived: Container images to pack from archives.
+        available: Container images in archives that are packed when something names them, instead of asking
+            a registry.
         ignored_images: Full names of container images that are not packed although something names them.
     """
 
@@ -111,4 +114,5 @@ class BuildInput:
     inherited: Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]] = field(default_factory=dict)
     container_images: tuple[str, ...] = ()
     archived: tuple[ArchivedImage, ...] = ()
+    available: tuple[ArchivedImage, ...] = ()
     ignored_images: frozenset[str] = frozenset()

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sealer.build.base_archives import archived_images
 from sealer.build.builder import build_image
 from sealer.build.context import Directory, open_context
 from sealer.build.copying import copy_mounts
@@ -42,6 +43,7 @@ class BuildRequest:
         labels: Labels over those of the Kubefile.
         image_list: A file that names container images to pack beside those that are found.
         ignored_image_list: A file that names container images that are not packed.
+        image_archives: Archives, or directories of some, whose container images need no registry.
         pull: When the parent image is pulled.
         skip_tls_verify: Whether to accept any certificate of registries and servers, and plain HTTP.
     """
@@ -54,6 +56,7 @@ class BuildRequest:
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     image_list: Path | None = None
     ignored_image_list: Path | None = None
+    image_archives: tuple[Path, ...] = ()
     pull: PullPolicy = PullPolicy.MISSING
     skip_tls_verify: bool = False
 
@@ -76,6 +79,7 @@ async def build_kubefile(
     platform = request.platform or host_platform()
     wanted = _named(request.image_list)
     ignored = frozenset(_named(request.ignored_image_list))
+    available = await asyncio.to_thread(archived_images, request.image_archives, platform)
     with store.lease():
         parent = await _parent(store, kubefile, platform, request, sink)
         definition = define(kubefile, parent.extension.applications if parent else ())
@@ -94,6 +98,7 @@ async def build_kubefile(
                 },
                 container_images=wanted,
                 ignored_images=ignored,
+                available=available,
             )
             return await build_image(
                 store, order, types, context=context, skip_tls_verify=request.skip_tls_verify, sink=sink

@@ -38,6 +38,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--image-list", type=_FILE, help="A file with container images to pack, one a line.")
 @click.option("--ignored-image-list", type=_FILE, help="A file with container images not to pack.")
 @click.option(
+    "--image-archive",
+    "image_archives",
+    type=click.Path(exists=True, path_type=Path),
+    multiple=True,
+    help="An archive of container images (docker or OCI), or a directory of some, to take them from.",
+)
+@click.option(
     "--pull",
     type=click.Choice(POLICIES),
     default=POLICIES[0],
@@ -59,6 +66,7 @@ def build(
     labels: tuple[str, ...],
     image_list: Path | None,
     ignored_image_list: Path | None,
+    image_archives: tuple[Path, ...],
     pull: str,
     skip_tls_verify: bool,
     quiet: bool,
@@ -81,6 +89,7 @@ def build(
         labels=_labels(labels),
         image_list=image_list,
         ignored_image_list=ignored_image_list,
+        image_archives=image_archives,
         pull=PullPolicy(pull),
         skip_tls_verify=skip_tls_verify,
     )
