@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import sys
 
+import click
 import pytest
 from rich.console import Console
 
@@ -172,7 +173,7 @@ def test_the_picture_is_gone_in_the_end_and_standard_output_was_left_alone(
 ) -> None:
     stream = io.StringIO()
     stdout = sys.stdout
-    stderr = sys.stderr
+    monkeypatch.setattr(sys, "stderr", stream)
     monkeypatch.setenv("NO_COLOR", "1")
     console = Console(file=stream, force_terminal=True, width=60, height=20)
     with TerminalRenderer(stream, clock=Clock(), console=console) as renderer:
@@ -180,15 +181,36 @@ def test_the_picture_is_gone_in_the_end_and_standard_output_was_left_alone(
         renderer(start("n1", "work"))
         assert sys.stdout is stdout
         print("for people", file=sys.stderr)
+        click.echo("from click", err=True)
+        sys.stderr.write("no end of line")
         renderer(finish("n1", "work"))
         renderer(end(changed=1))
-        assert sys.stderr is stderr
+        assert sys.stderr is stream
     text = stream.getvalue()
-    assert "for people" in text
+    for line in ("for people", "from click", "no end of line"):
+        # Each takes the place of the picture, which is drawn anew below.
+        assert f"\x1b[2K{line}\n" in text
     assert text.endswith("run done after 1m33s: 1 changed\n")
     assert "\x1b[?25l" in text
     assert text.index("\x1b[?25h") > text.index("\x1b[?25l")
     assert "\x1b[3" not in text
+
+
+def test_there_is_no_picture_between_transfers_so_that_the_user_can_be_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    console = Console(file=stream, force_terminal=True, width=60, height=20)
+    with TerminalRenderer(stream, clock=Clock(), console=console, live=False) as renderer:
+        renderer(move(0, 10, host=None))
+        assert sys.stderr is not stream
+        renderer(move(10, 10, host=None))
+        assert sys.stderr is stream
+        assert stream.getvalue().count("\x1b[?25l") == stream.getvalue().count("\x1b[?25h") == 1
+        renderer(begin("n1"))
+        assert sys.stderr is not stream
+    assert sys.stderr is stream
 
 
 def test_a_terminal_that_goes_away_is_no_failure() -> None:

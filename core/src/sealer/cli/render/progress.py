@@ -153,6 +153,11 @@ class Progress:
         ended = sum(number[Outcome.CHANGED] + number[Outcome.UNCHANGED] for number in self.outcomes.values())
         return ended + (self.operation.done if self.operation else 0)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is going on: no operation, and no transfer beside one."""
+        return (self.operation is None or self.finished is not None) and not self.local_transfers()
+
     def slowest(self) -> RunningStep | None:
         """Return the step that has been running for the longest time."""
         return min(self.running.values(), key=lambda step: step.began, default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from sealer.cli.render import wording
+from sealer.cli.render.above import Above
 from sealer.cli.render.base import Renderer
 from sealer.cli.render.lanes import Picture
 from sealer.cli.render.plain import announcement, summary
@@ -37,7 +39,7 @@ _REFRESHES = 8.0
 class TerminalRenderer(Renderer):
     """Shows a lane for each host while an operation runs.
 
-    The picture begins with the first event that needs it, so that questions to the user come before it.
+    There is a picture only while something is going on, so that it's never in the way of a question.
 
     Args:
         stream: A terminal.
@@ -54,6 +56,8 @@ class TerminalRenderer(Renderer):
         console: Console | None = None,
         live: bool = True,
     ) -> None:
+        self._stream = stream
+        self._above: Above | None = None
         self._console = console or Console(file=stream, force_terminal=True, highlight=False)
         self._clock = clock
         self._automatic = live
@@ -72,13 +76,14 @@ class TerminalRenderer(Renderer):
                 self._began = now
             self._progress.take(event, now)
             texts = list(self._texts(event))
+            idle = self._progress.idle
         try:
-            if isinstance(event, OperationFinished):
+            if idle:
                 self._stop()
             elif isinstance(event, OperationStarted | StepStarted | TransferProgress):
                 self._start()
             for text in texts:
-                self._console.print(text, soft_wrap=True)
+                self._print(text)
         except (OSError, ValueError):
             self._broken = True  # the terminal is gone; work goes on
 
@@ -111,13 +116,25 @@ class TerminalRenderer(Renderer):
                 refresh_per_second=_REFRESHES,
                 transient=True,
                 redirect_stdout=False,  # it belongs to what the command prints for programs
+                redirect_stderr=False,  # see Above
             )
             self._live.start()
+            if sys.stderr is self._stream:
+                self._above = Above(self._print)
+                sys.stderr = self._above
 
     def _stop(self) -> None:
+        above, self._above = self._above, None
+        if above is not None:
+            if sys.stderr is above:
+                sys.stderr = self._stream
+            above.finish()
         live, self._live = self._live, None
         if live is not None:
             live.stop()
+
+    def _print(self, text: Text) -> None:
+        self._console.print(text, soft_wrap=True)
 
     def _texts(self, event: Event) -> Iterator[Text]:
         match event:
