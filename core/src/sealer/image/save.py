@@ -15,7 +15,6 @@ from typing import BinaryIO
 
 from sealer.errors import ImageError, TransportError
 from sealer.events import EventSink, TransferProgress, discard
-from sealer.image.blobs import CHUNK
 from sealer.image.digest import hex_of
 from sealer.image.layout import LAYOUT_MARKER, create_file
 from sealer.image.names import StoredName
@@ -102,7 +101,7 @@ def _write(
 ) -> None:
     """Write the archive; ``sink`` is given the bytes of blobs written so far."""
     moved = 0
-    with tarfile.open(fileobj=file, mode="w|", format=tarfile.GNU_FORMAT, bufsize=CHUNK) as archive:
+    with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
         for name, data in (("oci-layout", LAYOUT_MARKER), ("index.json", index.encode())):
             archive.addfile(_file(name, len(data)), io.BytesIO(data))
         for name in ("blobs", "blobs/sha256"):
