@@ -28,7 +28,7 @@ LAYER_CONTENT = "io.sealer.layer.content"
 
 
 class LayerContent(enum.StrEnum):
-    """The values of ``LAYER_CONTENT``. A layer without the annotation counts as ``ROOTFS``."""
+    """The values of ``LAYER_CONTENT``. A layer without the annotation, as others build it, may hold anything."""
 
     ROOTFS = "rootfs"
     APPLICATION = "application"
