@@ -23,6 +23,7 @@ from sealer.testing.lab import (
     cleanup,
     compare,
     network,
+    programs,
     snapshot,
 )
 from sealer.testing.lab.disk import loop_devices
@@ -86,6 +87,28 @@ def test_a_wrong_host_key_is_refused(lab: Lab, tmp_path: Path) -> None:
     result = subprocess.run([*command, "true"], check=False, capture_output=True, text=True)
     assert result.returncode == 255
     assert "REMOTE HOST IDENTIFICATION HAS CHANGED" in result.stderr
+
+
+def test_the_password_opens_a_node(lab: Lab) -> None:
+    program = f"""
+import asyncio, asyncssh, sys
+async def main():
+    options = dict(username="root", client_keys=None, agent_path=None, known_hosts=sys.argv[1])
+    async with asyncssh.connect("n2", password={lab.password!r}, **options) as connection:
+        print((await connection.run("hostname", check=True)).stdout, end="")
+    try:
+        await asyncssh.connect("n2", password="wrong", **options)
+    except asyncssh.PermissionDenied:
+        print("refused")
+asyncio.run(main())
+"""
+    command = [sys.executable, "-c", program, str(lab.known_hosts_path)]
+    assert lab.run_operator(command).stdout.split() == ["n2", "refused"]
+
+
+def test_modules_the_kernel_has_can_be_asked_for(node: Node) -> None:
+    assert node.run(["modprobe", "overlay"], check=False).returncode == 0
+    assert node.run(["modprobe", "no_such_module"], check=False).returncode != 0
 
 
 def test_operator_finds_nodes_by_name(lab: Lab) -> None:
@@ -375,6 +398,27 @@ def test_errors_for_people_are_one_line(lab_root: Path) -> None:
     assert result.stderr.splitlines() == [
         "Error: there is no lab 'no-such-lab' (python -m sealer.testing.lab up --name no-such-lab)"
     ]
+
+
+def test_without_root_or_programs_it_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "PATH", "/nonexistent")
+    with pytest.raises(LabError, match="the lab needs debootstrap, ip, tc") as missing:
+        programs.require_programs(("debootstrap", "ip", "tc"))
+    assert missing.value.hint == "apt-get install debootstrap iproute2"
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    with pytest.raises(LabError, match="the lab needs root"):
+        Lab("unused").create()
+
+
+def test_a_program_in_a_node_ends_when_its_time_is_up(lab_nodes: LabNodes) -> None:
+    [node] = lab_nodes(1, "sshd").nodes
+    with pytest.raises(LabError, match=r"n1: sleep 99 did not end within 0\.3 s"):
+        node.run(["sleep", "99"], timeout=0.3)
+    time.sleep(0.2)
+    states = node.run(["ps", "-e", "-o", "stat,comm"]).stdout.splitlines()
+    assert not [line for line in states if "sleep" in line and not line.startswith("Z")]
+    with pytest.raises(LabError, match="n1: false ended with status 1"):
+        node.run(["false"])
 
 
 def _environment() -> dict[str, str]:

@@ -9,8 +9,9 @@ They need root and fail without it: a test that could not run must not look as i
 
 from __future__ import annotations
 
-import hashlib
+import itertools
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,12 +19,20 @@ from typing import Protocol
 
 import pytest
 
+from sealer.testing.lab.cleanup import find_labs
 from sealer.testing.lab.lab import Lab
+from sealer.testing.lab.processes import Process
 from sealer.testing.lab.programs import require_programs, require_root
 from sealer.testing.lab.root import ensure_root
 from sealer.testing.lab.state import Mode
 
 __all__ = ["LabNodes", "lab_nodes", "lab_root", "module_lab_nodes", "new_lab"]
+
+
+_NAME = re.compile(r"test-(\d+)-\d+")
+"""Names of labs of tests: the process of pytest, and a number."""
+
+_numbers = itertools.count(1)
 
 
 class LabNodes(Protocol):
@@ -35,9 +44,16 @@ class LabNodes(Protocol):
 
 @pytest.fixture(scope="session")
 def lab_root() -> Path:
-    """Return the root below all nodes, which is built when it is missing."""
+    """Return the root below all nodes, which is built when it is missing.
+
+    Also removes the labs of earlier runs of pytest that were killed.
+    """
     require_root()
     require_programs()
+    for places in find_labs():
+        match = _NAME.fullmatch(places.lab)
+        if match is not None and Process.find(int(match[1])) is None:
+            Lab(places.lab, base_dir=places.home.parent).down()
     return ensure_root()
 
 
@@ -65,17 +81,9 @@ def module_lab_nodes(lab_root: Path) -> Iterator[LabNodes]:
 
 
 def _labs() -> Iterator[Callable[[], Lab]]:
-    """Yield a function that makes labs with names no other process of pytest uses."""
-    count = 0
+    """Yield a function that makes labs, which end with it."""
     with ExitStack() as stack:
-
-        def make() -> Lab:
-            nonlocal count
-            count += 1
-            digest = hashlib.sha256(f"{os.getpid()}-{id(stack)}-{count}".encode()).hexdigest()
-            return stack.enter_context(Lab(f"test-{digest[:10]}"))
-
-        yield make
+        yield lambda: stack.enter_context(Lab(f"test-{os.getpid()}-{next(_numbers)}"))
 
 
 def _with_nodes(make: Callable[[], Lab]) -> LabNodes:

@@ -71,7 +71,11 @@ class Lab:
         return cls(name, str(load_network(places)), places.home.parent)
 
     def __enter__(self) -> Self:
-        self.create()
+        try:
+            self.create()
+        except BaseException:
+            self.down()
+            raise
         return self
 
     def __exit__(
@@ -208,7 +212,8 @@ class Lab:
         Raises:
             LabError: The program failed or took too long.
         """
-        return run(self.operator_command(argv), input=input, check=check, timeout=timeout)
+        command = self.operator_command(argv)
+        return run(command, input=input, check=check, timeout=timeout, shown=argv, place="operator")
 
     def ssh_command(self, node: str, argv: Sequence[str] = ()) -> list[str]:
         """Return the argument list for SSH to a node from the operator's side; it checks the host key."""

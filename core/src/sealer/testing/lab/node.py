@@ -141,7 +141,9 @@ class Node:
         """
         pid = str(self.init.pid)
         flags = ("--mount", "--uts", "--ipc", "--net", "--pid", "--root", "--wd", "--cgroup")
-        inside = ("nsenter", "--target", pid, *flags, "env", "-i", *_VARIABLES, *argv)
+        # nsenter waits outside for the program inside, which ends with it.
+        program = ("env", "-i", *_VARIABLES, "setpriv", "--pdeathsig", "KILL", *argv)
+        inside = ("nsenter", "--target", pid, *flags, *program)
         # Entering the cgroup namespace moves no process; joining PID 1's groups does.
         return cgroups.join_command(cgroups.groups_of(self.init.pid), inside)
 
@@ -164,7 +166,8 @@ class Node:
         Raises:
             LabError: The node is off, the program failed or took too long.
         """
-        return run(self.command(argv), input=input, check=check, timeout=timeout)
+        command = self.command(argv)
+        return run(command, input=input, check=check, timeout=timeout, shown=argv, place=self.name)
 
     def wait_for_ssh(self, *, timeout: float = 60.0) -> None:
         """Wait until the node's SSH server answers the operator's side.

@@ -55,6 +55,8 @@ def run(
     input: str | None = None,  # noqa: A002  (as in subprocess.run)
     check: bool = True,
     timeout: float | None = 60.0,
+    shown: Sequence[str] | None = None,
+    place: str | None = None,
 ) -> subprocess.CompletedProcess[str]:
     """Run a program of the host and return its result with both outputs as text.
 
@@ -63,10 +65,13 @@ def run(
         input: Text for its standard input; without it the input is empty.
         check: Whether an exit status other than 0 raises.
         timeout: Seconds after which the program is killed; None waits for ever.
+        shown: What errors call the program, when ``argv`` begins with wrappers.
+        place: Where it runs, for errors.
 
     Raises:
         LabError: The program failed, is missing, or took too long.
     """
+    title = " ".join(argv if shown is None else shown)
     try:
         result = subprocess.run(
             argv,
@@ -80,13 +85,13 @@ def run(
             env=environment(),
         )
     except FileNotFoundError as error:
-        raise LabError(f"{argv[0]} is not installed") from error
+        raise LabError(f"{argv[0]} is not installed", place=place) from error
     except subprocess.TimeoutExpired as error:
-        raise LabError(f"{' '.join(argv)} did not end within {timeout:g} s") from error
+        raise LabError(f"{title} did not end within {timeout:g} s", place=place) from error
     if check and result.returncode != 0:
         lines = (result.stderr or result.stdout).strip().splitlines()
         reason = lines[-1] if lines else "no output"
-        raise LabError(f"{' '.join(argv)} ended with status {result.returncode}: {reason}")
+        raise LabError(f"{title} ended with status {result.returncode}: {reason}", place=place)
     return result
 
 

@@ -139,7 +139,7 @@ def _tc(namespace: str, verb: str, *arguments: str, check: bool = True) -> None:
 @cache
 def _has_netem() -> bool:
     """Say whether this kernel can delay and lose packets by itself."""
-    name = f"sealer-lab-probe-{os.getpid()}"
+    name = f"sealer-lab.probe.{os.getpid()}"
     run(["ip", "netns", "add", name], check=False)
     try:
         return (
