@@ -46,13 +46,13 @@ def sealer(store: ImageStore) -> Command:
     """Run the command line in a process of its own, on ``store`` unless it is given another home."""
 
     def run(
-        *words: str, home: Path = store.home, stdin: str = "", path: str | None = None
+        *words: str, home: Path = store.home, stdin: str = "", **variables: str
     ) -> subprocess.CompletedProcess[str]:
         environment = {
             **os.environ,
             "PYTHONPATH": os.pathsep.join(sys.path),
             "SEALER_HOME": str(home),
-            **({} if path is None else {"PATH": path}),
+            **variables,
         }
         return subprocess.run(
             [sys.executable, "-m", "sealer", *words],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from pathlib import Path
@@ -115,6 +116,31 @@ def test_skipping_verification_accepts_any_certificate_and_plain_http(
     assert sealer("push", "-q", "--skip-tls-verify", image, plain).returncode == 0
 
 
+def test_credentials_that_docker_keeps_serve_where_there_are_no_own(
+    sealer: Command, store: ImageStore, private_registry: RegistryServer, image: str, tmp_path: Path
+) -> None:
+    trust(store.home, private_registry)
+    assert "refuses access" in sealer("push", "-q", image, HOME=str(tmp_path)).stderr
+    (tmp_path / ".docker").mkdir()
+    secret = base64.b64encode(f"ann:{PASSWORD}".encode()).decode()
+    (tmp_path / ".docker" / "config.json").write_text(
+        json.dumps({"auths": {private_registry.address: {"auth": secret}}})
+    )
+    assert sealer("push", "-q", image, HOME=str(tmp_path)).returncode == 0
+
+
+def test_authorities_of_the_system_stay_trusted_beside_those_of_a_registry(
+    sealer: Command, store: ImageStore, private_registry: RegistryServer, image: str, tmp_path: Path
+) -> None:
+    with RegistryServer(tmp_path / "stranger", tls=True) as stranger:
+        directory = store.home / "certs.d" / private_registry.address
+        directory.mkdir(parents=True)
+        shutil.copy(stranger.authority, directory / "ca.crt")
+    assert "unknown authority" in sealer("push", "-q", image).stderr
+    system = {"SSL_CERT_FILE": str(private_registry.authority)}
+    assert "refuses access" in sealer("push", "-q", image, **system).stderr
+
+
 def test_a_password_is_in_no_argument_list(
     sealer: Command, store: ImageStore, private_registry: RegistryServer, tmp_path: Path
 ) -> None:
@@ -127,7 +153,7 @@ def test_a_password_is_in_no_argument_list(
     stand_in.write_text(f'#!/bin/sh\necho "$@" >>{tmp_path}/calls\nexec {real} "$@"\n')
     stand_in.chmod(0o755)
     words = ("login", "-u", "ann", "-p", PASSWORD, private_registry.address)
-    done = sealer(*words, path=f"{programs}:/usr/bin:/bin")
+    done = sealer(*words, PATH=f"{programs}:/usr/bin:/bin")
     assert done.returncode == 0
     assert "others can see a password on the command line" in done.stderr
     calls = (tmp_path / "calls").read_text()
@@ -155,7 +181,7 @@ def test_a_machine_without_skopeo_gets_the_name_of_the_package(
 ) -> None:
     make_image(store, "app")
     (tmp_path / "empty").mkdir()
-    done = sealer("push", "-q", "app", path=str(tmp_path / "empty"))
+    done = sealer("push", "-q", "app", PATH=str(tmp_path / "empty"))
     assert (done.returncode, message(done.stderr)) == (
         1,
         ["error: the program skopeo is not installed", "hint: on Debian and Ubuntu: apt install skopeo"],

@@ -28,7 +28,7 @@ LAYER_CONTENT = "io.sealer.layer.content"
 
 
 class LayerContent(enum.StrEnum):
-    """The values of ``LAYER_CONTENT``. A layer without the annotation, as others build it, may hold anything."""
+    """The values of ``LAYER_CONTENT``. A layer without the annotation may hold anything."""
 
     ROOTFS = "rootfs"
     APPLICATION = "application"
