@@ -113,12 +113,15 @@ def test_a_failure_blocks_only_what_depends_on_it_and_resuming_ends_the_same(
     bad = data.draw(st.sets(st.sampled_from(names)))
     hosts = Hosts(plan, failing={name: [ChangeFailed("no", host="n")] for name in bad})
     blocked = _depending_on(plan, bad)
+    seen: list[Event] = []
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "journal"
         if bad:
             with pytest.raises(HostsFailed) as caught:
-                asyncio.run(run(plan, hosts, path))
+                asyncio.run(run(plan, hosts, path, events=seen.append))
             assert set(caught.value.failures) == bad - blocked
+            ends = [event for event in seen if isinstance(event, StepFinished)]
+            assert {end.step for end in ends if end.outcome is Outcome.BLOCKED} == blocked
             assert hosts.done == set(names) - bad - blocked
         for name in names:
             hosts.failing.pop(name, None)

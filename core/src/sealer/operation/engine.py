@@ -78,6 +78,7 @@ class Engine:
         self._events = events
         self._values: dict[tuple[str, str], str] = {}
         self._failures: dict[str, SealerError] = {}
+        self._ended: set[str] = set()
         self._stopping = False
         self._changed = self._unchanged = 0
         self._skipped = _skippable(plan, history)
@@ -202,6 +203,7 @@ class Engine:
         changes: tuple[str, ...] = (),
         error: str | None = None,
     ) -> None:
+        self._ended.add(step.id)
         self._events(
             StepFinished(
                 step=step.id,
@@ -215,8 +217,11 @@ class Engine:
         )
 
     def _report(self, seconds: float) -> None:
-        """Announce the end, and raise what went wrong."""
-        undone = len(self._waiting) - self._changed - self._unchanged - len(self._failures)
+        """Announce what failures blocked and the end, and raise what went wrong."""
+        unstarted = [identity for identity in self._waiting if identity not in self._ended]
+        for identity in () if self._stopping else unstarted:
+            self._finish(self._by_id[identity], Outcome.BLOCKED, time.monotonic())
+        undone = len(unstarted)
         self._events(
             OperationFinished(
                 operation=self._visitor.operation,
