@@ -60,6 +60,11 @@ def test_failures_and_what_they_block() -> None:
     ]
 
 
+def test_a_run_that_the_user_stopped() -> None:
+    lines = told((0.0, begin("n1")), (1.0, finish("n1", "a")), (2.0, end(changed=1, blocked=3, seconds=2)))
+    assert lines[-1] == "[    2.0s] run stopped after 2.0s: 1 changed, 3 not started"
+
+
 def test_many_changes_and_hosts_are_cut_short() -> None:
     changes = tuple(f"file /{number}" for number in range(9))
     hosts = [f"n{number}" for number in range(30)]
@@ -125,6 +130,13 @@ def test_a_transfer_has_a_line_in_five_seconds_and_ten_percent_at_most() -> None
     assert steady[0] == "[    5.0s] copy: 20 % of 100 B, 4 B/s, 20.0s left"
     assert steady[-1] == "[   25.0s] copy: 100 % of 100 B in 25.0s"
     assert len(steady) == 5
+
+
+def test_a_later_transfer_of_the_same_name_is_told_of_as_well() -> None:
+    first = [(float(second), move(second * 10, 100, host=None)) for second in range(11)]
+    second = [(50.0 + second, move(second * 10, 100, host=None)) for second in range(11)]
+    lines = told(*first, *second)
+    assert [line[:11] for line in lines] == ["[    5.0s] ", "[   10.0s] ", "[   55.0s] ", "[   60.0s] "]
 
 
 def test_a_stalled_transfer_of_no_host_is_told_of() -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealer.cli.render.progress import Progress, Transfer
-from sealer.events import Event, Outcome
+from sealer.events import Event, Outcome, StepStarted
 from tests.core.cli.render.helpers import begin, end, finish, move, start
 
 
@@ -72,6 +72,27 @@ def test_a_stalled_transfer_slows_down_and_one_that_ended_has_no_rate() -> None:
     ended = transfer((0, 0), (1, 1000))
     assert (ended.finished, ended.rate(2), ended.seconds_left(2)) == (True, 0, None)
     assert transfer((0, 0)).seconds_left(0) is None
+
+
+def test_a_later_stream_of_the_same_name_begins_at_nothing() -> None:
+    progress = Progress()
+    events: list[Event] = [
+        start("n1", "copy"),
+        move(10, 10),
+        finish("n1", "copy"),
+        StepStarted(step="second", title="copy", host="n1"),
+        move(1, 10),
+        move(10, 10, subject="pull", host=None),
+        move(2, 10, subject="pull", host=None),
+    ]
+    for event in events:
+        progress.take(event, 0.0)
+    assert [found.percent for found in progress.transfers.values()] == [10, 20]
+    assert [found.moved for found in progress.ended] == [10, 10]
+    step = progress.running["second"]
+    found = progress.transfer_of(step)
+    assert found is not None
+    assert found.percent == 10
 
 
 def test_a_transfer_of_nothing_is_done() -> None:

@@ -130,7 +130,9 @@ class Picture:
 
     def _total_bytes(self) -> str:
         """Return how many bytes go to hosts and how fast; without percents, as the total grows on the way."""
-        transfers = [t for t in self._progress.transfers.values() if t.host is not None]
+        transfers = [
+            t for t in (*self._progress.ended, *self._progress.transfers.values()) if t.host is not None
+        ]
         if not transfers:
             return ""
         moved = sum(t.moved for t in transfers)

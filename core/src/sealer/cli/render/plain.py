@@ -105,6 +105,8 @@ class PlainText:
     def _transfer(self, transfer: Transfer, now: float) -> Iterator[tuple[str | None, str]]:
         key = (transfer.host, transfer.subject)
         at, percent = self._told.setdefault(key, (transfer.began, 0))
+        if at < transfer.began:
+            at, percent = transfer.began, 0  # what was told was about an earlier stream of that name
         if now - at < TRANSFER_SECONDS or transfer.percent - percent < TRANSFER_PERCENT:
             return
         self._told[key] = (now, transfer.percent)
@@ -156,11 +158,12 @@ def summary(progress: Progress, event: OperationFinished) -> Iterator[str]:
         Outcome.CHANGED: event.changed,
         Outcome.UNCHANGED: event.unchanged,
         Outcome.FAILED: event.failed,
-        Outcome.BLOCKED: event.blocked,
+        Outcome.BLOCKED: event.blocked if event.failed else 0,
     }
     verb = progress.operation.verb if progress.operation else "operation"
     how = "failed" if event.failed else ("stopped" if event.blocked else "done")
-    yield f"{verb} {how} after {wording.duration(event.seconds)}: {wording.counts(total)}"
+    left = f", {event.blocked} not started" if event.blocked and not event.failed else ""
+    yield f"{verb} {how} after {wording.duration(event.seconds)}: {wording.counts(total)}{left}"
 
 
 class PlainRenderer(Renderer):

@@ -90,7 +90,8 @@ class Progress:
         running: The steps that have begun, by id.
         outcomes: How many steps of each host ended how.
         errors: The last error of each host that has one.
-        transfers: All streams, by host and subject.
+        transfers: The latest stream of each host and subject.
+        ended: Streams that others with the same host and subject came after.
     """
 
     def __init__(self) -> None:
@@ -100,6 +101,7 @@ class Progress:
         self.outcomes: dict[str, Counter[Outcome]] = {}
         self.errors: dict[str, str] = {}
         self.transfers: dict[tuple[str | None, str], Transfer] = {}
+        self.ended: list[Transfer] = []
 
     def take(self, event: Event, now: float) -> None:
         """Add an event that happened ``now``, in seconds of any clock that never goes back."""
@@ -117,23 +119,21 @@ class Progress:
                 if event.error is not None:
                     self.errors[event.host] = event.error
             case TransferProgress():
-                key = (event.host, event.subject)
-                transfer = self.transfers.get(key)
-                if transfer is None:
-                    transfer = Transfer(subject=event.subject, host=event.host, began=now, updated=now)
-                    self.transfers[key] = transfer
-                transfer.advance(event.moved, event.total, now)
+                self._moved(event, now)
             case _:
                 pass
 
     def _begin(self, event: OperationStarted) -> None:
         """Forget what was before: a run of the program may drive several operations, one after the other."""
         self.operation, self.finished = event, None
-        self.running, self.errors, self.transfers = {}, {}, {}
+        self.running, self.errors, self.transfers, self.ended = {}, {}, {}, []
         self.outcomes = {host: Counter() for host in event.hosts}
 
     def _started(self, event: StepStarted, now: float) -> None:
         earlier = self.running.get(event.step)
+        if earlier is None:
+            # An earlier step of the host may have had the same title, and a stream of that name.
+            self._end_transfer((event.host, event.title))
         self.running[event.step] = RunningStep(
             step=event.step,
             title=event.title,
@@ -141,6 +141,22 @@ class Progress:
             attempt=event.attempt,
             began=now if earlier is None else earlier.began,
         )
+
+    def _moved(self, event: TransferProgress, now: float) -> None:
+        key = (event.host, event.subject)
+        transfer = self.transfers.get(key)
+        if transfer is not None and transfer.host is None and transfer.finished and event.moved < event.total:
+            self._end_transfer(key)
+            transfer = None
+        if transfer is None:
+            transfer = Transfer(subject=event.subject, host=event.host, began=now, updated=now)
+            self.transfers[key] = transfer
+        transfer.advance(event.moved, event.total, now)
+
+    def _end_transfer(self, key: tuple[str | None, str]) -> None:
+        transfer = self.transfers.pop(key, None)
+        if transfer is not None:
+            self.ended.append(transfer)
 
     @property
     def steps(self) -> int:
