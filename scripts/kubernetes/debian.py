@@ -50,9 +50,9 @@ class Debian:
         if dependencies:
             where = ("-o", f"Dir::Cache::archives={archives}", "-o", "Debug::NoLocking=1")
             flags = ("-qq", "-y", "--no-install-recommends", "--download-only")
-            self._apt(self._directory, *where, "install", *flags, *packages)
+            self._fetch(*where, "install", *flags, *packages)
         else:
-            self._apt(self._directory, "download", "-qq", *packages, cwd=archives)
+            self._fetch("download", "-qq", *packages, cwd=archives)
         for archive in sorted(archives.glob("*.deb")):
             with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", archive], stdout=subprocess.PIPE) as source:
                 command = ["tar", "-x", "--keep-directory-symlink", "-C", str(into)]
@@ -63,11 +63,19 @@ class Debian:
 
     def source(self, package: str, into: Path) -> Path:
         """Fetch a source package and return its upstream archive, the signature of its index checked."""
-        self._apt(self._directory, "source", "-qq", "--download-only", package, cwd=into)
+        self._fetch("source", "-qq", "--download-only", package, cwd=into)
         archives = sorted(into.glob(f"{package}_*.orig.tar.*"))
         if len(archives) != 1:
             raise BuildError(f"the source package {package} has {len(archives)} upstream archives")
         return archives[0]
+
+    def _fetch(self, *arguments: str, cwd: Path | None = None) -> None:
+        """Run apt; if it fails, once more with fresh lists, since a mirror drops what it has replaced."""
+        try:
+            self._apt(self._directory, *arguments, cwd=cwd)
+        except BuildError:
+            self._apt(self._directory, "update", "-qq")
+            self._apt(self._directory, *arguments, cwd=cwd)
 
     def _apt(self, directory: Path, *arguments: str, cwd: Path | None = None) -> None:
         options = {

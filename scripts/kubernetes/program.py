@@ -60,7 +60,8 @@ class Go:
 
     def build(self, path: Path, output: Path, packages: list[str], flags: str) -> None:
         """Compile packages of the Kubernetes tree in the GOPATH ``path``."""
-        command = [self._root / "bin/go", "build", "-trimpath", "-ldflags", flags, "-o", output, *packages]
+        options = ["-trimpath", "-ldflags", flags, "-o", str(output)]
+        command = [str(self._root / "bin/go"), "build", *options, *packages]
         self._steps.run(command, cwd=path / _TREE, variables=self.variables(path))
 
 
@@ -108,7 +109,11 @@ def _described(tree: Path) -> Iterator[str]:
     for top, package in tops.items():
         for file in top.rglob("*.go"):
             name = file.as_posix()
-            if name.endswith("_test.go") or file.name.startswith("zz_generated") or any(s in name for s in _SKIPPED):
+            if (
+                name.endswith("_test.go")
+                or file.name.startswith("zz_generated")
+                or any(s in name for s in _SKIPPED)
+            ):
                 continue
             if _MARK in file.read_bytes():
                 yield f"{package}/{file.parent.relative_to(top).as_posix()}"
@@ -147,5 +152,7 @@ def _stamps(version: str) -> str:
     }
     places = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
     return " ".join(
-        f"-X k8s.io/kubernetes/vendor/{place}.{name}={value}" for place in places for name, value in values.items()
+        f"-X k8s.io/kubernetes/vendor/{place}.{name}={value}"
+        for place in places
+        for name, value in values.items()
     )

@@ -76,7 +76,12 @@ class Steps:
         """
         assert self._log is not None, "run belongs into a step"
         words = [str(word) for word in argv]
-        environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive", **(variables or {})}
+        environment = {
+            **os.environ,
+            "LC_ALL": "C.UTF-8",
+            "DEBIAN_FRONTEND": "noninteractive",
+            **(variables or {}),
+        }
         with self._log.open("a") as log:
             log.write(f"$ {' '.join(words)[:2000]}\n")
             log.flush()
