@@ -17,6 +17,7 @@ from sealer.cluster.session import Connections, Context, drive, observe_all, rea
 from sealer.cluster.state import choose_cluster, load_state, require_state, save_state
 from sealer.cluster.view import cluster_view
 from sealer.clusterfile import Clusterfile
+from sealer.clusterfile.flags import require_master
 from sealer.errors import UsageError
 from sealer.events import EventSink, Message
 from sealer.hosts.connection import Connection
@@ -83,6 +84,7 @@ async def install(context: Context, wish: Wish) -> Summary:
         SealerError: Whatever stands in the way; nothing was changed unless it is ``HostsFailed`` or
             ``Interrupted``, which can be resumed.
     """
+    require_master(wish.clusterfile.cluster)
     records = ClusterRecords(context.home, wish.clusterfile.cluster.name)
     redactor = Redactor()
     with records.lock("run"):

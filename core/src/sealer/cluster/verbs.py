@@ -15,6 +15,7 @@ from sealer.cluster.install import Prepared, Wish, carry_out, prepare, prepare_a
 from sealer.cluster.request import Request
 from sealer.cluster.session import Connections, Context, drive, reach, require_all
 from sealer.cluster.state import forget_state, require_state
+from sealer.clusterfile.flags import require_master
 from sealer.errors import HostError, SealerError
 from sealer.events import EventSink, discard
 from sealer.hosts.secret import Redactor
@@ -118,6 +119,7 @@ async def look(context: Context, wish: Wish) -> tuple[PlannedStep, ...]:
     Raises:
         SealerError: As for an installation.
     """
+    require_master(wish.clusterfile.cluster)
     records = ClusterRecords(context.home, wish.clusterfile.cluster.name)
     redactor = Redactor()
     await ensure(context.store, wish.reference, sink=context.events)

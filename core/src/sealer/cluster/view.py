@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from sealer.cluster.parts import Parts
 from sealer.clusterfile import Clusterfile, HostSpec
-from sealer.errors import UsageError
 from sealer.model import Cluster, Facts, Host, ImageMetadata
 
 
@@ -21,15 +20,8 @@ def cluster_view(
         image: The metadata of the cluster image.
         facts: What was observed on each host, by address.
         parts: The providers.
-
-    Raises:
-        UsageError: There is no master.
     """
     spec = clusterfile.cluster
-    if not spec.masters:
-        raise UsageError(
-            "a cluster needs at least one master", hint="name one with -m, or in the Clusterfile"
-        )
     hosts = tuple(_host(host, facts[host.address]) for host in (*spec.masters, *spec.nodes))
     cluster = Cluster(
         name=spec.name,
