@@ -6,11 +6,23 @@ import enum
 
 
 class Privilege(enum.Enum):
-    """The way from the user who logs in to root. Its value is what goes before the launcher."""
+    """The way from the user who logs in to root."""
 
-    ROOT = ()
-    SUDO = ("sudo", "-k", "-n", "-H", "-u", "root", "--")
-    SUDO_WITH_PASSWORD = ("sudo", "-k", "-S", "-H", "-u", "root", "-p", "", "--")
+    ROOT = "root"
+    SUDO = "sudo"
+    SUDO_WITH_PASSWORD = "sudo with a password"  # noqa: S105  # it is not one
+
+    @property
+    def prefix(self) -> tuple[str, ...]:
+        """What goes before the launcher."""
+        # These are not the values themselves: Python 3.11.2 takes () for no value at all.
+        match self:
+            case Privilege.ROOT:
+                return ()
+            case Privilege.SUDO:
+                return ("sudo", "-k", "-n", "-H", "-u", "root", "--")
+            case Privilege.SUDO_WITH_PASSWORD:
+                return ("sudo", "-k", "-S", "-H", "-u", "root", "-p", "", "--")
 
 
 # Cached credentials are left out of account (-k): what works now has to work for every script.

@@ -178,7 +178,7 @@ class SshConnection(ScriptRunner):
 
     async def _start(self, link: asyncssh.SSHClientConnection) -> Execution:
         execution = Execution(self.host)
-        command = launch_command(self._privilege.value if self._privilege is not None else ())
+        command = launch_command(self._privilege.prefix if self._privilege is not None else ())
         await link.create_session(lambda: LaunchSession(execution), command, encoding=None)
         if self._privilege is Privilege.SUDO_WITH_PASSWORD and self._password is not None:
             await execution.write(f"{self._password.reveal()}\n".encode())
