@@ -125,8 +125,10 @@ async def prepare(
 
 async def _prepare_new(context: Context, wish: Wish, connections: Mapping[str, Connection]) -> Prepared:
     # Which platform the metadata are of doesn't matter for choosing the providers.
-    parts = choose_parts(context.store.resolve(wish.reference).metadata, context.plugins)
-    data_root = wish.clusterfile.cluster.data_root
+    spec = wish.clusterfile.cluster
+    image = context.store.resolve(wish.reference).metadata
+    parts = choose_parts(image, context.plugins, container=spec.container_runtime)
+    data_root = spec.data_root
     # The questions of core's checks are the same whatever the checks are to compare the answers with.
     probes = [*parts.probes(), *(p for check in core_checks({}, {}, data_root) for p in check.probes())]
     facts = await observe_all(context, connections, tuple(probes), data_root)
@@ -216,7 +218,8 @@ async def carry_out(
 
 
 def _plan(context: Context, request: Request, images: HostImages) -> Prepared:
-    parts = choose_parts(images.metadata, context.plugins)
+    wanted = request.clusterfile.cluster.container_runtime
+    parts = choose_parts(images.metadata, context.plugins, container=wanted)
     cluster = cluster_view(request.clusterfile, images.metadata, request.facts, parts)
     if request.application is None:
         plan = installation_plan(cluster, images.layers, parts, request.choice)

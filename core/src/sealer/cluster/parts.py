@@ -48,8 +48,13 @@ class Parts:
         return tuple(check for part in self.host_providers for check in part.checks(cluster))
 
 
-def choose_parts(image: ImageMetadata, plugins: Plugins) -> Parts:
+def choose_parts(image: ImageMetadata, plugins: Plugins, *, container: str | None = None) -> Parts:
     """Look up what a cluster image asks for.
+
+    Args:
+        image: The cluster image.
+        plugins: The providers.
+        container: The container runtime that the user wants instead of the image's.
 
     Raises:
         ImageError: The image does not say which cluster runtime it brings.
@@ -61,7 +66,7 @@ def choose_parts(image: ImageMetadata, plugins: Plugins) -> Parts:
             f"image {image.reference} has no label {RUNTIME_TYPE_LABEL}",
             hint="a cluster image says what it brings; see sealer base build",
         )
-    container = image.labels.get(CONTAINER_RUNTIME_TYPE_LABEL)
+    container = container or image.labels.get(CONTAINER_RUNTIME_TYPE_LABEL)
     return Parts(
         runtime=plugins.cluster_runtime(runtime),
         container=plugins.container_runtime(container) if container else None,

@@ -27,6 +27,7 @@ def installation_plan(cluster: Cluster, layers: Layers, parts: Parts, choice: La
         UsageError: The user names an application that the image does not have.
     """
     steps = [
+        *_alias_steps(cluster),
         *rootfs_steps(layers, cluster.hosts),
         *_runtime_steps(cluster, parts),
         *_registry_steps(cluster, layers, parts),
@@ -97,6 +98,24 @@ def application_plan(
     given = [at("rootfs", host.name) for host in cluster.hosts]
     given += [at("container-runtime", host.name) for host in cluster.hosts]
     return make_plan(steps, given=[*given, "api", "cluster"])
+
+
+def _alias_steps(cluster: Cluster) -> list[Step]:
+    changes = tuple(
+        HostsEntry(address=address, names=names) for address, names in cluster.host_aliases.items()
+    )
+    if not changes:
+        return []
+    return [
+        Step(
+            id=at("host-aliases", host.name),
+            title="name other hosts",
+            host=host.name,
+            changes=changes,
+            provides=(at("host-aliases", host.name),),
+        )
+        for host in cluster.hosts
+    ]
 
 
 def _runtime_steps(cluster: Cluster, parts: Parts) -> list[Step]:

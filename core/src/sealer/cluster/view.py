@@ -28,6 +28,7 @@ def cluster_view(
         image=image,
         hosts=hosts,
         env={**image.env, **spec.env},
+        host_aliases={alias.ip: alias.hostnames for alias in spec.host_aliases},
         data_root=spec.data_root,
         container_runtime=None if parts.container is None else parts.container.settings(hosts),
         documents=tuple(document.data for document in clusterfile.documents),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sealer.model.host import Host
 from sealer.model.image import EMPTY, ImageMetadata
@@ -12,6 +13,7 @@ from sealer.model.value import Value
 DEFAULT_DATA_ROOT = "/var/lib/sealer"
 ROOTFS = "rootfs"
 STORE = "store"
+NO_ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,7 @@ class Cluster:
         image: The metadata of the cluster image (of the first master's platform).
         hosts: Masters first, in the user's order.
         env: Environment: that of the image, overridden by the user's.
+        host_aliases: Names that every host resolves to an address, by that address.
         data_root: The directory on hosts that holds the data of all clusters.
         container_runtime: Set when the image needs a container runtime beside the cluster runtime.
         registry: Set when the image carries container images.
@@ -70,6 +73,7 @@ class Cluster:
     image: ImageMetadata
     hosts: tuple[Host, ...]
     env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    host_aliases: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_ALIASES)
     data_root: str = DEFAULT_DATA_ROOT
     container_runtime: ContainerRuntimeSettings | None = None
     registry: RegistryEndpoint | None = None
