@@ -101,6 +101,19 @@ def test_long_titles_do_not_break_lanes() -> None:
     assert len(lines) == 2
 
 
+def test_a_narrow_terminal_shows_what_is_done_rather_than_how_fast() -> None:
+    screen = Screen(width=40)
+    with screen.renderer:
+        lines = screen.show(
+            (0, begin("192.0.2.1")),
+            (0, start("192.0.2.1", "copy")),
+            (0, move(0, 100, host="192.0.2.1")),
+            (4, move(20, 100, host="192.0.2.1")),
+            now=4,
+        )
+    assert lines[0] == "● 192.0.2.1 copy             20 %   4.0s"
+
+
 def test_transfers_without_a_host_have_bars() -> None:
     screen = Screen()
     with screen.renderer:
@@ -132,7 +145,7 @@ def test_the_percent_of_a_transfer_that_begins_anew_stays() -> None:
 def test_without_utf_8_the_picture_is_ascii() -> None:
     screen = Screen(encoding="ascii")
     with screen.renderer:
-        lines = screen.show((0, begin("n1", "n2", steps=4)), (0, start("n1", "a")), now=1)
+        lines = screen.show((0, begin("n1", "n2", steps=4)), (0, start("n1", "a" * 100)), now=1)
     assert all(line.isascii() for line in lines)
     assert [line[0] for line in lines[:2]] == ["*", "-"]
 

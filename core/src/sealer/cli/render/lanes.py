@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from rich.console import Group, RenderableType
+from rich.console import Group, OverflowMethod, RenderableType
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -20,6 +18,9 @@ BUSIEST_LANES = 15
 """With more hosts, only so many have one: those that failed, and those that take the longest."""
 
 _BAR_WIDTH = 24
+_NARROW = 70
+"""Columns below which rates and times give way to what is done."""
+
 _STEP, _WAIT, _FAIL, _MORE = "step", "wait", "fail", "more"
 _SYMBOLS = {_STEP: "●", _WAIT: "○", _FAIL: "✗", _MORE: "…"}
 _ASCII_SYMBOLS = {_STEP: "*", _WAIT: "-", _FAIL: "x", _MORE: "+"}
@@ -37,18 +38,28 @@ class Picture:
         progress: The state; it is read while the picture is drawn, and must not change meanwhile.
         now: The time.
         began: When the operation began.
+        width: Columns of the terminal.
         height: Lines of the terminal.
         ascii_only: Whether the terminal can show no other characters.
     """
 
     def __init__(
-        self, progress: Progress, *, now: float, began: float, height: int, ascii_only: bool = False
+        self,
+        progress: Progress,
+        *,
+        now: float,
+        began: float,
+        width: int,
+        height: int,
+        ascii_only: bool = False,
     ) -> None:
         self._progress = progress
         self._now = now
         self._began = began
         self._room = max(height - _STEPS_AND_FRAME, 3)
         self._symbols = _ASCII_SYMBOLS if ascii_only else _SYMBOLS
+        self._overflow: OverflowMethod = "crop" if ascii_only else "ellipsis"
+        self._narrow = width < _NARROW
 
     def draw(self) -> Group:
         """Return the picture; it holds on to nothing that changes later."""
@@ -57,7 +68,7 @@ class Picture:
             parts += [self._lanes(), self._overall()]
             total = self._total_bytes()
             if total:
-                parts.append(Text(total, no_wrap=True, overflow="ellipsis"))
+                parts.append(Text(total, no_wrap=True, overflow=self._overflow))
         transfers = self._progress.local_transfers()
         if transfers:
             parts.append(self._transfers(transfers[: self._room]))
@@ -65,9 +76,9 @@ class Picture:
 
     def _lanes(self) -> Table:
         table = Table.grid(padding=(0, 1), expand=True)
-        table.add_column(width=1)
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=40)
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column(width=1, min_width=1)
+        table.add_column(no_wrap=True, overflow=self._overflow, max_width=40)
+        table.add_column(no_wrap=True, overflow=self._overflow, ratio=1)
         table.add_column(no_wrap=True, justify="right")
         table.add_column(no_wrap=True, justify="right", min_width=6)
         hosts, hidden = self._choose()
@@ -109,7 +120,7 @@ class Picture:
         step = min(steps, key=lambda step: step.began)
         what = wording.line(step.title) + (f" (attempt {step.attempt})" if step.attempt > 1 else "")
         transfer = self._progress.transfer_of(step)
-        moved = "  ".join(_speed(transfer, self._now)) if transfer is not None else ""
+        moved = self._speed(transfer) if transfer is not None else ""
         return _STEP, what, moved, wording.duration(self._now - step.began)
 
     def _sum_up(self, hosts: list[str]) -> str:
@@ -145,20 +156,20 @@ class Picture:
 
     def _transfers(self, transfers: tuple[Transfer, ...]) -> Table:
         table = Table.grid(padding=(0, 1), expand=True)
-        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        table.add_column(no_wrap=True, overflow=self._overflow, ratio=1)
         table.add_column(width=_BAR_WIDTH)
         table.add_column(no_wrap=True, justify="right")
         for transfer in transfers:
             bar = ProgressBar(total=1.0, completed=transfer.fraction, width=_BAR_WIDTH)
             amount = f"{wording.size(transfer.moved)}/{wording.size(transfer.total)}"
-            state = "  ".join((amount, *_speed(transfer, self._now)))
+            state = self._speed(transfer) if self._narrow else f"{amount}  {self._speed(transfer)}"
             table.add_row(Text(wording.line(transfer.subject)), bar, state)
         return table
 
-
-def _speed(transfer: Transfer, now: float) -> Iterator[str]:
-    yield f"{transfer.percent} %"
-    left = transfer.seconds_left(now)
-    if left is not None:
-        yield f"{wording.size(transfer.rate(now))}/s"
-        yield f"{wording.duration(left)} left"
+    def _speed(self, transfer: Transfer) -> str:
+        """Return percents and, where there is room, rate and time left."""
+        text = f"{transfer.percent} %"
+        left = transfer.seconds_left(self._now)
+        if left is None or self._narrow:
+            return text
+        return f"{text}  {wording.size(transfer.rate(self._now))}/s  {wording.duration(left)} left"

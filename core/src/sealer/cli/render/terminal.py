@@ -102,6 +102,7 @@ class TerminalRenderer(Renderer):
                 self._progress,
                 now=self._clock(),
                 began=self._began,
+                width=console.width,
                 height=console.height,
                 ascii_only=console.options.ascii_only,
             )
