@@ -72,7 +72,7 @@ class Child:
             self._input = None
         for transport in self._outputs:
             transport.close()
-        self._forget()
+        # Its end is still waited for, so that no dead process is left behind.
 
     def input_lost(self) -> None:
         """Take that the program reads no more."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
@@ -26,6 +27,7 @@ PRIVILEGE_TIMEOUT = 60.0
 
 _REFUSALS = 3
 _FIRST_PAUSE = 0.1
+_SPARE_PAUSE = 0.2
 
 
 class SshConnection(ScriptRunner):
@@ -184,24 +186,29 @@ class SshConnection(ScriptRunner):
             await execution.write(f"{self._password.reveal()}\n".encode())
         return execution
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, again: bool = True) -> None:
         """Start a launcher ahead of the next script, which then costs one round trip instead of three.
 
         It is a convenience: where the host does not allow one more session it is left out.
+
+        Args:
+            again: Whether to try once more after a moment: sshd counts a session for a while after its end.
         """
         link = self._link
         if self._privilege is None or self._spare is not None or link is None or link.is_closed():
             return
         self._spare = asyncio.create_task(self._start(link))
-        self._spare.add_done_callback(self._prepared)
+        self._spare.add_done_callback(functools.partial(self._prepared, again=again))
 
-    def _prepared(self, spare: asyncio.Task[Execution]) -> None:
-        if spare.cancelled():
+    def _prepared(self, spare: asyncio.Task[Execution], *, again: bool) -> None:
+        if spare.cancelled() or spare.exception() is None:
             return
-        if spare.exception() is not None:
-            self._spares_while_busy = self._spares_while_busy and not self._running
-            if self._spare is spare:
-                self._spare = None
+        if self._spare is spare:
+            self._spare = None
+        if self._running:
+            self._spares_while_busy = False
+        elif again:
+            asyncio.get_running_loop().call_later(_SPARE_PAUSE, lambda: self._prepare(again=False))
 
     async def _linked(self) -> asyncssh.SSHClientConnection:
         async with self._linking:
