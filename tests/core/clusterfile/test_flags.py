@@ -66,6 +66,7 @@ def test_flags_go_over_a_clusterfile() -> None:
 
 def test_no_flags_leave_a_clusterfile_as_it_is() -> None:
     assert cluster_from_flags(base=cluster(BASE)) == cluster(BASE)
+    assert cluster_from_flags(base=cluster(BASE), name="other").name == "other"
 
 
 def test_an_address_in_flag_and_file_is_refused_with_both_places() -> None:
@@ -75,8 +76,17 @@ def test_an_address_in_flag_and_file_is_refused_with_both_places() -> None:
 
 def test_all_mistakes_in_flags_are_told_at_once() -> None:
     with pytest.raises(UsageError) as caught:
-        cluster_from_flags("192.0.2.1,,192.0.2.1", "300.0.0.1", env=["1=2", "hunter2"], port=70000)
+        cluster_from_flags(
+            "192.0.2.1,,192.0.2.1", "300.0.0.1", env=["1=2", "hunter2"], port=70000, name="../c"
+        )
     message = str(caught.value)
-    for part in ("between two commas", "given twice, first at --masters", "300.0.0.1", "'1'", "70000"):
+    for part in (
+        "between two commas",
+        "given twice, first at --masters",
+        "300.0.0.1",
+        "'1'",
+        "70000",
+        "../c",
+    ):
         assert part in message
     assert "hunter2" not in message

@@ -35,10 +35,9 @@ def describe_cluster(flags: Mapping[str, Any]) -> Clusterfile:
         passphrase=_reference("--pk-passwd-from", flags["pk_passwd_from"]),
         port=flags["port"],
         env=flags["env"],
+        name=flags["cluster_name"] or None,
         base=base.cluster,
     )
-    if flags["cluster_name"]:
-        spec = replace(spec, name=flags["cluster_name"])
     return replace(base, cluster=spec)
 
 

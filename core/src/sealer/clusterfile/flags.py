@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sealer.clusterfile.addresses import conflicts, expand_endpoints
 from sealer.clusterfile.environment import VARIABLE
-from sealer.clusterfile.model import ClusterSpec, HostSpec, SecretReference, SshSpec
+from sealer.clusterfile.model import CLUSTER_NAME, ClusterSpec, HostSpec, SecretReference, SshSpec
 from sealer.errors import UsageError
 from sealer.model import MASTER, NODE
 from sealer.secret import Secret
@@ -23,6 +23,7 @@ def cluster_from_flags(
     passphrase: Secret | SecretReference | None = None,
     port: int | None = None,
     env: Sequence[str] = (),
+    name: str | None = None,
     image: str | None = None,
     app_names: tuple[str, ...] | None = None,
     cmds: tuple[str, ...] | None = None,
@@ -43,6 +44,7 @@ def cluster_from_flags(
         passphrase: Of the key file.
         port: TCP port of sshd, where none is given with an address.
         env: ``NAME=value``, each.
+        name: The cluster's name.
         image: The cluster image.
         app_names: The applications to launch.
         cmds: The launch commands.
@@ -55,6 +57,8 @@ def cluster_from_flags(
     problems: list[str] = []
     if port is not None and not 1 <= port <= 65535:
         problems.append(f"--port: {port} is no port: it must be from 1 to 65535")
+    if name is not None and not CLUSTER_NAME.fullmatch(name):
+        problems.append(f"--cluster-name: {name!r} is not made of lower-case letters, digits and dashes")
     added = (*_hosts("--masters", masters, MASTER, problems), *_hosts("--nodes", nodes, NODE, problems))
     hosts = (*base.hosts, *added)
     problems += [f"{host.place}: {message}" for host, message in conflicts(hosts)]
@@ -64,6 +68,7 @@ def cluster_from_flags(
     said = SshSpec(user=user, password=password, private_key=private_key, passphrase=passphrase, port=port)
     return replace(
         base,
+        name=name or base.name,
         hosts=hosts,
         ssh=said.over(base.ssh),
         env=variables,

@@ -6,6 +6,7 @@ Places are kept for later messages and take no part in comparison: Clusterfiles 
 from __future__ import annotations
 
 import enum
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from types import MappingProxyType
@@ -18,6 +19,9 @@ EMPTY: Mapping[str, str] = MappingProxyType({})
 
 DEFAULT_NAME = "my-cluster"
 """The name of a cluster that is described by flags alone."""
+
+CLUSTER_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+"""A DNS label: the name is also that of a directory on hosts."""
 
 CLUSTER_API_VERSION = "sealer.io/v2"
 

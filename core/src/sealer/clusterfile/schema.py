@@ -11,11 +11,11 @@ from sealer.clusterfile.environment import read_environment
 from sealer.clusterfile.fields import Fields, Reader
 from sealer.clusterfile.host_entries import read_hosts
 from sealer.clusterfile.login import read_ssh
-from sealer.clusterfile.model import ClusterSpec, HostAlias, LocalRegistry
+from sealer.clusterfile.model import CLUSTER_NAME, ClusterSpec, HostAlias, LocalRegistry
 from sealer.clusterfile.tree import Node
 from sealer.model import DEFAULT_DATA_ROOT
 
-_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+_RUNTIME_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
 
 def read_cluster(reader: Reader, node: Node) -> ClusterSpec:
@@ -26,7 +26,7 @@ def read_cluster(reader: Reader, node: Node) -> ClusterSpec:
     name = metadata.text("name")
     if not metadata.has("name"):
         document.problem("metadata", "must have a name", "write as: metadata: {name: my-cluster}")
-    elif name is not None and not _NAME.fullmatch(name):
+    elif name is not None and not CLUSTER_NAME.fullmatch(name):
         metadata.problem("name", "must be lower-case letters, digits and dashes, at most 63 of them")
     metadata.ignore("creationTimestamp")
     metadata.finish()
@@ -63,7 +63,7 @@ def _data_root(spec: Fields) -> str:
 
 def _container_runtime(fields: Fields) -> str | None:
     name = fields.text("type")
-    if name is not None and not _NAME.fullmatch(name):
+    if name is not None and not _RUNTIME_NAME.fullmatch(name):
         fields.problem("type", "must be the name of a container runtime")
     fields.finish()
     return name
