@@ -129,13 +129,15 @@ def compile_all(output: Path, path: Path, go: Go, *, version: str, helpers: Path
         version: What the programs say they are: ``v1.20.2``.
         helpers: The directory of the helpers' sources.
     """
-    packages = [f"./cmd/{name}" for name in COMMANDS]
+    go.build(path, output, [f"./cmd/{name}" for name in COMMANDS], f"-s -w {_stamps(version)}")
+    packages = []
     for name in HELPERS:
         target = path / _TREE / "cmd" / name
         shutil.rmtree(target, ignore_errors=True)
         shutil.copytree(helpers / name, target)
         packages.append(f"./cmd/{name}")
-    go.build(path, output, packages, f"-s -w {_stamps(version)}")
+    # Apart, since Go writes the flags into what it builds: the helpers are the same in every version.
+    go.build(path, output, packages, "-s -w")
 
 
 def _stamps(version: str) -> str:
