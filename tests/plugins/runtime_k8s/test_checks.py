@@ -6,7 +6,7 @@ import pytest
 
 from sealer.model import MASTER, Check, Cluster, Finding, Host, Severity
 from sealer_runtime_k8s.runtime import Kubernetes
-from tests.plugins.kit import cluster, facts, host
+from tests.plugins.kit import cluster, facts, host, image
 
 
 def found(view: Cluster) -> list[Finding]:
@@ -84,6 +84,19 @@ def test_a_firewall_is_a_warning() -> None:
         "kubernetes-firewall",
         Severity.WARNING,
     )
+
+
+def test_an_enforcing_selinux_is_a_warning() -> None:
+    assert one(master(answers={"kubernetes/selinux": "1"}))[:2] == ("kubernetes-selinux", Severity.WARNING)
+    assert found(master(answers={"kubernetes/selinux": "0"})) == []
+
+
+def test_old_control_groups_are_refused_where_the_kubelet_refuses_them() -> None:
+    old = host(1, MASTER, facts=facts(cgroup_version=1))
+    assert one(cluster(old, image=image("v1.35.0", ())))[0] == "kubernetes-cgroups"
+    assert found(cluster(old, image=image("v1.34.9", ()))) == []
+    allowed = {"kind": "KubeletConfiguration", "failCgroupV1": False}
+    assert found(cluster(old, image=image("v1.35.0", ()), documents=(allowed,))) == []
 
 
 @pytest.mark.parametrize("name", ["under_score", "-x", "x-", "a" * 254])

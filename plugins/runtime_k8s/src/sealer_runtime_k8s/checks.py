@@ -1,23 +1,27 @@
-"""Host checks of Kubernetes: what kubeadm would refuse, or what would fail later without a clear word."""
+"""Checks of Kubernetes: what kubeadm would refuse, or what would fail later without a clear word."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
 
-from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
+from sealer.model import Check, Cluster, Finding, Probe, Severity
 from sealer_runtime_k8s import probes
 from sealer_runtime_k8s.kubeadm import networks
+from sealer_runtime_k8s.machine import (
+    BridgeFilter,
+    ControlGroups,
+    Firewall,
+    MasterSize,
+    Memory,
+    OptionalProgramsPresent,
+    ProgramsPresent,
+    SecurityModule,
+)
 from sealer_runtime_k8s.names import API_DOMAIN, node_name
 
 _MASTER_PORTS = (6443, 2379, 2380, 10250, 10257, 10259)
 _NODE_PORTS = (10250,)
-_OPTIONAL_PROGRAMS = frozenset({"ethtool", "socat", "modprobe"})
-_MIB = 1 << 20
-_LEAST_MASTER_MEMORY = 1700 * _MIB
-"""What kubeadm's preflight asks of a control plane, from its constant ControlPlaneMem."""
-_GOOD_MEMORY = 2000 * _MIB
-_LEAST_MASTER_CPUS = 2
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
@@ -79,133 +83,6 @@ class PortsFree(Check):
                     found=f"ports in use: {', '.join(str(port) for port in used)}",
                     wanted="these ports free",
                     mend="find the programs with 'ss -ltnp' and stop them",
-                )
-
-
-class ProgramsPresent(Check):
-    """The programs that the kubelet, kube-proxy and kubeadm call are installed."""
-
-    id = "kubernetes-programs"
-    title = "programs of Kubernetes"
-
-    def probes(self) -> tuple[Probe, ...]:
-        return (probes.MISSING,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            missing = [p for p in _missing(host) if p not in _OPTIONAL_PROGRAMS]
-            if missing:
-                yield self.finding(
-                    host.name,
-                    found=f"missing programs: {', '.join(missing)}",
-                    wanted="all of them",
-                    mend="install them with the system's package manager",
-                )
-
-
-class OptionalProgramsPresent(Check):
-    """The programs that some functions of Kubernetes want are installed."""
-
-    id = "kubernetes-optional-programs"
-    title = "further programs of Kubernetes"
-    severity = Severity.WARNING
-
-    def probes(self) -> tuple[Probe, ...]:
-        return (probes.MISSING,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            missing = [p for p in _missing(host) if p in _OPTIONAL_PROGRAMS]
-            if missing:
-                yield self.finding(
-                    host.name,
-                    found=f"missing programs: {', '.join(missing)}",
-                    wanted="them too: port forwarding and some network plugins call them",
-                    mend="install them with the system's package manager",
-                )
-
-
-class MasterSize(Check):
-    """A master has the processors and the memory below which kubeadm refuses it."""
-
-    id = "kubernetes-master-size"
-    title = "size of masters"
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.masters:
-            if host.facts.cpus < _LEAST_MASTER_CPUS:
-                yield self.finding(
-                    host.name,
-                    found=f"{host.facts.cpus} processor",
-                    wanted=f"{_LEAST_MASTER_CPUS} for a master",
-                    mend="give the machine more processors",
-                )
-            if host.facts.memory < _LEAST_MASTER_MEMORY:
-                yield self.finding(
-                    host.name,
-                    found=f"{host.facts.memory // _MIB} MiB of memory",
-                    wanted=f"{_LEAST_MASTER_MEMORY // _MIB} MiB for a master",
-                    mend="give the machine more memory",
-                )
-
-
-class Memory(Check):
-    """There is memory left for pods."""
-
-    id = "kubernetes-memory"
-    title = "memory"
-    severity = Severity.WARNING
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            least = _LEAST_MASTER_MEMORY if host.is_master else 0
-            if least <= host.facts.memory < _GOOD_MEMORY:
-                yield self.finding(
-                    host.name,
-                    found=f"{host.facts.memory // _MIB} MiB of memory",
-                    wanted=f"{_GOOD_MEMORY // _MIB} MiB, so that something is left for pods",
-                    mend="give the machine more memory",
-                )
-
-
-class BridgeFilter(Check):
-    """Packets between pods on one bridge pass netfilter, as services need."""
-
-    id = "kubernetes-bridge-filter"
-    title = "netfilter on bridges"
-
-    def probes(self) -> tuple[Probe, ...]:
-        return (probes.MODULES,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            if probes.module_state(host, "br_netfilter") == probes.ABSENT:
-                yield self.finding(
-                    host.name,
-                    found=f"kernel {host.facts.kernel} without br_netfilter",
-                    wanted="the module br_netfilter, loaded, built in or loadable",
-                    mend="install the kernel's package of further modules",
-                )
-
-
-class Firewall(Check):
-    """No firewall service rules between the hosts."""
-
-    id = "kubernetes-firewall"
-    title = "firewall services"
-    severity = Severity.WARNING
-
-    def probes(self) -> tuple[Probe, ...]:
-        return (probes.FIREWALLS,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            for name in probes.answer(host, probes.FIREWALLS).split():
-                yield self.finding(
-                    host.name,
-                    found=f"{name} is active",
-                    wanted="no firewall between the hosts of the cluster",
-                    mend=f"systemctl disable --now {name}, or open the ports of Kubernetes and of pods",
                 )
 
 
@@ -275,11 +152,9 @@ def all_checks() -> tuple[Check, ...]:
         Memory(),
         BridgeFilter(),
         Firewall(),
+        SecurityModule(),
+        ControlGroups(),
         NodeNames(),
         NetworksApart(),
         OneEndpoint(),
     )
-
-
-def _missing(host: Host) -> list[str]:
-    return probes.answer(host, probes.MISSING).split()

@@ -1,0 +1,193 @@
+"""Checks of the machine: programs, size, kernel and what guards it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
+from sealer_runtime_k8s import probes
+from sealer_runtime_k8s.version import image_version
+
+_OPTIONAL_PROGRAMS = frozenset({"ethtool", "socat", "modprobe"})
+_MIB = 1 << 20
+_LEAST_MASTER_MEMORY = 1700 * _MIB
+"""What kubeadm's preflight asks of a control plane, from its constant ControlPlaneMem."""
+_GOOD_MEMORY = 2000 * _MIB
+_LEAST_MASTER_CPUS = 2
+_FIRST_WITHOUT_CGROUP_V1 = 35
+"""The minor release whose kubelet has failCgroupV1 on unless told otherwise."""
+
+
+class ProgramsPresent(Check):
+    """The programs that the kubelet, kube-proxy and kubeadm call are installed."""
+
+    id = "kubernetes-programs"
+    title = "programs of Kubernetes"
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (probes.MISSING,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        for host in cluster.hosts:
+            missing = [p for p in _missing(host) if p not in _OPTIONAL_PROGRAMS]
+            if missing:
+                yield self.finding(
+                    host.name,
+                    found=f"missing programs: {', '.join(missing)}",
+                    wanted="all of them",
+                    mend="install them with the system's package manager",
+                )
+
+
+class OptionalProgramsPresent(Check):
+    """The programs that some functions of Kubernetes want are installed."""
+
+    id = "kubernetes-optional-programs"
+    title = "further programs of Kubernetes"
+    severity = Severity.WARNING
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (probes.MISSING,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        for host in cluster.hosts:
+            missing = [p for p in _missing(host) if p in _OPTIONAL_PROGRAMS]
+            if missing:
+                yield self.finding(
+                    host.name,
+                    found=f"missing programs: {', '.join(missing)}",
+                    wanted="them too: port forwarding and some network plugins call them",
+                    mend="install them with the system's package manager",
+                )
+
+
+class MasterSize(Check):
+    """A master has the processors and the memory below which kubeadm refuses it."""
+
+    id = "kubernetes-master-size"
+    title = "size of masters"
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        for host in cluster.masters:
+            if host.facts.cpus < _LEAST_MASTER_CPUS:
+                yield self.finding(
+                    host.name,
+                    found=f"{host.facts.cpus} processor",
+                    wanted=f"{_LEAST_MASTER_CPUS} for a master",
+                    mend="give the machine more processors",
+                )
+            if host.facts.memory < _LEAST_MASTER_MEMORY:
+                yield self.finding(
+                    host.name,
+                    found=f"{host.facts.memory // _MIB} MiB of memory",
+                    wanted=f"{_LEAST_MASTER_MEMORY // _MIB} MiB for a master",
+                    mend="give the machine more memory",
+                )
+
+
+class Memory(Check):
+    """There is memory left for pods."""
+
+    id = "kubernetes-memory"
+    title = "memory"
+    severity = Severity.WARNING
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        for host in cluster.hosts:
+            least = _LEAST_MASTER_MEMORY if host.is_master else 0
+            if least <= host.facts.memory < _GOOD_MEMORY:
+                yield self.finding(
+                    host.name,
+                    found=f"{host.facts.memory // _MIB} MiB of memory",
+                    wanted=f"{_GOOD_MEMORY // _MIB} MiB, so that something is left for pods",
+                    mend="give the machine more memory",
+                )
+
+
+class BridgeFilter(Check):
+    """Packets between pods on one bridge pass netfilter, as services need."""
+
+    id = "kubernetes-bridge-filter"
+    title = "netfilter on bridges"
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (probes.MODULES,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        for host in cluster.hosts:
+            if probes.module_state(host, "br_netfilter") == probes.ABSENT:
+                yield self.finding(
+                    host.name,
+                    found=f"kernel {host.facts.kernel} without br_netfilter",
+                    wanted="the module br_netfilter, loaded, built in or loadable",
+                    mend="install the kernel's package of further modules",
+                )
+
+
+class Firewall(Check):
+    """No firewall service rules between the hosts."""
+
+    id = "kubernetes-firewall"
+    title = "firewall services"
+    severity = Severity.WARNING
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (probes.FIREWALLS,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        for host in cluster.hosts:
+            for name in probes.answer(host, probes.FIREWALLS).split():
+                yield self.finding(
+                    host.name,
+                    found=f"{name} is active",
+                    wanted="no firewall between the hosts of the cluster",
+                    mend=f"systemctl disable --now {name}, or open the ports of Kubernetes and of pods",
+                )
+
+
+class SecurityModule(Check):
+    """SELinux does not stand in the way: kubeadm's own guide has it permissive."""
+
+    id = "kubernetes-selinux"
+    title = "SELinux"
+    severity = Severity.WARNING
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (probes.SELINUX,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        for host in cluster.hosts:
+            if probes.answer(host, probes.SELINUX).strip() == "1":
+                yield self.finding(
+                    host.name,
+                    found="SELinux is enforcing",
+                    wanted="SELinux permissive, unless its policy knows containers",
+                    mend="setenforce 0, and SELINUX=permissive in /etc/selinux/config",
+                )
+
+
+class ControlGroups(Check):
+    """The kubelet works with the host's version of control groups."""
+
+    id = "kubernetes-cgroups"
+    title = "version of control groups"
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        allowed = any(
+            document.get("kind") == "KubeletConfiguration" and document.get("failCgroupV1") is False
+            for document in cluster.documents
+        )
+        if allowed or image_version(cluster.image).minor < _FIRST_WITHOUT_CGROUP_V1:
+            return
+        for host in cluster.hosts:
+            if host.facts.cgroup_version == 1:
+                yield self.finding(
+                    host.name,
+                    found="control groups of version 1",
+                    wanted=f"version 2: the kubelet refuses 1 from v1.{_FIRST_WITHOUT_CGROUP_V1} on",
+                    mend="boot with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false for the kubelet",
+                )
+
+
+def _missing(host: Host) -> list[str]:
+    return probes.answer(host, probes.MISSING).split()
