@@ -203,18 +203,21 @@ async def carry_out(
         Interrupted: The user stopped it.
     """
     uploads = asyncio.Semaphore(context.uploads)
+    store = context.store
 
     def make_visitor(events: EventSink) -> Applier:
         return Applier(
             data=prepared.cluster.data,
             operation=operation.id,
-            blobs=context.store,
+            blobs=store,
             uploads=uploads,
             events=events,
             redactor=redactor,
         )
 
-    return await drive(context, operation, prepared.plan, connections, make_visitor)
+    # Nobody may clear away the blobs that are still to be sent.
+    with store.lease():
+        return await drive(context, operation, prepared.plan, connections, make_visitor)
 
 
 def _plan(context: Context, request: Request, images: HostImages) -> Prepared:
