@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
 from pathlib import Path
@@ -253,13 +252,6 @@ async def test_a_release_is_gathered_from_a_mirror(
     assert material.labels["cluster.alpha.sealer.io/cluster-runtime-version"] == "v1.33.1"
     assert material.labels["cluster.alpha.sealer.io/container-runtime-version"] == "2.2.7"
     assert material.pulled == ("registry.k8s.io/pause:3.10",)
-
-
-@pytest.fixture
-def artifacts() -> Path:
-    directory = os.environ.get("SEALER_ARTIFACTS")
-    assert directory, "set SEALER_ARTIFACTS to the directory that scripts/build-kubernetes made"
-    return Path(directory)
 
 
 @pytest.mark.kubernetes
