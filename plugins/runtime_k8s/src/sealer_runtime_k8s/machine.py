@@ -185,7 +185,7 @@ class ControlGroups(Check):
                     host.name,
                     found="control groups of version 1",
                     wanted=f"version 2: the kubelet refuses 1 from v1.{_FIRST_WITHOUT_CGROUP_V1} on",
-                    mend="boot with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false for the kubelet",
+                    mend="boot with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false",
                 )
 
 
