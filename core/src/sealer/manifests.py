@@ -84,19 +84,19 @@ def images_in(data: bytes, file: str) -> tuple[ImageName, ...]:
     return tuple(found.values())
 
 
-def images_below(directory: Path, *, suffixes: Iterable[str] = YAML_SUFFIXES) -> tuple[ImageName, ...]:
+def images_below(directory: Path, *, shown: str = "") -> tuple[ImageName, ...]:
     """Return the images that the manifests in a directory name, at any depth.
 
     Args:
-        directory: The directory; places name files relative to it.
-        suffixes: How the names of manifests end.
+        directory: The directory.
+        shown: What places put before the paths of files, which are relative to the directory.
 
     Raises:
         ImageError: A manifest can't be read, or is not YAML.
     """
     found: dict[str, ImageName] = {}
-    for path in yaml_files(directory, suffixes=suffixes):
-        for name in images_in(_read(directory / path), path):
+    for path in yaml_files(directory):
+        for name in images_in(_read(directory / path), f"{shown}{path}"):
             found.setdefault(name, name)
     return tuple(found.values())
 

@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,12 +95,12 @@ class Directory:
         """
         names = deque(part for part in path.split("/") if part not in {"", "."})
         walked: list[Item] = [Item(path="", mode=stat.S_IFDIR)]
-        links = 0
+        links: list[Item] = []
         while names:
             name = names.popleft()
             if name == "..":
                 if len(walked) == 1:
-                    raise OutsideError(f"{path} leads out of the build context")
+                    raise _outside(path, links)
                 walked.pop()
                 continue
             if not walked[-1].is_directory:
@@ -111,14 +111,11 @@ class Directory:
             if not item.link:
                 walked.append(item)
                 continue
-            links += 1
-            if item.link.startswith("/") or links > _MAXIMUM_LINKS:
-                what = (
-                    "links to itself"
-                    if links > _MAXIMUM_LINKS
-                    else f"leads out of the build context, to {item.link}"
-                )
-                raise OutsideError(f"the symbolic link {item.path} {what}")
+            links.append(item)
+            if item.link.startswith("/"):
+                raise _outside(path, links)
+            if len(links) > _MAXIMUM_LINKS:
+                raise OutsideError(f"the symbolic link {item.path} links to itself")
             names.extendleft(part for part in reversed(item.link.split("/")) if part not in {"", "."})
         return walked[-1]
 
@@ -254,6 +251,13 @@ def _item(directory: int, name: str, path: str, *, ignored: bool = False) -> Ite
     except OSError as error:
         raise ImageError(f"cannot read {path}: {error.strerror}") from error
     return Item(path=path, mode=status.st_mode, size=status.st_size, link=link, ignored=ignored)
+
+
+def _outside(path: str, links: Sequence[Item]) -> OutsideError:
+    if not links:
+        return OutsideError(f"{path} leads out of the build context")
+    last = links[-1]
+    return OutsideError(f"the symbolic link {last.path} leads out of the build context, to {last.link}")
 
 
 def _join(above: str, name: str) -> str:

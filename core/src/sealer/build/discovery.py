@@ -54,8 +54,8 @@ class Discovery:
         Raises:
             ImageError: A manifest or list can't be read; the place names file and line.
         """
-        for name in images_below(root / MANIFESTS):
-            yield named(_under(name, MANIFESTS))
+        for name in images_below(root / MANIFESTS, shown=f"{MANIFESTS}/"):
+            yield named(name)
         for path in yaml_files(root / MANIFESTS, suffixes=[_TEMPLATE]):
             yield from self._lenient(root / MANIFESTS / path, f"{MANIFESTS}/{path}")
         listed = root / IMAGE_LIST
@@ -148,13 +148,6 @@ def merged(images: Iterable[NamedImage], ignored: Sequence[str] | frozenset[str]
         if str(image.reference) not in ignored:
             found.setdefault((str(image.reference), image.app), image)
     return tuple(found[key] for key in sorted(found))
-
-
-def _under(name: ImageName, directory: str) -> ImageName:
-    place = name.place
-    return ImageName.at(
-        name, Place(file=f"{directory}/{place.file}", line=place.line, column=place.column, text=place.text)
-    )
 
 
 def _directory_of(source: Path) -> Path:

@@ -80,7 +80,8 @@ def _class(pattern: str, at: int) -> tuple[str, int]:
 
 def _member(pattern: str, at: int) -> tuple[str, int]:
     """Return one character of a class and the offset after it."""
-    at += pattern.startswith("\\", at)
-    if at >= len(pattern) or pattern[at] in "-]":
+    escaped = pattern.startswith("\\", at)
+    at += escaped
+    if at >= len(pattern) or (not escaped and pattern[at] in "-]"):
         raise ValueError(f"a class in the pattern {pattern!r} is malformed")
     return pattern[at], at + 1

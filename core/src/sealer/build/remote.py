@@ -78,19 +78,19 @@ async def _fetch(
     client: httpx.AsyncClient, path: Path, source: RemoteSource, settings: Downloads
 ) -> str | SourceError:
     """Fetch one file and return its digest, or what went wrong."""
-    subject = shown(source.url)
+    address = shown(source.url).partition("?")[0]
 
     def report(moved: int, total: int) -> None:
-        settings.sink(TransferProgress(subject=subject, host=None, moved=moved, total=max(moved, total)))
+        settings.sink(TransferProgress(subject=address, host=None, moved=moved, total=max(moved, total)))
 
     if source.digest is None and source.url.lower().startswith("http://"):
-        text = f"{subject} is fetched without TLS and without a digest: pin it with #sha256=..."
+        text = f"{address} is fetched without TLS and without a digest: pin it with #sha256=..."
         settings.sink(Message(text=text, warning=True))
     transfer = Transfer(
         client,
         source.url,
         path,
-        subject=subject,
+        subject=source.file_name,
         retries=settings.retries,
         maximum=settings.maximum,
         progress=report,
@@ -102,7 +102,7 @@ async def _fetch(
     digest = await asyncio.to_thread(_digest, path)
     if source.digest is not None and digest != source.digest:
         hint = "the file has changed since it was pinned, or was tampered with"
-        return SourceError(f"{subject} has the digest {digest}", place=source.place, hint=hint)
+        return SourceError(f"{address} has the digest {digest}", place=source.place, hint=hint)
     return digest
 
 

@@ -1,0 +1,407 @@
+"""Container images on their way from real registries into images."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sealer.build.base_archives import read_archive
+from sealer.build.builder import build_image
+from sealer.build.inputs import BuildInput
+from sealer.errors import ImageError, TransportError, VerificationError
+from sealer.events import Message
+from sealer.image.extension import LAYER_CONTENT
+from sealer.image.oci import OCI_LAYER, Index
+from sealer.image.push import push
+from sealer.image.reference import parse_reference
+from sealer.image.store import ImageStore
+from sealer.image.stored import StoredImage
+from sealer.model import ContainerImage, ImageType, Platform
+from sealer.testing.images import make_image
+from sealer.testing.registry import RegistryServer
+
+from .helpers import AMD64, ARM64, Workshop, files
+
+ROOT = "registry/docker/registry/v2/"
+
+
+def pod(*names: str) -> str:
+    containers = "".join(f"  - image: {name}\n" for name in names)
+    return f"kind: Pod\nspec:\n  containers:\n{containers}"
+
+
+class Supplier:
+    """Puts container images into a registry."""
+
+    def __init__(self, registry: RegistryServer, directory: Path) -> None:
+        self.registry = registry
+        self._store = ImageStore(directory / "supplier")
+
+    def name(self, name: str) -> str:
+        return f"{self.registry.address}/{name}"
+
+    def push(
+        self, name: str, *layers: bytes, platforms: tuple[Platform, ...] = (AMD64,), docker: bool = False
+    ) -> str:
+        """Push an image with these layers and return its digest."""
+        contents = [{"file": layer} for layer in layers]
+        if len(platforms) == 1:
+            make_image(self._store, self.name(name), layers=contents, type=None, docker=docker)
+        else:
+            children = tuple(
+                make_image(
+                    self._store,
+                    None,
+                    layers=[*contents, {"platform": str(platform).encode()}],
+                    type=None,
+                    platform=platform,
+                )
+                for platform in platforms
+            )
+            self._store.put_index(self.name(name), Index(manifests=children))
+        return asyncio.run(push(self._store, self.name(name), self.name(name), skip_tls_verify=True))
+
+    def manifest(self, name: str) -> bytes:
+        return self._store.read_blob(self._store.find(self.name(name)).digest)
+
+
+@pytest.fixture
+def supplier(registry: RegistryServer, tmp_path: Path) -> Supplier:
+    return Supplier(registry, tmp_path)
+
+
+def build(workshop: Workshop, *lines: str, **options: object) -> StoredImage:
+    return workshop.build(*lines, skip_tls_verify=True, **options)
+
+
+def packed_blobs(tree: dict[str, bytes]) -> dict[str, bytes]:
+    return {
+        f"sha256:{path.split('/')[-2]}": data
+        for path, data in tree.items()
+        if path.startswith(f"{ROOT}blobs/")
+    }
+
+
+def fetched(registry: RegistryServer) -> list[str]:
+    return [request for request in registry.requests() if request.startswith("GET ") and "/blobs/" in request]
+
+
+def test_images_of_manifests_and_lists_are_packed(workshop: Workshop, supplier: Supplier) -> None:
+    """The Go implementation's acceptance test ``build_with_cmds``."""
+    nginx = supplier.push("library/nginx:alpine", b"nginx")
+    supplier.push("library/busybox:latest", b"busybox")
+    workshop.put(
+        {
+            "app.yaml": pod(supplier.name("library/nginx:alpine")),
+            "imageList": f"# images\n\n  '{supplier.name('library/busybox')}'  # latest\n",
+        }
+    )
+    image = build(
+        workshop,
+        "FROM scratch",
+        "COPY app.yaml manifests/",
+        "COPY imageList manifests/",
+        'CMDS ["kubectl apply -f manifests/app.yaml"]',
+    )
+    assert image.extension.launch.cmds == ("kubectl apply -f manifests/app.yaml",)
+    assert image.metadata.container_images == (
+        ContainerImage(image=supplier.name("library/busybox:latest"), platform=AMD64),
+        ContainerImage(image=supplier.name("library/nginx:alpine"), platform=AMD64),
+    )
+    tree = files(workshop.store, image)
+    repository = f"{ROOT}repositories/{supplier.registry.address.replace(':', '_')}/library/nginx"
+    assert tree[f"{repository}/_manifests/tags/alpine/current/link"] == nginx.encode()
+    manifest = json.loads(packed_blobs(tree)[nginx])
+    for blob in (manifest["config"], *manifest["layers"]):
+        assert len(packed_blobs(tree)[blob["digest"]]) == blob["size"]
+        link = f"{repository}/_layers/sha256/{blob['digest'].removeprefix('sha256:')}/link"
+        assert tree[link] == blob["digest"].encode()
+    assert [layer.annotations[LAYER_CONTENT] for layer in image.layers] == ["rootfs"] * 2 + ["registry"] * 2
+    assert {layer.media_type for layer in image.layers[2:]} == {OCI_LAYER}
+
+
+def test_images_of_applications_are_packed_for_them(workshop: Workshop, supplier: Supplier) -> None:
+    """The Go implementation's acceptance test ``build_with_launch``."""
+    supplier.push("library/nginx:alpine", b"nginx")
+    supplier.push("library/busybox:latest", b"busybox")
+    workshop.put({"app.yaml": pod(supplier.name("library/nginx:alpine"))})
+    workshop.put({"imageList": supplier.name("library/busybox:latest")})
+    image = build(
+        workshop, "FROM scratch", "COPY imageList manifests/", "APP myapp local://app.yaml", "LAUNCH myapp"
+    )
+    (application,) = image.extension.applications
+    assert (application.type, application.files) == ("kube", ("app.yaml",))
+    assert {item.image.rpartition("/")[2]: item.app_name for item in image.metadata.container_images} == {
+        "busybox:latest": "",
+        "nginx:alpine": "myapp",
+    }
+
+
+def test_lists_on_the_command_line(workshop: Workshop, supplier: Supplier, tmp_path: Path) -> None:
+    """The Go implementation's acceptance test ``build_with_imagelist_flag``."""
+    supplier.push("busybox:latest", b"busybox")
+    (tmp_path / "list").write_text(f"{supplier.name('busybox')}\n{supplier.name('missing')}\n")
+    (tmp_path / "ignored").write_text(f"{supplier.name('missing')}\n")
+    image = build(
+        workshop, "FROM scratch", image_list=tmp_path / "list", ignored_image_list=tmp_path / "ignored"
+    )
+    assert [item.image for item in image.metadata.container_images] == [supplier.name("busybox:latest")]
+
+
+def serve(tree: dict[str, bytes], directory: Path) -> RegistryServer:
+    """Return a registry, not started, whose storage is the image's."""
+    server = RegistryServer(directory)
+    for path, data in tree.items():
+        if path.startswith("registry/"):
+            target = server.data / path.removeprefix("registry/")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+    return server
+
+
+def skopeo(*words: str) -> bytes:
+    return subprocess.run(["skopeo", *words], check=True, capture_output=True).stdout
+
+
+@pytest.mark.parametrize("docker", [False, True], ids=["oci", "docker"])
+def test_the_registry_of_an_image_serves_what_the_source_had(
+    workshop: Workshop, supplier: Supplier, tmp_path: Path, docker: bool
+) -> None:
+    digest = supplier.push("team/app:1", b"one", b"two", docker=docker)
+    workshop.put({"imageList": supplier.name("team/app:1")})
+    tree = files(workshop.store, build(workshop, "FROM scratch", "COPY imageList manifests/"))
+    domain = supplier.registry.address.replace(":", "_")
+    with serve(tree, tmp_path / "served") as server:
+        for reference in (f"{domain}/team/app:1", f"{domain}/team/app@{digest}"):
+            copy = tmp_path / "copy"
+            name = f"docker://{server.address}/{reference}"
+            skopeo("copy", "-q", "--preserve-digests", "--src-tls-verify=false", name, f"dir:{copy}")
+            assert (copy / "manifest.json").read_bytes() == supplier.manifest("team/app:1")
+            shutil.rmtree(copy)
+
+
+def test_of_a_list_the_wanted_platform_is_packed_and_the_tag_keeps_its_digest(
+    workshop: Workshop, supplier: Supplier, tmp_path: Path
+) -> None:
+    digest = supplier.push("app:1", b"common", platforms=(AMD64, ARM64))
+    workshop.put({"imageList": supplier.name("app:1")})
+    image = build(workshop, "FROM scratch", "COPY imageList manifests/", platform=ARM64)
+    assert image.metadata.container_images[0].platform == ARM64
+    tree = files(workshop.store, image)
+    index = json.loads(packed_blobs(tree)[digest])
+    held = {
+        entry["platform"]["architecture"]: entry["digest"] in packed_blobs(tree)
+        for entry in index["manifests"]
+    }
+    assert held == {"amd64": False, "arm64": True}
+    domain = supplier.registry.address.replace(":", "_")
+    with serve(tree, tmp_path / "served") as server:
+        name = f"docker://{server.address}/{domain}/app:1"
+        found = skopeo("--override-arch=arm64", "inspect", "--tls-verify=false", name)
+    assert json.loads(found)["Digest"] == digest
+
+
+def test_a_list_without_the_wanted_platform(workshop: Workshop, supplier: Supplier) -> None:
+    supplier.push("app:1", b"x", platforms=(AMD64, ARM64))
+    workshop.put({"imageList": f"\n  {supplier.name('app:1')}"})
+    with pytest.raises(TransportError, match="there is no image for linux/s390x: the list has") as caught:
+        build(workshop, "FROM scratch", "COPY imageList manifests/", platform=Platform(architecture="s390x"))
+    assert "manifests/imageList:2:3 names it" in caught.value.message
+
+
+def test_an_image_for_another_platform_only_is_packed_with_a_warning(
+    workshop: Workshop, supplier: Supplier
+) -> None:
+    supplier.push("app:1", b"x")
+    workshop.put({"imageList": supplier.name("app:1")})
+    build(workshop, "FROM scratch", "COPY imageList manifests/", platform=ARM64)
+    warnings = [event.text for event in workshop.events if isinstance(event, Message) and event.warning]
+    assert any("app:1 is for linux/amd64 only" in text for text in warnings)
+
+
+def test_images_that_can_not_be_had_are_all_named(workshop: Workshop, supplier: Supplier) -> None:
+    supplier.push("there:1", b"x")
+    workshop.put({"a.yaml": pod(*(supplier.name(name) for name in ("one:1", "there:1", "two:1")))})
+    with pytest.raises(TransportError) as caught:
+        build(workshop, "FROM scratch", "COPY a.yaml manifests/")
+    assert "one:1" in caught.value.message
+    assert "manifests/a.yaml:6" in caught.value.message
+    assert "there:1" not in caught.value.message
+    assert workshop.store.list() == ()
+
+
+def test_certificates_are_checked(workshop: Workshop, tmp_path: Path) -> None:
+    with RegistryServer(tmp_path / "tls", tls=True) as server:
+        Supplier(server, tmp_path).push("app:1", b"x")
+        workshop.put({"imageList": f"{server.address}/app:1"})
+        with pytest.raises(TransportError, match="signed by an unknown authority"):
+            workshop.build("FROM scratch", "COPY imageList manifests/")
+        build(workshop, "FROM scratch", "COPY imageList manifests/")
+
+
+def test_a_second_build_fetches_nothing(workshop: Workshop, supplier: Supplier) -> None:
+    supplier.push("app:1", b"x" * 100_000, b"y")
+    workshop.put({"imageList": supplier.name("app:1")})
+    first = build(workshop, "FROM scratch", "COPY imageList manifests/")
+    assert fetched(supplier.registry)
+    supplier.registry.stop()
+    supplier.registry.start()
+    second = build(workshop, "FROM scratch", "COPY imageList manifests/", name="other:1")
+    assert fetched(supplier.registry) == []
+    assert second.digest == first.digest
+
+
+def test_a_new_version_fetches_what_is_new(workshop: Workshop, supplier: Supplier) -> None:
+    supplier.push("app:1", b"base" * 10_000, b"one")
+    workshop.put({"imageList": supplier.name("app:1")})
+    build(workshop, "FROM scratch", "COPY imageList manifests/")
+    supplier.push("app:2", b"base" * 10_000, b"two")
+    supplier.registry.stop()
+    supplier.registry.start()
+    workshop.put({"imageList": supplier.name("app:2")})
+    build(workshop, "FROM scratch", "COPY imageList manifests/")
+    assert len(set(fetched(supplier.registry))) == 2  # its config and its upper layer
+
+
+def test_a_digest_that_the_cache_has_needs_no_registry(workshop: Workshop, supplier: Supplier) -> None:
+    digest = supplier.push("app:1", b"x")
+    workshop.put({"imageList": supplier.name(f"app@{digest}")})
+    first = build(workshop, "FROM scratch", "COPY imageList manifests/")
+    supplier.registry.stop()
+    assert build(workshop, "FROM scratch", "COPY imageList manifests/").digest == first.digest
+
+
+def test_a_damaged_blob_of_the_cache_is_found_and_fetched_anew(
+    workshop: Workshop, supplier: Supplier
+) -> None:
+    supplier.push("app:1", b"x" * 1000)
+    workshop.put({"imageList": supplier.name("app:1")})
+    first = build(workshop, "FROM scratch", "COPY imageList manifests/")
+    cache = workshop.store.home / "cache/container-images/blobs/sha256"
+    layer = json.loads(supplier.manifest("app:1"))["layers"][0]
+    path = cache / layer["digest"].removeprefix("sha256:")
+    path.write_bytes(bytes(layer["size"]))
+    with pytest.raises(VerificationError, match="in the cache of container images is damaged"):
+        build(workshop, "FROM scratch", "COPY imageList manifests/", name="again:1")
+    assert build(workshop, "FROM scratch", "COPY imageList manifests/").digest == first.digest
+
+
+def test_blobs_that_the_parent_holds_are_not_packed_again(workshop: Workshop, supplier: Supplier) -> None:
+    supplier.push("app:1", b"shared", b"one")
+    supplier.push("app:2", b"shared", b"two")
+    one, two = supplier.name("app:1"), supplier.name("app:2")
+    workshop.put({"one": one, "two": f"{one}\n{two}"})
+    parent = build(workshop, "FROM scratch", "COPY one manifests/imageList", name="base:1")
+    child = build(workshop, "FROM base:1", "COPY two manifests/imageList")
+    assert [item.image for item in child.metadata.container_images] == [one, two]
+    held = packed_blobs(files(workshop.store, parent)).keys()
+    new = packed_blobs(files(workshop.store, child)).keys() - held
+    manifest = json.loads(supplier.manifest("app:2"))
+    assert len(child.layers) == len(parent.layers) + 2
+    assert manifest["layers"][0]["digest"] in held
+    assert manifest["layers"][1]["digest"] in new
+    assert len(new) == 3
+
+
+def test_blobs_of_a_parent_whose_layers_are_not_marked_are_found_too(
+    workshop: Workshop, supplier: Supplier
+) -> None:
+    supplier.push("app:1", b"one")
+    workshop.put({"imageList": supplier.name("app:1")})
+    tree = files(workshop.store, build(workshop, "FROM scratch", "COPY imageList manifests/"))
+    make_image(workshop.store, "base:1", layers=[tree])
+    child = build(workshop, "FROM base:1", "COPY imageList manifests/")
+    assert [layer.annotations[LAYER_CONTENT] for layer in child.layers[1:]] == ["rootfs"]
+
+
+def test_images_of_an_application_that_is_replaced_are_not_listed_any_more(
+    workshop: Workshop, supplier: Supplier
+) -> None:
+    supplier.push("old:1", b"old")
+    supplier.push("new:1", b"new")
+    workshop.put({"old.yaml": pod(supplier.name("old:1")), "new.yaml": pod(supplier.name("new:1"))})
+    build(workshop, "FROM scratch", "APP web local://old.yaml", "APP b local://old.yaml", name="base:1")
+    child = build(workshop, "FROM base:1", "APP web local://new.yaml")
+    assert [(item.image.rpartition("/")[2], item.app_name) for item in child.metadata.container_images] == [
+        ("new:1", "web"),
+        ("old:1", "b"),
+    ]
+
+
+def test_what_later_copies_replace_is_not_packed(workshop: Workshop, supplier: Supplier) -> None:
+    supplier.push("new:1", b"new")
+    workshop.put({"old": "missing.invalid/old:1", "new": supplier.name("new:1")})
+    image = build(workshop, "FROM scratch", "COPY old manifests/imageList", "COPY new manifests/imageList")
+    assert [item.image for item in image.metadata.container_images] == [supplier.name("new:1")]
+
+
+def test_manifests_anywhere_below_manifests_count_and_no_others(
+    workshop: Workshop, supplier: Supplier
+) -> None:
+    supplier.push("a:1", b"a")
+    workshop.put(
+        {"root/manifests/deep/a.yml": pod(supplier.name("a:1")), "root/etc/b.yaml": pod("no.invalid/b:1")}
+    )
+    image = build(workshop, "FROM scratch", "COPY root .")
+    assert [item.image for item in image.metadata.container_images] == [supplier.name("a:1")]
+
+
+def test_a_template_that_is_no_yaml_is_passed_over_with_a_warning(workshop: Workshop) -> None:
+    workshop.put({"m/a.yaml.tmpl": "a: {{ if x }}\n b: [\n"})
+    build(workshop, "FROM scratch", "COPY m manifests")
+    (warning,) = [event.text for event in workshop.events if isinstance(event, Message)]
+    assert "manifests/a.yaml.tmpl:" in warning
+
+
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        ({"m/a.yaml": "a: [\n"}, "manifests/a.yaml:2:1"),
+        ({"m/a.yaml": pod("Bad Name")}, "manifests/a.yaml:4:12"),
+        ({"m/imageList": "good.invalid/a:1\n bad name\n"}, "manifests/imageList:2:2"),
+    ],
+)
+def test_manifests_and_lists_that_make_no_sense_are_told_with_their_line(
+    workshop: Workshop, files: dict[str, str], place: str
+) -> None:
+    workshop.put(files)
+    with pytest.raises(ImageError) as caught:
+        build(workshop, "FROM scratch", "COPY m manifests")
+    assert str(caught.value.place) == place
+
+
+def archive(tmp_path: Path, name: str) -> Path:
+    """Make an archive as ``docker save`` does, its layers not compressed."""
+    store = ImageStore(tmp_path / "archiving")
+    make_image(store, "a:1", layers=[{"file": b"content" * 1000}], type=None)
+    path = tmp_path / "image.tar"
+    layout = f"oci:{store.layout.root}:{store.find('a:1')}"
+    skopeo("copy", "-q", layout, f"docker-archive:{path}:{name}")
+    return path
+
+
+async def test_images_of_archives_are_packed_compressed(store: ImageStore, tmp_path: Path) -> None:
+    (archived,) = read_archive(await asyncio.to_thread(archive, tmp_path, "registry.example/pause:3.2")) or ()
+    order = BuildInput(
+        name=parse_reference("base:1"), type=ImageType.CLUSTER, platform=AMD64, archived=(archived,)
+    )
+    image = await build_image(store, order, {})
+    assert image.metadata.container_images == (
+        ContainerImage(image="registry.example/pause:3.2", platform=AMD64),
+    )
+    tree = files(store, image)
+    target = tree[f"{ROOT}repositories/registry.example/pause/_manifests/tags/3.2/current/link"].decode()
+    manifest = json.loads(packed_blobs(tree)[target])
+    assert manifest["layers"][0]["mediaType"].endswith("+gzip")
+    assert packed_blobs(tree).keys() == {
+        target,
+        manifest["config"]["digest"],
+        manifest["layers"][0]["digest"],
+    }
+    again = await build_image(store, order, {})
+    assert again.digest == image.digest
