@@ -153,7 +153,7 @@ class SlowLink:
 
     async def quiet(self) -> None:
         """Wait until nobody has spoken for a while."""
-        pause = 5 * self._delay
+        pause = max(0.5, 5 * self._delay)
         while (silent := asyncio.get_running_loop().time() - self._spoken) < pause:
             await asyncio.sleep(pause - silent)
 
