@@ -212,3 +212,15 @@ def test_capital_letters_of_a_host_name_become_small() -> None:
 def test_both_ip_families_can_be_used() -> None:
     view = cluster(env={"PodCIDR": "10.244.0.0/16,fd01::/48", "SvcCIDR": "10.96.0.0/16,fd02::/112"})
     assert [network.version for network in networks(view).pods] == [4, 6]
+
+
+def test_masters_take_pods_only_where_there_are_no_nodes() -> None:
+    alone = cluster(host(1, MASTER), host(2, MASTER))
+    assert init(alone)["InitConfiguration"]["nodeRegistration"]["taints"] == []
+    second = yaml.safe_load(join_configuration(alone, alone.hosts[1], token="t", discovery="/d"))
+    assert second["nodeRegistration"]["taints"] == []
+    assert "taints" not in init(cluster())["InitConfiguration"]["nodeRegistration"]
+    wanted = [{"key": "a", "effect": "NoSchedule"}]
+    document = {"kind": "InitConfiguration", "nodeRegistration": {"taints": wanted}}
+    view = cluster(host(1, MASTER), documents=(document,))
+    assert init(view)["InitConfiguration"]["nodeRegistration"]["taints"] == wanted

@@ -191,6 +191,9 @@ def _registration(cluster: Cluster, host: Host, user: Mapping[str, Any]) -> dict
     registration = dict(user.get("nodeRegistration") or {})
     if cluster.container_runtime is not None:
         registration.setdefault("criSocket", f"unix://{cluster.container_runtime.socket}")
+    if not cluster.nodes:
+        # Pods have nowhere else to go: the taint that kubeadm gives masters would keep them out.
+        registration.setdefault("taints", [])
     arguments = {"node-ip": str(ipaddress.ip_address(host.address))}
     fixed = {"name": node_name(cluster, host), "kubeletExtraArgs": arguments}
     return merge(registration, fixed)
