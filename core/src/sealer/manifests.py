@@ -133,8 +133,12 @@ class _Lines:
             return Place(file=self._file, line=1)
         if self._split is None:
             self._split = self._data.decode(errors="replace").splitlines()
-        text = self._split[mark.line] if mark.line < len(self._split) else None
-        return Place(file=self._file, line=mark.line + 1, column=mark.column + 1, text=text)
+        if mark.line < len(self._split):
+            text = self._split[mark.line]
+            return Place(file=self._file, line=mark.line + 1, column=mark.column + 1, text=text)
+        # What is missing at the end is shown behind the last line.
+        text = self._split[-1] if self._split else ""
+        return Place(file=self._file, line=max(1, len(self._split)), column=len(text) + 1, text=text)
 
 
 class _Search:

@@ -211,4 +211,4 @@ def test_a_manifest_that_is_no_yaml_is_told_with_its_line(workshop: Workshop) ->
     workshop.put({"app/a.yaml": NAMESPACE.format("a"), "app/b.yaml": "kind: Pod\nspec: [\n"})
     with pytest.raises(ImageError, match="application web: not valid YAML") as caught:
         workshop.build("FROM scratch", "APP web local://app")
-    assert str(caught.value.place) == "b.yaml:3:1"
+    assert str(caught.value.place) == "b.yaml:2:8"

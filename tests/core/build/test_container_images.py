@@ -361,7 +361,7 @@ def test_a_template_that_is_no_yaml_is_passed_over_with_a_warning(workshop: Work
 @pytest.mark.parametrize(
     ("files", "place"),
     [
-        ({"m/a.yaml": "a: [\n"}, "manifests/a.yaml:2:1"),
+        ({"m/a.yaml": "a: [\n"}, "manifests/a.yaml:1:5"),
         ({"m/a.yaml": pod("Bad Name")}, "manifests/a.yaml:4:12"),
         ({"m/imageList": "good.invalid/a:1\n bad name\n"}, "manifests/imageList:2:2"),
     ],

@@ -128,7 +128,7 @@ def test_names_know_their_places() -> None:
 @pytest.mark.parametrize(
     ("text", "message", "place"),
     [
-        ("a: [\n", "did not find expected node content", "f.yaml:2:1"),
+        ("a: [\n", "did not find expected node content", "f.yaml:1:5"),
         ("a:\n\t- b\n", "found character that cannot start any token", "f.yaml:2:1"),
         ("a: *b\n", "found undefined alias", "f.yaml:1:4"),
         ("spec:\n  containers:\n  - image: {{ x }}\n", "the name of an image must be a text", "f.yaml:3:12"),
