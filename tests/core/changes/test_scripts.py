@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sealer.changes import Command, Copy, Directory, File, Output, OwnedPath, Symlink
@@ -237,6 +237,7 @@ def test_the_lock_of_a_process_that_is_gone_is_taken_over(disk: Disk) -> None:
 
 @settings(deadline=None)
 @given(st.binary(max_size=300))
+@example(b"-\0")
 def test_printed_bytes_are_the_bytes(content: bytes) -> None:
     done = subprocess.run(["dash"], input=print_bytes(content).encode(), capture_output=True, check=True)
     assert done.stdout == content

@@ -36,9 +36,9 @@ def print_bytes(content: bytes) -> str:
 
 
 def _escape(byte: int) -> str:
-    """Write one byte so that a quoted printf format prints it."""
+    """Write one byte so that a quoted printf format prints it, also as the first one: a dash is no option."""
     if byte == 0x25:
         return "%%"
-    if byte in _PLAIN and byte not in (0x27, 0x5C):
+    if byte in _PLAIN and byte not in (0x27, 0x2D, 0x5C):
         return chr(byte)
     return f"\\{byte:03o}"
