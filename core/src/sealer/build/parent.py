@@ -75,14 +75,13 @@ def directories(store: ImageStore, image: StoredImage) -> frozenset[str]:
             above, _, name = member.name.rpartition("/")
             if name.startswith(_WHITEOUT):
                 gone = above if name == _OPAQUE else f"{above}/{name.removeprefix(_WHITEOUT)}".lstrip("/")
-                found = {path for path in found if not path.startswith(f"{gone}/")}
-                found.discard("" if name == _OPAQUE else gone)
+                found = _without(found, gone, itself=name != _OPAQUE)
                 continue
             added.update(_above(member.name))
             if member.isdir():
                 added.add(member.name)
-            else:
-                found.discard(member.name)
+            elif member.name in found:
+                found = _without(found, member.name, itself=True)
         found |= added
     return frozenset(found)
 
@@ -153,6 +152,11 @@ def _open(store: ImageStore, layer: Descriptor) -> Iterator[tarfile.TarFile]:
         blob = stack.enter_context(store.open_blob(layer.digest))
         stream = stack.enter_context(igzip.open(blob, "rb"))  # type: ignore[no-untyped-call]  # isal leaves it
         yield stack.enter_context(tarfile.open(fileobj=stream, mode="r|", bufsize=_BUFFER))
+
+
+def _without(paths: set[str], path: str, *, itself: bool) -> set[str]:
+    """Return paths without those below one of them, and without itself if it is gone too."""
+    return {each for each in paths if not each.startswith(f"{path}/") and not (itself and each == path)}
 
 
 def _above(path: str) -> Iterator[str]:

@@ -1,0 +1,124 @@
+"""What is read out of the layers of a parent image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import pytest
+
+from sealer.build.discovery import Discovery
+from sealer.build.parent import directories, extract
+from sealer.changes import Change
+from sealer.errors import ImageError
+from sealer.image.oci import OCI_LAYER_ZSTD, Manifest
+from sealer.image.store import ImageStore
+from sealer.model import Application, Cluster
+from sealer.providers import AppType, ToolRunner
+from sealer.testing.images import make_image
+
+from .helpers import Workshop
+
+
+def test_directories_of_all_layers(store: ImageStore) -> None:
+    make_image(store, "a:1", layers=[{"x/y/file": b""}, {"z/file": b""}])
+    assert directories(store, store.resolve("a:1")) == {"x", "x/y", "z"}
+
+
+@pytest.mark.parametrize(
+    ("layer", "left"),
+    [
+        ({".wh.x": b""}, {"z"}),
+        ({"x/.wh.y": b""}, {"x", "z"}),
+        ({"x/.wh..wh..opq": b""}, {"x", "z"}),
+        ({"x/.wh..wh..opq": b"", "x/new/file": b""}, {"x", "x/new", "z"}),
+        ({"x": b""}, {"z"}),
+        ({".wh.xy": b""}, {"x", "x/y", "z"}),
+    ],
+)
+def test_what_is_removed_or_replaced_is_no_directory_any_more(
+    store: ImageStore, layer: dict[str, bytes], left: set[str]
+) -> None:
+    make_image(store, "a:1", layers=[{"x/y/file": b"", "z/file": b""}, layer])
+    assert directories(store, store.resolve("a:1")) == left
+
+
+def test_files_below_a_directory_are_extracted_as_the_layers_leave_them(
+    store: ImageStore, tmp_path: Path
+) -> None:
+    layers = [
+        {"charts/a/x": b"old", "charts/a/gone": b"", "charts/a/d/gone": b"", "charts/b/x": b"", "y": b""},
+        {
+            "charts/a/x": b"new",
+            "charts/a/.wh.gone": b"",
+            "charts/a/d/.wh..wh..opq": b"",
+            "charts/a/d/e": b"E",
+        },
+    ]
+    make_image(store, "a:1", layers=layers)
+    extract(store, store.resolve("a:1"), "charts/a", tmp_path / "out")
+    found = {path.relative_to(tmp_path / "out").as_posix(): path for path in (tmp_path / "out").rglob("*")}
+    assert {name: path.read_bytes() for name, path in found.items() if path.is_file()} == {
+        "charts/a/x": b"new",
+        "charts/a/d/e": b"E",
+    }
+
+
+def test_nothing_is_extracted_to_elsewhere(store: ImageStore, tmp_path: Path) -> None:
+    make_image(store, "a:1", layers=[{"charts/../../../escaped": b"", "/charts/a/absolute": b""}])
+    extract(store, store.resolve("a:1"), "charts", tmp_path / "deep/out")
+    outside = [path for path in tmp_path.rglob("*") if path.is_file() and "deep" not in path.parts]
+    assert [path for path in outside if path.name in {"escaped", "absolute"}] == []
+
+
+def test_a_layer_that_can_not_be_read_is_told(store: ImageStore) -> None:
+    make_image(store, "a:1")
+    image = store.resolve("a:1")
+    with store.lease():
+        layer = store.put_blob(b"\x28\xb5\x2f\xfd", OCI_LAYER_ZSTD)
+        store.put_manifest(
+            "b:1",
+            Manifest(config=image.manifest.config, layers=(layer,), annotations=image.manifest.annotations),
+        )
+    with pytest.raises(ImageError, match="compressed with zstd"):
+        directories(store, store.resolve("b:1"))
+
+
+class Listed(AppType):
+    """A chart of a kind of its own: a directory with the files ``mark`` and ``images``."""
+
+    name = "listed"
+
+    def detect(self, sources: Sequence[Path]) -> tuple[str, ...] | None:
+        return (".",) if all((source / "mark").is_file() for source in sources) else None
+
+    def images(self, directory: Path, files: Sequence[str], run: ToolRunner) -> Iterable[str]:
+        return (directory / "images").read_text().split()
+
+    def launch(self, cluster: Cluster, app: Application) -> Iterable[Change]:
+        return ()
+
+
+def test_charts_are_looked_for_at_any_depth(tmp_path: Path) -> None:
+    for path, image in {"charts/a": "a:1", "charts/group/b": "b:1", "charts/a/charts/inner": "no:1"}.items():
+        (tmp_path / path).mkdir(parents=True)
+        (tmp_path / path / "mark").touch()
+        (tmp_path / path / "images").write_text(image)
+    discovery = Discovery({"listed": Listed()}, _no_tool, lambda event: None)
+    assert [str(image.reference) for image in discovery.rootfs(tmp_path)] == [
+        "docker.io/library/a:1",
+        "docker.io/library/b:1",
+    ]
+
+
+def test_a_chart_of_the_parent_that_is_changed_in_part_is_looked_into_as_a_whole(workshop: Workshop) -> None:
+    workshop.types = {"listed": Listed()}
+    # A name that is none ends the build before any registry is asked.
+    workshop.put({"chart/mark": "", "chart/images": "", "changed": "Wanted"})
+    workshop.build("FROM scratch", "COPY chart charts/web", name="base:1")
+    with pytest.raises(ImageError, match="'Wanted' is not the name of an image"):
+        workshop.build("FROM base:1", "COPY changed charts/web/images")
+
+
+def _no_tool(words: object, *, stdin: bytes = b"") -> bytes:
+    raise AssertionError("no tool is needed")
