@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sealer.changes import Command, Copy, Directory, File, Output, OwnedPath, Symlink
 from sealer.changes.quoting import print_bytes, quote
-from sealer.changes.script import converge_script, read_report
+from sealer.changes.script import Setting, converge_script, read_report, rollback_script
 
 from .conftest import Disk, planned
 
@@ -254,3 +254,43 @@ def test_a_quoted_text_is_one_word(text: str) -> None:
 @given(st.lists(st.text(max_size=40), max_size=8))
 def test_garbage_is_no_report(lines: list[str]) -> None:
     read_report(lines)
+
+
+def test_one_operation_is_taken_back_alone(disk: Disk) -> None:
+    path, other = disk.root / "a", disk.root / "b"
+    path.write_text("theirs")
+    disk.converge(File(path=str(path), content="first", owner=owner()))
+    second = Setting(data=str(disk.data), operation="op-2")
+    changes = [
+        File(path=str(path), content="second", owner=owner()),
+        File(path=str(other), content="new", owner=owner()),
+        Command(title="for good", run="true"),
+    ]
+    disk.run(converge_script(second, planned(changes)))
+    report, _ = disk.run(rollback_script(second, "op-2"))
+    assert report.complete
+    assert states(report) == ["kept", "changed", "changed"]
+    assert path.read_text() == "first"
+    assert not other.exists()
+    assert disk.undo().complete
+    assert path.read_text() == "theirs"
+
+
+def test_undoing_everything_goes_straight_to_what_was_there_first(disk: Disk) -> None:
+    path = disk.root / "a"
+    path.write_text("theirs")
+    for number in range(3):
+        setting = Setting(data=str(disk.data), operation=f"op-{number}")
+        change = File(path=str(path), content=str(number), owner=owner())
+        disk.run(converge_script(setting, planned([change])))
+    report = disk.undo()
+    assert states(report) == ["changed"]
+    assert path.read_text() == "theirs"
+
+
+def test_taking_back_the_only_operation_leaves_nothing(disk: Disk) -> None:
+    (disk.root / "theirs").touch()
+    disk.converge(File(path=str(disk.root / "a"), content="x", owner=owner()))
+    report, _ = disk.run(rollback_script(disk.setting(), "op-1"))
+    assert report.complete
+    assert [path.name for path in disk.root.iterdir()] == ["theirs"]

@@ -334,6 +334,14 @@ replace_tree() {
   note_tree "$2" "$3"
   rm -rf "$data/$1.old"
 }
+# restore_layers PATH MARK: the layers that the tree had before, or no tree
+restore_layers() {
+  if [ -e "$entry/layers" ]; then
+    replace_tree "$1" "$(cat "$entry/layers")" "$2"
+  else
+    rm -rf "${data:?}/$1" "$data/trees/$2"
+  fi
+}
 merge_tree() {
   mkdir -p "$data/$1"
   for layer in $2; do lay "$layer" "$data/$1"; done

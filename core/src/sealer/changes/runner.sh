@@ -1,6 +1,6 @@
 # How the changes of a script are visited. The script defines o<i>, c<i>, a<i> (observe, capture, apply) for
 # change i, and calls visit or look for each. Records for the operator go to descriptor 3, one a line:
-#   <i> same | changed HEX | needed HEX | failed STATUS HEX | value KEY HEX | blob DIGEST | end
+#   <i> same | changed HEX | kept HEX | needed HEX | failed STATUS HEX | value KEY HEX | blob DIGEST | end
 # where HEX is a text. Everything that commands print goes to the operator's log.
 
 record() { printf '%s\n' "$*" >&3 2>/dev/null || :; }
@@ -15,11 +15,14 @@ perform() {
   performed=${performed:-1}
 }
 
-# entry_of HASH: the change's directory in the host journal, or nothing
+# entry_of HASH: the change's newest entry in the host journal, or nothing. An operation that makes a change
+# again gets an entry of its own, so that it can be taken back alone.
 entry_of() {
+  newest=
   for found in "$journal"/[0-9]*-"$1"; do
-    if [ -d "$found" ]; then printf %s "$found"; return; fi
+    if [ -d "$found" ]; then newest=$found; fi
   done
+  printf %s "$newest"
 }
 
 # The lock of the host: a directory that says which process of which boot holds it. A script of ours that is
@@ -75,7 +78,7 @@ visit() {
   if [ $? -eq 0 ]; then
     record "$index" same
   else
-    if [ -z "$entry" ]; then
+    if [ -z "$entry" ] || [ "$(cat "$entry/operation")" != "$operation" ]; then
       save_entry "$2" "$4" "$5"
     fi
     rm -f "$entry/done"
@@ -128,7 +131,9 @@ look() {
   done
 }
 
-# undo_all: takes back every entry of the host journal, newest first; $failures says whether one failed
+# undo_all [OPERATION]: takes back every entry of the host journal, or those of one operation, newest first;
+# $failures says whether one failed. When everything is taken back, only the oldest entry of a change counts:
+# it knows what was there before Sealer came.
 undo_entry() {
   if [ -e "$entry/undo" ]; then
     # shellcheck disable=SC1091
@@ -138,15 +143,29 @@ undo_entry() {
 undo_all() {
   failures=
   for entry in $(find "$journal" -maxdepth 1 -name '[0-9]*-*' | sort -r); do
-    key=$(cat "$entry/key")
+    if [ -n "${1:-}" ]; then
+      [ "$(cat "$entry/operation")" = "$1" ] || continue
+    elif [ "$(oldest_of "${entry##*-}")" != "$entry" ]; then
+      rm -rf "$entry"
+      continue
+    fi
+    key=$(hex < "$entry/key")
     export entry
+    state=changed
+    if [ ! -e "$entry/undo" ]; then state=kept; fi
     perform undo_entry
     if [ "$performed" -eq 0 ]; then
       rm -rf "$entry"
-      record 0 changed "$(printf %s "$key" | hex)"
+      record 0 $state "$key"
     else
-      record 0 failed "$performed" "$(printf %s "$key" | hex)"
+      record 0 failed "$performed" "$key"
       failures=yes
     fi
+  done
+}
+oldest_of() {
+  for found in "$journal"/[0-9]*-"$1"; do
+    printf %s "$found"
+    return
   done
 }

@@ -15,6 +15,8 @@ from importlib.resources import files
 from sealer.changes.base import Change
 from sealer.changes.quoting import quote
 
+_UNDO_BEGINS = ("trap '' HUP PIPE INT", '[ -d "$data" ] || { record end; exit 0; }', "take_lock")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
@@ -67,16 +69,33 @@ def converge_script(setting: Setting, changes: Sequence[Planned]) -> str:
 
 
 def undo_script(setting: Setting) -> str:
-    """Return a script that takes back everything in the host journal, and then the journal itself.
+    """Return a script that takes back everything in the host journal, and then the cluster's directory.
 
-    It needs to know nothing but the cluster's directory on the host.
+    It needs to know nothing but that directory.
     """
     body = [
-        "trap '' HUP PIPE INT",
-        '[ -d "$data" ] || { record end; exit 0; }',
-        "take_lock",
+        *_UNDO_BEGINS,
         "undo_all",
         'if [ -n "$failures" ]; then drop_lock; exit 1; fi',
+        'unmount_below "$data"',
+        'rm -rf "${data:?}"',
+        'rmdir "$(dirname "$data")" 2>/dev/null || :',
+    ]
+    return _wrap(setting, body)
+
+
+def rollback_script(setting: Setting, operation: str) -> str:
+    """Return a script that takes back what one operation changed, newest first.
+
+    It reports what can't be taken back as ``kept``. When nothing is left in the journal, the cluster's
+    directory goes too.
+    """
+    body = [
+        *_UNDO_BEGINS,
+        f"undo_all {quote(operation)}",
+        'if [ -n "$failures" ]; then drop_lock; exit 1; fi',
+        "left=$(find \"$journal\" -maxdepth 1 -name '[0-9]*-*')",
+        'if [ -n "$left" ]; then drop_lock; record end; exit 0; fi',
         'unmount_below "$data"',
         'rm -rf "${data:?}"',
         'rmdir "$(dirname "$data")" 2>/dev/null || :',
@@ -110,7 +129,7 @@ done
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeReport:
-    """What became of one change: ``state`` is same, changed, needed or failed."""
+    """What became of one change: ``state`` is same, changed, kept (not to be undone), needed or failed."""
 
     index: int
     state: str
@@ -138,7 +157,7 @@ def read_report(lines: Sequence[str]) -> ScriptReport:
         match line.split():
             case ["end"]:
                 complete = True
-            case [index, ("same" | "changed" | "needed") as state, *rest] if index.isdecimal():
+            case [index, ("same" | "changed" | "kept" | "needed") as state, *rest] if index.isdecimal():
                 changes.append(ChangeReport(index=int(index), state=state, reason=_text(rest)))
             case [index, "failed", status, *rest] if index.isdecimal() and status.isdecimal():
                 report = ChangeReport(

@@ -67,3 +67,10 @@ class Tree(Change):
         unpack = "\n".join(f"unpack_layer {layer.hex} {layer.compression}" for layer in self.layers)
         verb = "merge_tree" if self.merge else "replace_tree"
         return f"{unpack}\n{verb} {quote(self.path)} {self._list} {self._mark}"
+
+    def capture(self) -> str:
+        return f'[ ! -e "$data/trees/{self._mark}" ] || cp "$data/trees/{self._mark}" "$entry/layers"'
+
+    def undo(self) -> str | None:
+        # What was merged into a tree stays: other images may have come to share it.
+        return None if self.merge else f"restore_layers {quote(self.path)} {self._mark}"

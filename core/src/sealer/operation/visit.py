@@ -15,10 +15,11 @@ from sealer.changes.script import (
     observe_script,
     read_report,
     receive_script,
+    rollback_script,
     undo_script,
 )
 from sealer.errors import ChangeFailed, HostUnreachable, VerificationError
-from sealer.events import EventSink, HostOutput, TransferProgress
+from sealer.events import EventSink, HostOutput, Message, TransferProgress
 from sealer.hosts.connection import Connection, ScriptResult
 from sealer.hosts.secret import Redactor
 from sealer.model import Step, Value, fill, show
@@ -167,20 +168,22 @@ class Applier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remover:
-    """Visits hosts to take back all that the host journal holds; the step's own changes don't matter.
+    """Visits hosts to take back what the host journal holds; the step's own changes don't matter.
 
     Attributes:
         data: The cluster's directory on hosts.
         operation: The operation's id.
         events: Gets output.
+        only: The operation whose changes are taken back, or None for all.
     """
 
     data: str
     operation: str
     events: EventSink
+    only: str | None = None
 
     async def visit(self, step: Step, connection: Connection, values: Mapping[tuple[str, str], str]) -> Visit:
-        """Undo everything, newest first.
+        """Undo, newest first.
 
         Raises:
             HostError: The host can't be reached, or something could not be undone.
@@ -190,7 +193,8 @@ class Remover:
         def on_line(line: str) -> None:
             self.events(HostOutput(host=step.host, step=step.id, line=line))
 
-        script = undo_script(Setting(data=self.data, operation=self.operation))
+        setting = Setting(data=self.data, operation=self.operation)
+        script = undo_script(setting) if self.only is None else rollback_script(setting, self.only)
         result = await connection.run_script(script, on_line=on_line, timeout=step.timeout)
         report = read_report(result.lines)
         stuck = [change.reason for change in report.changes if change.state == "failed"]
@@ -202,7 +206,12 @@ class Remover:
                 output="\n".join(result.stderr),
                 hint="mend what the log says, then run the same command again",
             )
-        return Visit(changed=tuple(change.reason for change in report.changes), values={})
+        for change in report.changes:
+            if change.state == "kept" and self.only is not None:
+                text = f"{change.reason.partition(':')[2]} can't be taken back; it stays as it is"
+                self.events(Message(text=text, host=step.host, warning=True))
+        done = tuple(change.reason for change in report.changes if change.state == "changed")
+        return Visit(changed=done, values={})
 
 
 def plan_changes(step: Step, values: Mapping[tuple[str, str], str]) -> tuple[Planned, ...]:
