@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncssh
@@ -16,6 +17,10 @@ from sealer.hosts.ssh.slots import SessionSlots
 
 Connect = Callable[[], Awaitable[asyncssh.SSHClientConnection]]
 """Makes an SSH connection, or raises a HostError."""
+
+SPARES = 2
+"""Launchers that are started ahead. To start one takes two round trips and a script takes one, so with two
+of them scripts can follow one another without a pause."""
 
 _REFUSALS = 3
 _FIRST_PAUSE = 0.1
@@ -46,8 +51,8 @@ class Sessions:
         self._out: set[Execution] = set()
         self._link: asyncssh.SSHClientConnection | None = None
         self._linking = asyncio.Lock()
-        self._spare: asyncio.Task[Execution] | None = None
-        self._spares = False
+        self._spares: deque[asyncio.Task[Execution]] = deque()
+        self._wanted_spares = 0
         self._spares_while_busy = True
         self._closed = False
 
@@ -72,11 +77,11 @@ class Sessions:
                 self._prepare()
 
     def prepare_ahead(self) -> None:
-        """From now on start a launcher ahead of the next script, which then costs one round trip, not three.
+        """From now on start launchers ahead of the next scripts, which then cost one round trip, not three.
 
         It is a convenience: where the host does not allow one more session it is left out.
         """
-        self._spares = True
+        self._wanted_spares = SPARES
         self._prepare()
 
     async def link(self) -> asyncssh.SSHClientConnection:
@@ -98,9 +103,9 @@ class Sessions:
         self._closed = True
         for execution in tuple(self._out):
             execution.abandon()
-        spare, self._spare = self._spare, None
-        if spare is not None:
-            spare.add_done_callback(_let_go)
+        self._wanted_spares = 0
+        while self._spares:
+            self._spares.popleft().add_done_callback(_let_go)
         link, self._link = self._link, None
         if link is not None:
             link.close()
@@ -136,16 +141,15 @@ class Sessions:
                 raise HostUnreachable(f"the connection was lost: {error}", host=self._host) from error
 
     async def _take(self, link: asyncssh.SSHClientConnection) -> Execution:
-        """Return the launcher that was prepared, or start one.
+        """Return a launcher that was prepared, or start one.
 
         Raises:
             asyncssh.Error: The session can't be opened.
             OSError: The connection is lost.
         """
-        spare, self._spare = self._spare, None
-        if spare is not None:
+        while self._spares:
             with contextlib.suppress(asyncssh.Error, OSError):
-                execution = await _wait(spare)
+                execution = await _wait(self._spares.popleft())
                 if not execution.ended:
                     return execution
         return await _wait(asyncio.create_task(self._start(link)))
@@ -164,23 +168,29 @@ class Sessions:
                 link.abort()
 
     def _prepare(self, *, again: bool = True) -> None:
-        """Start a launcher ahead.
+        """Start launchers ahead, as many as are wanted.
 
         Args:
             again: Whether to try once more after a moment: sshd counts a session for a while after its end.
         """
         link = self._link
-        if not self._spares or self._spare is not None or link is None or link.is_closed():
+        if link is None or link.is_closed():
             return
-        self._spare = asyncio.create_task(self._start(link))
-        self._spare.add_done_callback(functools.partial(self._prepared, again=again))
+        while len(self._spares) < self._wanted_spares:
+            spare = asyncio.create_task(self._start(link))
+            self._spares.append(spare)
+            spare.add_done_callback(functools.partial(self._prepared, again=again))
 
     def _prepared(self, spare: asyncio.Task[Execution], *, again: bool) -> None:
         if spare.cancelled() or spare.exception() is None:
             return
-        if self._spare is spare:
-            self._spare = None
-        if self._out:
+        if spare in self._spares:
+            self._spares.remove(spare)
+        if self._link is None or self._link.is_closed():
+            return
+        if self._spares:
+            self._wanted_spares = min(self._wanted_spares, 1)
+        elif self._out:
             self._spares_while_busy = False
         elif again:
             asyncio.get_running_loop().call_later(_SPARE_PAUSE, lambda: self._prepare(again=False))
