@@ -11,9 +11,10 @@ import pytest
 import yaml
 
 from sealer.cluster.applications import LaunchChoice
+from sealer.cluster.inspection import point_to
+from sealer.cluster.removal import removal_plan
 from sealer.cluster.request import ImageChoice, Request
 from sealer.cluster.state import choose_cluster, forget_state, load_state, save_state
-from sealer.cluster.verbs import point_to, removal_plan
 from sealer.clusterfile import Clusterfile, ClusterSpec, HostSpec, SshSpec
 from sealer.errors import OperationLocked, SealerError, UsageError
 from sealer.operation.journal import Journal

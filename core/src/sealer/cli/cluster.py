@@ -13,7 +13,8 @@ from sealer.cli.output import Format, print_document, table
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
-    from sealer.cluster.verbs import Status
+    from sealer.cluster.inspection import Status
+    from sealer.clusterfile import ClusterSpec
 
 
 @click.command()
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
 @pass_application
 def resume(application: Application, /, cluster: str | None, **options: Any) -> None:
     """Go on with the operation that was killed or that failed, from where it was."""
+    from sealer.cluster.operations import resume as resume_operation
     from sealer.cluster.state import choose_cluster
-    from sealer.cluster.verbs import resume as resume_operation
 
     records = choose_cluster(application.home, cluster)
     summary = drive(application, lambda context: resume_operation(context, records), **options)
@@ -33,19 +34,30 @@ def resume(application: Application, /, cluster: str | None, **options: Any) -> 
 @click.command()
 @click.argument("cluster", required=False)
 @click.option("-a", "--all", "everything", is_flag=True, help="The whole cluster, on all its hosts.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be taken back on each host.")
 @yes_option
 @host_options
 @pass_application
 def delete(
-    application: Application, /, cluster: str | None, *, everything: bool, yes: bool, **options: Any
+    application: Application,
+    /,
+    cluster: str | None,
+    *,
+    everything: bool,
+    dry_run: bool,
+    yes: bool,
+    **options: Any,
 ) -> None:
     """Take a cluster away: everything that was changed on its hosts is put back, and nothing else."""
-    from sealer.cluster.state import choose_cluster
-    from sealer.cluster.verbs import delete as delete_cluster
+    from sealer.cluster.removal import delete as delete_cluster
+    from sealer.cluster.state import choose_cluster, require_state
 
     if not everything:
         raise UsageError("removing single hosts is not built yet", hint="sealer delete --all")
     records = choose_cluster(application.home, cluster)
+    if dry_run:
+        show_residue(application, require_state(records).clusterfile.cluster, options)
+        return
     confirm(f"Take cluster {records.cluster} away from all its hosts?", yes=yes)
     drive(application, lambda context: delete_cluster(context, records), **options)
     click.echo(f"cluster {records.cluster} is gone", err=True)
@@ -58,8 +70,8 @@ def delete(
 @pass_application
 def status(application: Application, /, cluster: str | None, *, output: Format, **options: Any) -> None:
     """Show a cluster: its last operation, its hosts, and what the API server says of them."""
+    from sealer.cluster.inspection import status as cluster_status
     from sealer.cluster.state import choose_cluster
-    from sealer.cluster.verbs import status as cluster_status
 
     records = choose_cluster(application.home, cluster)
     found = drive(application, lambda context: cluster_status(context, records), **options)
@@ -78,11 +90,23 @@ def status(application: Application, /, cluster: str | None, *, output: Format, 
 @pass_application
 def kubeconfig(application: Application, /, cluster: str | None, **options: Any) -> None:
     """Print the administrator's kubeconfig, for use from this machine."""
+    from sealer.cluster.inspection import kubeconfig as fetch
     from sealer.cluster.state import choose_cluster
-    from sealer.cluster.verbs import kubeconfig as fetch
 
     records = choose_cluster(application.home, cluster)
     click.echo(drive(application, lambda context: fetch(context, records), **options), nl=False)
+
+
+def show_residue(application: Application, spec: ClusterSpec, options: dict[str, Any]) -> bool:
+    """Print what Sealer has changed on hosts and not taken back; return whether there is anything."""
+    from sealer.cluster.removal import residue
+
+    found = drive(application, lambda context: residue(context, spec), **options)
+    for host in found:
+        click.echo(f"{host.host}: {len(host.changes)} changes" if host.changes else f"{host.host}: nothing")
+        for change in host.changes:
+            click.echo(f"    {change}")
+    return any(host.changes for host in found)
 
 
 def _status_document(found: Status) -> dict[str, Any]:

@@ -44,6 +44,8 @@ COMMANDS: dict[str, Entry] = {
     "status": Entry("sealer.cli.cluster", "status", RUN, "Show a cluster and its nodes."),
     "kubeconfig": Entry("sealer.cli.cluster", "kubeconfig", RUN, "Print the administrator's kubeconfig."),
     "delete": Entry("sealer.cli.cluster", "delete", RUN, "Take a cluster away from its hosts."),
+    "reset": Entry("sealer.cli.operations", "reset", RUN, "Take back what Sealer left on hosts."),
+    "operations": Entry("sealer.cli.operations", "operations", RUN, "See, give up or take back operations."),
     # Other
     "plugin": Entry("sealer.cli.plugin", "plugin", OTHER, "Look at the plugins that are installed."),
     "version": Entry("sealer.cli.version", "version", OTHER, "Show the version of Sealer."),

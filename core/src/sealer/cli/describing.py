@@ -34,7 +34,7 @@ def describe_cluster(flags: Mapping[str, Any]) -> Clusterfile:
         private_key=flags["pk"],
         passphrase=_reference("--pk-passwd-from", flags["pk_passwd_from"]),
         port=flags["port"],
-        env=flags["env"],
+        env=flags.get("env", ()),
         name=flags["cluster_name"] or None,
         base=base.cluster,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -32,6 +32,12 @@ def progress_option(function: Function) -> Function:
     )(function)
 
 
+def driving_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a command's flags that ``drive`` takes."""
+    names = ("accept_new", "concurrency", "upload_concurrency", "fail_fast", "progress")
+    return {name: flags[name] for name in names}
+
+
 def host_options(function: Function) -> Function:
     """Add what decides how hosts are reached."""
     options = (
@@ -54,6 +60,10 @@ def host_options(function: Function) -> Function:
             show_default=True,
             help="How many hosts are sent to at one time.",
         ),
+        click.option(
+            "--fail-fast/--keep-going",
+            help="Whether the first failure ends the operation, or only what depends on it.  [keep going]",
+        ),
     )
     for option in reversed(options):
         function = option(function)
@@ -67,6 +77,7 @@ def drive(
     accept_new: bool,
     concurrency: int,
     upload_concurrency: int,
+    fail_fast: bool,
     progress: str,
 ) -> Result:
     """Run a use case to its end, showing what happens.
@@ -79,6 +90,7 @@ def drive(
         accept_new: Whether keys of hosts that were never seen are recorded.
         concurrency: How many hosts are worked on at one time.
         upload_concurrency: How many hosts are sent to at one time.
+        fail_fast: Whether the first failure ends the operation.
         progress: What ``--progress`` said.
     """
     from sealer.cli.render import make_renderer, open_log
@@ -96,6 +108,7 @@ def drive(
             on_stop=stoppers.append,
             concurrency=concurrency,
             uploads=upload_concurrency,
+            fail_fast=fail_fast,
         )
         return asyncio.run(_interruptible(work(context), stoppers))
 

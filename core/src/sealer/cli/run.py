@@ -2,99 +2,157 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sealer.cli.application import Application, pass_application
-from sealer.cli.driving import drive, host_options
+from sealer.cli.driving import drive, driving_flags, host_options
 from sealer.cli.options import output_option
 from sealer.cli.output import Format, print_document
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
+    from sealer.cluster.comparison import PlannedStep
     from sealer.cluster.install import Wish
-    from sealer.cluster.verbs import PlannedStep
+    from sealer.cluster.planning import Look
     from sealer.operation.engine import Summary
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
+def _adding(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Return a decorator that adds options in the order they are listed."""
+
+    def add(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+login_options = _adding(
+    click.option(
+        "-f", "--Clusterfile", "clusterfile", type=click.Path(dir_okay=False), help="A Clusterfile."
+    ),
+    click.option("-m", "--masters", default="", help="Addresses of masters: A,B or A-B."),
+    click.option("-n", "--nodes", default="", help="Addresses of nodes: A,B or A-B."),
+    click.option("--cluster-name", help="The cluster's name.  [default: my-cluster]"),
+    click.option("-u", "--user", help="Who logs in.  [default: root]"),
+    click.option("-p", "--passwd", help="The password; others may see it: rather --passwd-from."),
+    click.option("--passwd-from", help="Where the password is: env:NAME, file:PATH, cmd:… or prompt."),
+    click.option("--port", type=click.IntRange(1, 65535), help="Port of sshd.  [default: 22]"),
+    click.option("--pk", help="A private key file."),
+    click.option("--pk-passwd-from", help="Where the key's passphrase is, as for --passwd-from."),
+)
+"""Decorator that adds the flags which say which hosts there are and how to log in."""
+
+launch_options = _adding(
+    click.option("-e", "--env", multiple=True, metavar="K=V", help="Environment, over the image's."),
+    click.option("--apps", multiple=True, help="Applications to launch instead of the image's: A,B."),
+    click.option("--cmds", multiple=True, help="A command to launch instead of what the image says."),
+)
+"""Decorator that adds the flags which say what is launched, and with which settings."""
+
+
 def cluster_options(function: Function) -> Function:
-    """Add the flags that describe a cluster."""
-    path = click.Path(dir_okay=False)
-    options = (
-        click.option("-f", "--Clusterfile", "clusterfile", type=path, help="A Clusterfile."),
-        click.option("-m", "--masters", default="", help="Addresses of masters: A,B or A-B."),
-        click.option("-n", "--nodes", default="", help="Addresses of nodes: A,B or A-B."),
-        click.option("--cluster-name", help="The cluster's name.  [default: my-cluster]"),
-        click.option("-u", "--user", help="Who logs in.  [default: root]"),
-        click.option("-p", "--passwd", help="The password; others may see it: rather --passwd-from."),
-        click.option("--passwd-from", help="Where the password is: env:NAME, file:PATH, cmd:… or prompt."),
-        click.option("--port", type=click.IntRange(1, 65535), help="Port of sshd.  [default: 22]"),
-        click.option("--pk", help="A private key file."),
-        click.option("--pk-passwd-from", help="Where the key's passphrase is, as for --passwd-from."),
-        click.option("-e", "--env", multiple=True, metavar="K=V", help="Environment, over the image's."),
-        click.option("--apps", multiple=True, help="Applications to launch instead of the image's: A,B."),
-        click.option("--cmds", multiple=True, help="A command to launch instead of what the image says."),
-    )
-    for option in reversed(options):
-        function = option(function)
-    return function
+    """Add all flags that describe a cluster."""
+    return login_options(launch_options(function))
+
+
+def dry_run_option(function: Function) -> Function:
+    """Add ``--dry-run``."""
+    text = "Only show what would be done, as sealer plan does."
+    return click.option("--dry-run", is_flag=True, help=text)(function)
 
 
 @click.command()
 @click.argument("image", required=False)
 @cluster_options
+@dry_run_option
 @host_options
 @pass_application
-def run(application: Application, /, image: str | None, **flags: Any) -> None:
+def run(application: Application, /, image: str | None, *, dry_run: bool, **flags: Any) -> None:
     """Make a cluster from a cluster IMAGE, or put an application IMAGE on a cluster.
 
     The hosts come from -m and -n, from a Clusterfile, or from both. An application image runs on the cluster
     that --cluster-name names, or on the only one there is.
     """
-    summary = _run(application, image, flags)
-    _say_done(summary)
+    _run(application, _wish(image, flags), flags, dry_run=dry_run)
 
 
 @click.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @cluster_options
+@dry_run_option
 @host_options
 @pass_application
-def apply(application: Application, /, **flags: Any) -> None:
-    """Make the cluster of a Clusterfile what the file says."""
-    if not flags["clusterfile"]:
-        raise UsageError("apply needs a Clusterfile", hint="sealer apply -f Clusterfile")
-    _say_done(_run(application, None, flags))
+def apply(application: Application, /, file: Path | None, *, dry_run: bool, **flags: Any) -> None:
+    """Make the cluster of a Clusterfile what it says (-f), or carry out the plan in FILE.
+
+    A plan that sealer plan --out wrote is refused when the hosts have changed since.
+    """
+    if (file is None) == (flags["clusterfile"] is None):
+        raise UsageError(
+            "apply needs a Clusterfile or a plan", hint="sealer apply -f Clusterfile, or sealer apply PLAN"
+        )
+    if file is None:
+        _run(application, _wish(None, flags), flags, dry_run=dry_run)
+        return
+    from sealer.cluster.planning import SavedPlan, apply_saved
+    from sealer.operation.records import read_json
+
+    saved = SavedPlan.from_plain(read_json(file), str(file))
+    _say_done(drive(application, lambda context: apply_saved(context, saved), **driving_flags(flags)))
 
 
 @click.command()
 @click.argument("image", required=False)
 @cluster_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 7 when there is something to do.")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the plan for sealer apply."
+)
 @output_option()
 @host_options
 @pass_application
 def plan(
-    application: Application, /, image: str | None, *, detailed_exitcode: bool, output: Format, **flags: Any
+    application: Application,
+    /,
+    image: str | None,
+    *,
+    detailed_exitcode: bool,
+    out: Path | None,
+    output: Format,
+    **flags: Any,
 ) -> None:
     """Show what run would do on each host, and why, and change nothing."""
-    from sealer.cluster.verbs import look
+    found = _look(application, _wish(image, flags), flags)
+    print_plan(found.steps, output)
+    if out is not None:
+        from sealer.operation.records import write_json
 
-    wish = _wish(image, flags)
-    steps = drive(application, lambda context: look(context, wish), **_driving(flags))
-    _print_plan(steps, output)
-    if detailed_exitcode and any(step.needed for step in steps):
+        write_json(out.absolute(), found.saved.to_plain())
+    if detailed_exitcode and any(step.needed for step in found.steps):
         raise click.exceptions.Exit(7)
 
 
-def _run(application: Application, image: str | None, flags: dict[str, Any]) -> Summary:
+def _look(application: Application, wish: Wish, flags: dict[str, Any]) -> Look:
+    from sealer.cluster.planning import look
+
+    return drive(application, lambda context: look(context, wish), **driving_flags(flags))
+
+
+def _run(application: Application, wish: Wish, flags: dict[str, Any], *, dry_run: bool) -> None:
     from sealer.cluster.install import run_image
 
-    wish = _wish(image, flags)
-    return drive(application, lambda context: run_image(context, wish), **_driving(flags))
+    if dry_run:
+        print_plan(_look(application, wish, flags).steps, Format.TABLE)
+        return
+    _say_done(drive(application, lambda context: run_image(context, wish), **driving_flags(flags)))
 
 
 def _wish(image: str | None, flags: dict[str, Any]) -> Wish:
@@ -120,35 +178,23 @@ def _wish(image: str | None, flags: dict[str, Any]) -> Wish:
     )
 
 
-def _driving(flags: dict[str, Any]) -> dict[str, Any]:
-    return {name: flags[name] for name in ("accept_new", "concurrency", "upload_concurrency", "progress")}
-
-
 def _say_done(summary: Summary) -> None:
     click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)
 
 
-def _print_plan(steps: tuple[PlannedStep, ...], output: Format) -> None:
+def print_plan(steps: Sequence[PlannedStep], output: Format) -> None:
+    """Print what steps would change; as a table only those that would change something."""
     if output is not Format.TABLE:
-        document = [
-            {
-                "step": planned.step.id,
-                "title": planned.step.title,
-                "host": planned.step.host,
-                "changes": [{"change": change, "reason": reason} for change, reason in planned.needed],
-            }
-            for planned in steps
-        ]
-        print_document(document, output)
+        print_document([planned.to_plain() for planned in steps], output)
         return
     needed = [planned for planned in steps if planned.needed]
     for planned in needed:
         click.echo(f"{planned.step.host}  {planned.step.title}  ({planned.step.id})")
         for change, reason in planned.needed:
             click.echo(f"    {change}: {reason}")
-    hosts = len({planned.step.host for planned in needed})
-    changes = sum(len(planned.needed) for planned in needed)
     if not needed:
         click.echo("nothing to do")
         return
+    hosts = len({planned.step.host for planned in needed})
+    changes = sum(len(planned.needed) for planned in needed)
     click.echo(f"{changes} changes in {len(needed)} of {len(steps)} steps on {hosts} hosts")

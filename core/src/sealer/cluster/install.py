@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sealer.cluster.applications import LaunchChoice
@@ -77,8 +77,17 @@ async def run_image(context: Context, wish: Wish) -> Summary:
     return await put_application(context, records, require_state(records), wish.reference, wish.choice)
 
 
-async def install(context: Context, wish: Wish) -> Summary:
+Confirm = Callable[[Prepared, Connections], Awaitable[None]]
+"""Looks at what is about to be done, and raises to stop it."""
+
+
+async def install(context: Context, wish: Wish, *, confirm: Confirm | None = None) -> Summary:
     """Make a cluster from a cluster image, or bring an existing one back to what the image says.
+
+    Args:
+        context: What a verb needs from outside.
+        wish: What the user asks for.
+        confirm: Asked before anything is written down or changed.
 
     Raises:
         SealerError: Whatever stands in the way; nothing was changed unless it is ``HostsFailed`` or
@@ -91,7 +100,12 @@ async def install(context: Context, wish: Wish) -> Summary:
         records.require_none_open()
         async with reach(context, wish.clusterfile.cluster, redactor) as connections:
             prepared = await prepare(context, records, wish, connections)
-            operation = records.begin("run", prepared.request.to_plain())
+            if confirm is not None:
+                await confirm(prepared, connections)
+            before = load_state(records)
+            operation = records.begin(
+                "run", prepared.request.to_plain(), before=before.to_plain() if before else None
+            )
             save_state(records, prepared.request)
             return await carry_out(context, operation, prepared, connections, redactor)
 
@@ -175,7 +189,7 @@ async def put_application(
         images = images_for_hosts(context.store, reference, _ordered(state.clusterfile, state.facts))
         request = replace(state, application=images.choice(reference), choice=choice)
         prepared = prepare_again(context, request)
-        operation = records.begin("run", request.to_plain())
+        operation = records.begin("run", request.to_plain(), before=state.to_plain())
         async with reach(context, state.clusterfile.cluster, redactor) as connections:
             return await carry_out(context, operation, prepared, connections, redactor)
 

@@ -50,6 +50,11 @@ class Request:
     choice: LaunchChoice = field(default_factory=LaunchChoice)
     application: ImageChoice | None = None
 
+    @classmethod
+    def of_hosts(cls, clusterfile: Clusterfile) -> Request:
+        """Return a request that names hosts and nothing else, for taking things back."""
+        return cls(clusterfile=clusterfile, image=ImageChoice(reference="", digests={}))
+
     def to_plain(self) -> dict[str, Any]:
         """Return it as plain data for a JSON file."""
         return {

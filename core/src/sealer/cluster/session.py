@@ -21,7 +21,7 @@ from sealer.model import Facts, Probe
 from sealer.operation.engine import Engine, Summary, Visitor
 from sealer.operation.journal import Journal
 from sealer.operation.plan import Plan
-from sealer.operation.records import Operation
+from sealer.operation.records import DONE, Operation
 from sealer.plugins import Plugins
 
 Connections = Mapping[str, Connection | HostError]
@@ -40,6 +40,7 @@ class Context:
         log: Opens the log of an operation: a sink of events that writes to that file.
         on_stop: Takes the function to call when the user wants to stop.
         concurrency: How many hosts are worked on at one time.
+        fail_fast: Whether the first failure ends an operation when what runs is done.
         uploads: How many hosts are sent to at one time.
     """
 
@@ -51,6 +52,7 @@ class Context:
     on_stop: Callable[[Callable[[], None]], None]
     concurrency: int = 30
     uploads: int = 5
+    fail_fast: bool = False
 
     @property
     def store(self) -> ImageStore:
@@ -139,6 +141,7 @@ async def drive(
             journal=journal,
             history=history,
             concurrency=context.concurrency,
+            fail_fast=context.fail_fast,
             events=events,
         )
         context.on_stop(engine.stop)
@@ -161,5 +164,5 @@ async def drive(
         except SealerError as error:
             error.hint = f"{error.hint}; {hint}" if error.hint else hint
             raise
-        journal.finished("done")
+        journal.finished(DONE)
     return summary

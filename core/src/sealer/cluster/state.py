@@ -38,9 +38,26 @@ def forget_state(records: ClusterRecords) -> None:
     (records.directory / _FILE).unlink(missing_ok=True)
 
 
+def previous_state(records: ClusterRecords, operation: str) -> Request | None:
+    """Return what was remembered of a cluster before an operation, or None when it was not known.
+
+    Raises:
+        UsageError: There is no such operation.
+        SealerError: Its record is damaged.
+    """
+    found = records.operation(operation)
+    return None if found.before is None else Request.from_plain(found.before, str(found.directory))
+
+
 def known_clusters(home: Path) -> tuple[str, ...]:
-    """Return the names of the clusters that are remembered."""
-    return tuple(sorted(path.parent.name for path in (home / "clusters").glob(f"*/{_FILE}")))
+    """Return the names of the clusters that are remembered, or that an open operation is about."""
+    directory = home / "clusters"
+    names = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
+    return tuple(
+        name
+        for name in names
+        if (directory / name / _FILE).exists() or ClusterRecords(home, name).open_operation() is not None
+    )
 
 
 def choose_cluster(home: Path, name: str | None) -> ClusterRecords:

@@ -56,6 +56,7 @@ class Engine:
         journal: Gets every transition before work goes on.
         history: What an earlier run of the same operation did.
         concurrency: How many hosts are worked on at one time.
+        fail_fast: Whether no step is started after the first failure.
         events: Gets what happens.
     """
 
@@ -69,12 +70,14 @@ class Engine:
         history: History,
         concurrency: int,
         events: EventSink,
+        fail_fast: bool = False,
     ) -> None:
         self._plan = plan
         self._connections = connections
         self._visitor = visitor
         self._journal = journal
         self._concurrency = concurrency
+        self._fail_fast = fail_fast
         self._events = events
         self._values: dict[tuple[str, str], str] = {}
         self._failures: dict[str, SealerError] = {}
@@ -158,6 +161,8 @@ class Engine:
             raise
         except SealerError as error:
             self._failures[step.id] = error
+            if self._fail_fast:
+                self.stop()
             self._journal.failed(step.id, str(error))
             self._finish(step, Outcome.FAILED, began, error=str(error))
             return

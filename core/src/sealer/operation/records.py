@@ -15,8 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sealer.errors import OperationLocked, SealerError
+from sealer.errors import OperationLocked, SealerError, UsageError
 from sealer.operation.journal import History, read_history
+
+DONE = "done"
+ABORTED = "aborted"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +31,7 @@ class Operation:
         verb: ``run``, ``delete``, ….
         cluster: The cluster's name.
         request: All that its plan is made from, as plain data without secrets.
+        before: What was remembered of the cluster before, or None when it was not known.
         directory: Holds ``request.json``, ``journal.jsonl`` and ``log``.
     """
 
@@ -35,6 +39,7 @@ class Operation:
     verb: str
     cluster: str
     request: Mapping[str, Any]
+    before: Mapping[str, Any] | None
     directory: Path
 
     @property
@@ -103,12 +108,20 @@ class ClusterRecords:
         if operation is not None:
             raise OperationLocked(
                 f"operation {operation.id} on cluster {self.cluster} is not finished",
-                hint=f"finish it with: sealer resume {self.cluster}   "
-                f"or take the cluster away with: sealer delete --all {self.cluster}",
+                hint=f"go on with it: sealer resume {self.cluster}   "
+                f"take back what it did: sealer operations rollback --cluster {self.cluster}   "
+                f"take the cluster away: sealer delete --all {self.cluster}",
             )
 
-    def begin(self, verb: str, request: Mapping[str, Any]) -> Operation:
+    def begin(
+        self, verb: str, request: Mapping[str, Any], *, before: Mapping[str, Any] | None = None
+    ) -> Operation:
         """Write a new operation down.
+
+        Args:
+            verb: What it does.
+            request: All that its plan is made from.
+            before: What was remembered of the cluster until now, for taking the operation back.
 
         Raises:
             OperationLocked: An earlier operation is open.
@@ -119,7 +132,7 @@ class ClusterRecords:
         directory = self.directory / "operations" / identity
         new = directory.with_name(f".{identity}.new")
         self._make(new)
-        write_json(new / "request.json", {"verb": verb, "request": dict(request)})
+        write_json(new / "request.json", {"verb": verb, "request": dict(request), "before": before})
         new.rename(directory)
         return self._read(directory)
 
@@ -129,6 +142,17 @@ class ClusterRecords:
         if not parent.is_dir():
             return ()
         return tuple(self._read(path) for path in sorted(parent.iterdir()) if path.name[0] != ".")
+
+    def operation(self, identity: str) -> Operation:
+        """Return an operation by its id.
+
+        Raises:
+            UsageError: There is none.
+        """
+        for operation in self.operations():
+            if operation.id == identity:
+                return operation
+        raise UsageError(f"cluster {self.cluster} has no operation {identity}")
 
     def open_operation(self) -> Operation | None:
         """Return the newest operation if its journal does not say that it is over."""
@@ -144,6 +168,7 @@ class ClusterRecords:
             verb=str(content["verb"]),
             cluster=self.cluster,
             request=content["request"],
+            before=content.get("before"),
             directory=directory,
         )
 

@@ -1,0 +1,127 @@
+"""``sealer operations`` and ``sealer reset``: what was done to clusters, and taking it back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sealer.cli.application import Application, pass_application
+from sealer.cli.cluster import show_residue
+from sealer.cli.driving import drive, driving_flags, host_options
+from sealer.cli.options import confirm, output_option, yes_option
+from sealer.cli.output import Format, print_document, print_rows
+from sealer.cli.run import login_options
+from sealer.errors import UsageError
+
+cluster_option = click.option("--cluster", help="The cluster; not needed when there is only one.")
+
+
+@click.group()
+def operations() -> None:
+    """Look at what was done to a cluster, give it up, or take it back."""
+
+
+@operations.command("list")
+@cluster_option
+@output_option()
+@pass_application
+def list_operations(application: Application, /, cluster: str | None, output: Format) -> None:
+    """List the operations on a cluster, oldest first."""
+    from sealer.cluster.operations import summarise
+    from sealer.cluster.state import choose_cluster
+
+    records = choose_cluster(application.home, cluster)
+    rows = [summarise(operation).to_plain() for operation in records.operations()]
+    print_rows(rows, ("id", "verb", "state", "done", "image"), output)
+
+
+@operations.command()
+@click.argument("operation")
+@cluster_option
+@output_option(Format.YAML, Format.JSON)
+@pass_application
+def show(application: Application, /, operation: str, cluster: str | None, output: Format) -> None:
+    """Show one operation: its steps, its image, its log."""
+    from sealer.cluster.operations import summarise
+    from sealer.cluster.state import choose_cluster
+
+    records = choose_cluster(application.home, cluster)
+    print_document(summarise(records.operation(operation)).to_plain(), output)
+
+
+@operations.command()
+@cluster_option
+@yes_option
+@pass_application
+def abort(application: Application, /, cluster: str | None, *, yes: bool) -> None:
+    """Give the open operation up: what it did stays, and others may begin."""
+    from sealer.cluster.operations import abort as abort_operation
+    from sealer.cluster.state import choose_cluster
+
+    records = choose_cluster(application.home, cluster)
+    confirm(f"Give the open operation on cluster {records.cluster} up?", yes=yes)
+    click.echo(f"operation {abort_operation(records).id} is given up", err=True)
+
+
+@operations.command()
+@click.argument("operation", required=False)
+@cluster_option
+@yes_option
+@host_options
+@pass_application
+def rollback(
+    application: Application, /, operation: str | None, cluster: str | None, *, yes: bool, **options: Any
+) -> None:
+    """Take back what the newest operation changed on hosts, newest first."""
+    from sealer.cluster.removal import rollback as roll_back
+    from sealer.cluster.state import choose_cluster
+
+    records = choose_cluster(application.home, cluster)
+    confirm(f"Take back what {operation or 'the newest operation'} did on {records.cluster}?", yes=yes)
+    summary = drive(application, lambda context: roll_back(context, records, operation), **options)
+    click.echo(f"done: taken back on {summary.changed} hosts, nothing to do on {summary.unchanged}", err=True)
+
+
+@click.command()
+@click.option("--hosts", default="", help="Addresses: A,B or A-B; instead of -m and -n.")
+@login_options
+@click.option("--data-root", help="Where the data of clusters are on hosts.  [default: /var/lib/sealer]")
+@click.option(
+    "--verify", is_flag=True, help="Only show what is left on the hosts; exit with 1 if anything is."
+)
+@yes_option
+@host_options
+@pass_application
+def reset(
+    application: Application,
+    /,
+    hosts: str,
+    *,
+    data_root: str | None,
+    verify: bool,
+    yes: bool,
+    **flags: Any,
+) -> None:
+    """Take back what Sealer left on hosts, with neither a record here nor an image.
+
+    Each host keeps a journal of what was changed on it; that is all it takes.
+    """
+    from dataclasses import replace
+
+    from sealer.cli.describing import describe_cluster
+    from sealer.cluster.removal import reset as reset_hosts
+
+    found = describe_cluster({**flags, "nodes": ",".join(part for part in (flags["nodes"], hosts) if part)})
+    if data_root:
+        found = replace(found, cluster=replace(found.cluster, data_root=data_root))
+    spec = found.cluster
+    if not spec.hosts:
+        raise UsageError("no hosts are given", hint="sealer reset --hosts A,B")
+    if verify:
+        if show_residue(application, spec, driving_flags(flags)):
+            raise click.exceptions.Exit(1)
+        return
+    confirm(f"Take back all that Sealer changed for cluster {spec.name} on {len(spec.hosts)} hosts?", yes=yes)
+    summary = drive(application, lambda context: reset_hosts(context, found), **driving_flags(flags))
+    click.echo(f"done: taken back on {summary.changed} hosts, nothing to do on {summary.unchanged}", err=True)

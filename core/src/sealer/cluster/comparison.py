@@ -1,0 +1,97 @@
+"""A plan compared with the live hosts: what each step would change, and why."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from sealer.changes.script import ScriptReport
+from sealer.cluster.session import Connections, Context, require_all
+from sealer.events import discard
+from sealer.hosts.secret import Redactor
+from sealer.model import Step
+from sealer.operation.plan import Plan
+from sealer.operation.visit import Applier, known_or_shown
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedStep:
+    """A step of a plan, with what observing its host says about it.
+
+    Attributes:
+        step: The step.
+        needed: What would be changed, and why, in order.
+    """
+
+    step: Step
+    needed: tuple[tuple[str, str], ...]
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "step": self.step.id,
+            "title": self.step.title,
+            "host": self.step.host,
+            "changes": [{"change": change, "reason": reason} for change, reason in self.needed],
+        }
+
+
+async def compare(
+    context: Context, plan: Plan, data: str, connections: Connections, redactor: Redactor
+) -> tuple[PlannedStep, ...]:
+    """Observe all hosts, and say what each step of a plan would change. Nothing is changed.
+
+    Args:
+        context: What a verb needs from outside.
+        plan: The plan.
+        data: The cluster's directory on hosts.
+        connections: To all hosts of the plan.
+        redactor: Takes secrets out of what hosts print.
+
+    Raises:
+        HostError: A host can't be reached or asked.
+    """
+    applier = Applier(
+        data=data,
+        operation="plan",
+        blobs=context.store,
+        uploads=asyncio.Semaphore(1),
+        events=discard,
+        redactor=redactor,
+    )
+    reachable = require_all(connections)
+    gate = asyncio.Semaphore(context.concurrency)
+    values: dict[tuple[str, str], str] = {}
+    looks: dict[str, asyncio.Task[ScriptReport]] = {}
+
+    async def look(step: Step) -> ScriptReport:
+        # Only values are waited for: what a step's changes say may depend on them.
+        await asyncio.gather(*{looks[source] for source, _ in step.uses()})
+        async with gate:
+            report = await applier.look(step, reachable[step.host], known_or_shown(step, values))
+        values.update({(step.id, key): text for key, text in report.values})
+        return report
+
+    # The plan's order puts every source before what uses it.
+    for step in plan.steps:
+        looks[step.id] = asyncio.create_task(look(step))
+    try:
+        reports = await asyncio.gather(*looks.values())
+    except BaseException:
+        for task in looks.values():
+            task.cancel()
+        await asyncio.gather(*looks.values(), return_exceptions=True)
+        raise
+    return tuple(
+        PlannedStep(step=step, needed=_needed(step, report))
+        for step, report in zip(plan.steps, reports, strict=True)
+    )
+
+
+def _needed(step: Step, report: ScriptReport) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (step.changes[change.index].describe(), change.reason)
+        for change in report.changes
+        if change.state == "needed"
+    )

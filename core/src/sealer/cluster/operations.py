@@ -1,0 +1,91 @@
+"""Operations on record: going on with one, giving one up, listing what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sealer.cluster.install import carry_out, prepare_again
+from sealer.cluster.removal import REMOVALS, abandon, take_back
+from sealer.cluster.request import Request
+from sealer.cluster.session import Context, reach
+from sealer.errors import SealerError
+from sealer.hosts.secret import Redactor
+from sealer.operation.engine import Summary
+from sealer.operation.records import ClusterRecords, Operation
+
+OPEN = "open"
+
+
+async def resume(context: Context, records: ClusterRecords) -> Summary:
+    """Go on with the operation that is open.
+
+    Raises:
+        SealerError: No operation is open, or whatever stands in the way.
+    """
+    redactor = Redactor()
+    with records.lock("resume"):
+        operation = records.open_operation()
+        if operation is None:
+            raise SealerError(f"no operation on cluster {records.cluster} is open: nothing to resume")
+        request = Request.from_plain(operation.request, str(operation.directory))
+        async with reach(context, request.clusterfile.cluster, redactor) as connections:
+            if operation.verb in REMOVALS:
+                return await take_back(context, records, operation, connections)
+            prepared = prepare_again(context, request)
+            return await carry_out(context, operation, prepared, connections, redactor)
+
+
+def abort(records: ClusterRecords) -> Operation:
+    """Give the open operation up: what it did stays, and others may begin.
+
+    Raises:
+        SealerError: No operation is open.
+        OperationLocked: It is running.
+    """
+    with records.lock("abort"):
+        operation = records.open_operation()
+        if operation is None:
+            raise SealerError(f"no operation on cluster {records.cluster} is open: nothing to abort")
+        abandon(operation)
+        return operation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationSummary:
+    """An operation for people: its id, verb, state, and what became of its steps, by id."""
+
+    id: str
+    verb: str
+    state: str
+    image: str
+    steps: Mapping[str, str]
+    log: str
+
+    def to_plain(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {
+            "id": self.id,
+            "verb": self.verb,
+            "state": self.state,
+            "image": self.image,
+            "done": sum(state == "done" for state in self.steps.values()),
+            "steps": dict(self.steps),
+            "log": self.log,
+        }
+
+
+def summarise(operation: Operation) -> OperationSummary:
+    """Return what is on record of an operation."""
+    history = operation.history()
+    request = operation.request
+    chosen = request["application"] or request["image"]
+    return OperationSummary(
+        id=operation.id,
+        verb=operation.verb,
+        state=history.finished or OPEN,
+        image=str(chosen["reference"]),
+        steps={step: "done" if step in history.done else "started" for step in history.started},
+        log=str(operation.log),
+    )
