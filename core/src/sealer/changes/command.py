@@ -48,7 +48,7 @@ class Command(Change):
         return "is_done || { echo 'it is not done'; return 1; }"
 
     def apply(self) -> str:
-        again = f'if [ -e "$entry/attempted" ]; then\n( {self.revert}\n)\nfi\n' if self.revert else ""
+        again = f"if was_attempted; then\n( {self.revert}\n)\nfi\n" if self.revert else ""
         within = "" if self.limit is None else f"within {self.limit:.0f} "
         # The text may hold a secret, and anyone on the host can read arguments: it goes to sh on standard
         # input, as a group that sh reads to its end before the first command can read from there.

@@ -353,6 +353,14 @@ merge_tree() {
 # is_done: the host journal says that this very change was applied
 is_done() { [ -n "$entry" ] && [ "$(cat "$entry/done" 2>/dev/null)" = "$fingerprint" ]; }
 
+# was_attempted: the command was begun before, in this operation or an earlier one
+was_attempted() {
+  for earlier in "$journal"/[0-9]*-"${entry##*-}"; do
+    if [ -e "$earlier/attempted" ]; then return 0; fi
+  done
+  return 1
+}
+
 # within SECONDS COMMAND...
 within() {
   seconds=$1
