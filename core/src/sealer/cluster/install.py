@@ -122,30 +122,14 @@ async def prepare(
     """
     state = load_state(records)
     reachable = require_all(connections)
-    if state is None:
-        return await _prepare_new(context, wish, reachable)
-    _require_same_hosts(state.clusterfile, wish.clusterfile)
-    _require_same_runtime(context, state, wish.reference)
-    # The cluster's own ports and files are in use by now: what was observed before is what counts.
-    images = images_for_hosts(context.store, wish.reference, _ordered(wish.clusterfile, state.facts))
-    request = Request(
-        clusterfile=wish.clusterfile,
-        image=images.choice(wish.reference),
-        facts=state.facts,
-        choice=wish.choice,
-    )
-    return _plan(context, request, images)
-
-
-async def _prepare_new(context: Context, wish: Wish, connections: Mapping[str, Connection]) -> Prepared:
-    # Which platform the metadata are of doesn't matter for choosing the providers.
-    spec = wish.clusterfile.cluster
-    image = context.store.resolve(wish.reference).metadata
-    parts = choose_parts(image, context.plugins, container=spec.container_runtime)
-    data_root = spec.data_root
-    # The questions of core's checks are the same whatever the checks are to compare the answers with.
-    probes = [*parts.probes(), *(p for check in core_checks({}, {}, data_root) for p in check.probes())]
-    facts = await observe_all(context, connections, tuple(probes), data_root)
+    known = {} if state is None else state.facts
+    if state is not None:
+        _require_known_hosts(state.clusterfile, wish.clusterfile)
+        _require_same_runtime(context, state, wish.reference)
+    # Of hosts that are in the cluster, what was observed before it was made is what counts: their ports and
+    # files are in use by now, by the cluster itself.
+    new = {host: connection for host, connection in reachable.items() if host not in known}
+    facts = {**known, **await _observe(context, wish, new)}
     images = images_for_hosts(context.store, wish.reference, _ordered(wish.clusterfile, facts))
     request = Request(
         clusterfile=wish.clusterfile,
@@ -154,11 +138,27 @@ async def _prepare_new(context: Context, wish: Wish, connections: Mapping[str, C
         choice=wish.choice,
     )
     prepared = _plan(context, request, images)
-    _check(context, prepared, images)
+    if new:
+        _check(context, prepared, images, frozenset(new))
     return prepared
 
 
-def _check(context: Context, prepared: Prepared, images: HostImages) -> None:
+async def _observe(
+    context: Context, wish: Wish, connections: Mapping[str, Connection]
+) -> Mapping[str, Facts]:
+    """Ask hosts the questions of core and of the providers."""
+    # Which platform the metadata are of doesn't matter for choosing the providers.
+    spec = wish.clusterfile.cluster
+    image = context.store.resolve(wish.reference).metadata
+    parts = choose_parts(image, context.plugins, container=spec.container_runtime)
+    # The questions of core's checks are the same whatever the checks are to compare the answers with.
+    checks = core_checks({}, {}, spec.data_root)
+    probes = [*parts.probes(), *(probe for check in checks for probe in check.probes())]
+    return await observe_all(context, connections, tuple(probes), spec.data_root)
+
+
+def _check(context: Context, prepared: Prepared, images: HostImages, hosts: frozenset[str]) -> None:
+    """Check hosts that are to come into the cluster, also against those that are in it."""
     platforms = {host: image.platform for host, image in images.by_host.items()}
     registry = prepared.parts.registry
     serving = {host.name for host in registry.hosts(prepared.cluster)} if registry else set()
@@ -169,7 +169,7 @@ def _check(context: Context, prepared: Prepared, images: HostImages) -> None:
     }
     data_root = prepared.cluster.data_root
     checks = [*core_checks(platforms, sizes, data_root), *prepared.parts.checks(prepared.cluster)]
-    findings = judge(prepared.cluster, checks)
+    findings = [finding for finding in judge(prepared.cluster, checks) if finding.host in hosts]
     for finding in findings:
         if finding.severity == Severity.WARNING:
             context.events(Message(text=describe_finding(finding), host=finding.host, warning=True))
@@ -252,14 +252,25 @@ def _ordered(clusterfile: Clusterfile, facts: Mapping[str, Facts]) -> dict[str, 
     return {host.address: facts[host.address] for host in (*spec.masters, *spec.nodes)}
 
 
-def _require_same_hosts(old: Clusterfile, new: Clusterfile) -> None:
-    before = {(host.address, host.is_master) for host in old.cluster.hosts}
-    after = {(host.address, host.is_master) for host in new.cluster.hosts}
-    if before != after:
+def _require_known_hosts(old: Clusterfile, new: Clusterfile) -> None:
+    """Hosts may be added to a cluster that exists; taking some away is a verb of its own."""
+    before = {host.address: host.is_master for host in old.cluster.hosts}
+    after = {host.address: host.is_master for host in new.cluster.hosts}
+    name = old.cluster.name
+    missing = [address for address in before if address not in after]
+    if missing:
         raise UsageError(
-            f"cluster {old.cluster.name} exists with other hosts; adding and removing hosts is not built yet",
-            hint=f"to make it anew: sealer delete --all {old.cluster.name}",
+            f"{', '.join(missing)} of cluster {name} are not named any more",
+            hint=f"name all hosts, or take some away with: sealer delete -n {','.join(missing)} {name}",
         )
+    other = [address for address, master in before.items() if after[address] != master]
+    if other:
+        raise UsageError(
+            f"{', '.join(other)} of cluster {name} can't change between master and node",
+            hint="take the host away and add it anew",
+        )
+    if old.cluster.masters[0].address != new.cluster.masters[0].address:
+        raise UsageError(f"the first master of cluster {name} is {old.cluster.masters[0].address}")
 
 
 def _require_same_runtime(context: Context, state: Request, reference: str) -> None:
