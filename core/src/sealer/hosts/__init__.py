@@ -4,8 +4,9 @@ from sealer.hosts.connection import Connection, ScriptResult
 from sealer.hosts.facts import observe
 from sealer.hosts.local import LocalConnection, is_local
 from sealer.hosts.pool import close_connections, open_connection, open_connections
-from sealer.hosts.secret import Redactor, Secret, resolve_secret
+from sealer.hosts.secret import Redactor, resolve_secret
 from sealer.hosts.settings import HostKeyPolicy, SshSettings, Target
+from sealer.secret import Secret
 
 __all__ = [
     "Connection",

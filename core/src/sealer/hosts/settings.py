@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sealer.home import sealer_home
-from sealer.hosts.secret import Secret
+from sealer.secret import Secret
 
 
 class HostKeyPolicy(enum.StrEnum):

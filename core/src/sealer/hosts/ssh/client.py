@@ -8,8 +8,8 @@ import asyncssh
 
 from sealer.hosts.host_keys import HostKeyGuard
 from sealer.hosts.known_hosts import HostKey
-from sealer.hosts.secret import Secret
 from sealer.hosts.ssh.keys import LoginKey
+from sealer.secret import Secret
 
 
 class LoginClient(asyncssh.SSHClient):

@@ -10,8 +10,8 @@ from pathlib import Path
 import asyncssh
 
 from sealer.errors import AuthenticationFailed
-from sealer.hosts.secret import Secret
 from sealer.hosts.settings import SshSettings
+from sealer.secret import Secret
 
 DEFAULT_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 """File names below ``~/.ssh`` that are tried when no key is named, in this order."""
