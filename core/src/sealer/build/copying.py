@@ -109,4 +109,4 @@ def _near(context: Directory, path: str) -> str:
     near = difflib.get_close_matches(name, names, n=1)
     if near:
         return f"did you mean {above}/{near[0]}?" if above else f"did you mean {near[0]}?"
-    return f"paths are relative to {context.root}"
+    return f"paths are relative to {context.root.absolute()}"
