@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import re
 import subprocess
 import sys
@@ -136,6 +137,26 @@ def test_a_faulty_configuration_is_named(
 def test_no_colour_when_it_is_not_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     run(["nonsense"])
     assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("no_color", "colored"), [("", True), ("1", False)])
+def test_a_terminal_has_colour_unless_the_user_wants_none(no_color: str, colored: bool) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as screen, os.fdopen(theirs, "wb", buffering=0) as terminal:
+        subprocess.run(
+            [sys.executable, "-m", "sealer", "nonsense"],
+            stderr=terminal,
+            check=False,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(sys.path),
+                "NO_COLOR": no_color,
+                "TERM": "xterm",
+            },
+        )
+        shown = screen.read(4096)
+    assert b"No such command 'nonsense'" in shown
+    assert (b"\x1b[" in shown) == colored
 
 
 def test_completion_offers_commands(
