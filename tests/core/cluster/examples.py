@@ -120,6 +120,16 @@ class Toy(ClusterRuntime):
                 requires=("api", at("container-runtime", node.name), at("registry-access", node.name)),
             )
 
+    def remove(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
+        for node in hosts:
+            yield Step(
+                id=at(f"toy/remove/{node.name}", cluster.first_master.name),
+                title="forget",
+                host=cluster.first_master.name,
+                changes=(Command(title=f"forget {node.name}", run="toy forget"),),
+                provides=(at("removed", node.name),),
+            )
+
     def kubeconfig_path(self, cluster: Cluster) -> str:
         return "/etc/toy/admin.conf"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -34,6 +35,8 @@ def resume(application: Application, /, cluster: str | None, **options: Any) -> 
 @click.command()
 @click.argument("cluster", required=False)
 @click.option("-a", "--all", "everything", is_flag=True, help="The whole cluster, on all its hosts.")
+@click.option("-n", "--nodes", default="", help="Only these nodes: A,B or A-B. Their pods move away first.")
+@click.option("--force", is_flag=True, help="With -n: leave nodes that can't be reached as they are.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be taken back on each host.")
 @yes_option
 @host_options
@@ -44,19 +47,31 @@ def delete(
     cluster: str | None,
     *,
     everything: bool,
+    nodes: str,
+    force: bool,
     dry_run: bool,
     yes: bool,
     **options: Any,
 ) -> None:
-    """Take a cluster away: everything that was changed on its hosts is put back, and nothing else."""
+    """Take a cluster away, or some of its nodes: what was changed on them is put back, and nothing else."""
     from sealer.cluster.removal import delete as delete_cluster
+    from sealer.cluster.removal import remove_hosts
     from sealer.cluster.state import choose_cluster, require_state
+    from sealer.clusterfile.flags import cluster_from_flags
 
-    if not everything:
-        raise UsageError("removing single hosts is not built yet", hint="sealer delete --all")
+    if everything == bool(nodes):
+        raise UsageError("which hosts?", hint="sealer delete --all, or sealer delete -n A,B")
     records = choose_cluster(application.home, cluster)
+    leaving = [host.address for host in cluster_from_flags("", nodes).hosts]
     if dry_run:
-        show_residue(application, require_state(records).clusterfile.cluster, options)
+        spec = require_state(records).clusterfile.cluster
+        hosts = tuple(host for host in spec.hosts if everything or host.address in leaving)
+        show_residue(application, replace(spec, hosts=hosts), options)
+        return
+    if leaving:
+        confirm(f"Take {', '.join(leaving)} out of cluster {records.cluster}?", yes=yes)
+        drive(application, lambda context: remove_hosts(context, records, leaving, force=force), **options)
+        click.echo(f"{', '.join(leaving)} left cluster {records.cluster}", err=True)
         return
     confirm(f"Take cluster {records.cluster} away from all its hosts?", yes=yes)
     drive(application, lambda context: delete_cluster(context, records), **options)

@@ -156,14 +156,19 @@ def _access_step(cluster: Cluster, host: Host, parts: Parts, domains: Sequence[s
 def _ready_step(cluster: Cluster, parts: Parts, last: Step) -> Step:
     """Return the health gate: every host is a Ready node."""
     kubeconfig = quote(parts.runtime.kubeconfig_path(cluster))
-    wait = (
-        f"kubectl --kubeconfig {kubeconfig} wait --for=condition=Ready node --all --timeout={READY_TIMEOUT}s"
-    )
+    wait = f"kubectl --kubeconfig {kubeconfig} wait --for=condition=Ready node --all"
     return Step(
         id="cluster/ready",
         title="wait until every node is Ready",
         host=cluster.first_master.name,
-        changes=(Command(title="every node is Ready", run=wait, limit=READY_TIMEOUT + 60),),
+        changes=(
+            Command(
+                title="every node is Ready",
+                run=f"{wait} --timeout={READY_TIMEOUT}s",
+                unless=f"{wait} --timeout=1s",
+                limit=READY_TIMEOUT + 60,
+            ),
+        ),
         provides=("ready",),
         requires=last.provides,
         env=last.env,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sealer.changes import quote
+from sealer.cluster.install import prepare_again
 from sealer.cluster.request import Request
 from sealer.cluster.session import Connections, Context, drive, observe_all, reach, require_all
 from sealer.cluster.state import (
@@ -16,21 +18,22 @@ from sealer.cluster.state import (
     save_state,
 )
 from sealer.clusterfile import Clusterfile, ClusterSpec
-from sealer.errors import SealerError, UsageError
-from sealer.events import EventSink
+from sealer.errors import HostError, SealerError, UsageError
+from sealer.events import EventSink, Message
 from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
-from sealer.model import Probe, Step
+from sealer.model import Probe, Step, at
 from sealer.operation.engine import Summary
 from sealer.operation.journal import Journal
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ABORTED, ClusterRecords, Operation
-from sealer.operation.visit import Remover
+from sealer.operation.visit import Applier, Branching, Remover, Visitor
 
 DELETE = "delete"
 ROLLBACK = "rollback"
 RESET = "reset"
-REMOVALS = frozenset({DELETE, ROLLBACK, RESET})
+REMOVE = "remove"
+REMOVALS = frozenset({DELETE, ROLLBACK, RESET, REMOVE})
 """The verbs whose operations take things back."""
 
 ROLLED_BACK = "rolled back"
@@ -38,6 +41,8 @@ ROLLED_BACK = "rolled back"
 
 _TIMEOUT = 1800.0
 _TARGET = "target"
+_LEAVING = "leaving"
+_FORCE = "force"
 
 
 async def delete(context: Context, records: ClusterRecords) -> Summary:
@@ -53,6 +58,83 @@ async def delete(context: Context, records: ClusterRecords) -> Summary:
         operation = records.begin(DELETE, request.to_plain())
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
             return await take_back(context, records, operation, connections)
+
+
+async def remove_hosts(
+    context: Context, records: ClusterRecords, addresses: Sequence[str], *, force: bool = False
+) -> Summary:
+    """Take some hosts out of a cluster, and take back what was changed on them.
+
+    Args:
+        context: What a verb needs from outside.
+        records: Of the cluster.
+        addresses: Of the hosts.
+        force: Whether hosts that can't be reached are left as they are, instead of standing in the way.
+
+    Raises:
+        UsageError: The cluster has no such hosts, or can't do without them.
+        HostsFailed: Something could not be done; the operation can be resumed.
+    """
+    redactor = Redactor()
+    with records.lock(REMOVE):
+        request = require_state(records)
+        _require_removable(request.clusterfile.cluster, addresses)
+        records.require_none_open()
+        leaving = {_LEAVING: list(addresses), _FORCE: force}
+        plain = request.to_plain()
+        prepare_again(context, request)
+        operation = records.begin(REMOVE, {**plain, **leaving}, before=plain)
+        async with reach(context, request.clusterfile.cluster, redactor) as connections:
+            return await take_back(context, records, operation, connections)
+
+
+def _require_removable(spec: ClusterSpec, addresses: Sequence[str]) -> None:
+    known = {host.address: host for host in spec.hosts}
+    unknown = [address for address in addresses if address not in known]
+    if unknown:
+        raise UsageError(
+            f"cluster {spec.name} has no host {', '.join(unknown)}", hint=f"its hosts: {', '.join(known)}"
+        )
+    if spec.masters[0].address in addresses:
+        raise UsageError(
+            f"{spec.masters[0].address} is the first master of cluster {spec.name}, which can't go alone",
+            hint=f"to take the whole cluster away: sealer delete --all {spec.name}",
+        )
+
+
+async def _leave(
+    context: Context, records: ClusterRecords, operation: Operation, connections: Connections
+) -> Summary:
+    """Drive the removal of single hosts: the cluster forgets them, then they take back what was changed."""
+    request = Request.from_plain(operation.request, str(operation.directory))
+    prepared = prepare_again(context, request)
+    cluster = prepared.cluster
+    leaving = [host for host in cluster.hosts if host.name in operation.request[_LEAVING]]
+    steps = list(prepared.parts.runtime.remove(cluster, leaving))
+    taking = []
+    for host in leaving:
+        if operation.request[_FORCE] and isinstance(connections[host.name], HostError):
+            text = f"can't be reached: what was changed there stays, below {cluster.data}"
+            context.events(Message(text=text, host=host.name, warning=True))
+        else:
+            taking.append(_take_back_step(host.name, requires=(at("removed", host.name),)))
+    uploads = asyncio.Semaphore(context.uploads)
+
+    def make_visitor(events: EventSink) -> Visitor:
+        applier = Applier(
+            data=cluster.data,
+            operation=operation.id,
+            blobs=context.store,
+            uploads=uploads,
+            events=events,
+            redactor=Redactor(),
+        )
+        remover = Remover(data=cluster.data, operation=operation.id, events=events)
+        return Branching(default=applier, others={step.id: remover for step in taking})
+
+    summary = await drive(context, operation, make_plan([*steps, *taking]), connections, make_visitor)
+    save_state(records, request.without_hosts(frozenset(host.name for host in leaving)))
+    return summary
 
 
 async def rollback(context: Context, records: ClusterRecords, identity: str | None) -> Summary:
@@ -108,6 +190,8 @@ async def take_back(
     Raises:
         HostsFailed: Some hosts could not be brought back; the others are.
     """
+    if operation.verb == REMOVE:
+        return await _leave(context, records, operation, connections)
     request = Request.from_plain(operation.request, str(operation.directory))
     spec = request.clusterfile.cluster
     only = operation.request.get(_TARGET)
@@ -128,17 +212,18 @@ async def take_back(
 
 def removal_plan(request: Request) -> Plan:
     """Return the plan of a removal: every host takes back what its journal holds, all at once."""
-    steps = [
-        Step(
-            id=f"take-back@{host.address}",
-            title="take back what was changed",
-            host=host.address,
-            changes=(),
-            timeout=_TIMEOUT,
-        )
-        for host in request.clusterfile.cluster.hosts
-    ]
-    return make_plan(steps)
+    return make_plan([_take_back_step(host.address) for host in request.clusterfile.cluster.hosts])
+
+
+def _take_back_step(host: str, *, requires: tuple[str, ...] = ()) -> Step:
+    return Step(
+        id=at("take-back", host),
+        title="take back what was changed",
+        host=host,
+        changes=(),
+        requires=requires,
+        timeout=_TIMEOUT,
+    )
 
 
 def abandon(operation: Operation | None, *, state: str = ABORTED) -> None:

@@ -6,7 +6,7 @@ It is written down when the operation begins, so that resuming makes the same pl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -54,6 +54,19 @@ class Request:
     def of_hosts(cls, clusterfile: Clusterfile) -> Request:
         """Return a request that names hosts and nothing else, for taking things back."""
         return cls(clusterfile=clusterfile, image=ImageChoice(reference="", digests={}))
+
+    def without_hosts(self, addresses: frozenset[str]) -> Request:
+        """Return the same without some hosts."""
+        spec = self.clusterfile.cluster
+        hosts = tuple(host for host in spec.hosts if host.address not in addresses)
+        kept = {host.address for host in hosts}
+        digests = {host: digest for host, digest in self.image.digests.items() if host in kept}
+        return replace(
+            self,
+            clusterfile=replace(self.clusterfile, cluster=replace(spec, hosts=hosts)),
+            image=replace(self.image, digests=digests),
+            facts={host: facts for host, facts in self.facts.items() if host in kept},
+        )
 
     def to_plain(self) -> dict[str, Any]:
         """Return it as plain data for a JSON file."""

@@ -18,10 +18,11 @@ from sealer.hosts.pool import close_connections, open_connections
 from sealer.hosts.secret import Redactor
 from sealer.image.store import ImageStore
 from sealer.model import Facts, Probe
-from sealer.operation.engine import Engine, Summary, Visitor
+from sealer.operation.engine import Engine, Summary
 from sealer.operation.journal import Journal
 from sealer.operation.plan import Plan
 from sealer.operation.records import DONE, Operation
+from sealer.operation.visit import Visitor
 from sealer.plugins import Plugins
 
 Connections = Mapping[str, Connection | HostError]

@@ -10,6 +10,7 @@ Names that steps provide and require (``@h`` stands for a host's name):
     registry-access@h     core: the host trusts the registry and pulls from it by original names
     api                   cluster runtime: the API server answers
     member@h              cluster runtime: the host is part of the cluster
+    removed@h             cluster runtime: the cluster does without the host
     cluster               every host is a member; holds when member@h does for all hosts
     app/NAME              core: the application has been launched
 """

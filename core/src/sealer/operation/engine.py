@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from sealer.errors import HostError, HostsFailed, Interrupted, SealerError
 from sealer.events import EventSink, OperationFinished, Outcome, StepFinished, StepStarted
@@ -16,7 +15,7 @@ from sealer.hosts.connection import Connection
 from sealer.model import Step
 from sealer.operation.journal import DoneStep, History, Journal
 from sealer.operation.plan import Plan, fingerprint
-from sealer.operation.visit import Visit
+from sealer.operation.visit import Visit, Visitor
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
@@ -29,21 +28,6 @@ class Summary:
     changed: int
     unchanged: int
     values: Mapping[tuple[str, str], str] = field(repr=False)
-
-
-class Visitor(Protocol):
-    """What the engine does to a host for a step."""
-
-    @property
-    def operation(self) -> str:
-        """The operation's id."""
-
-    async def visit(self, step: Step, connection: Connection, values: Mapping[tuple[str, str], str]) -> Visit:
-        """Make the step hold on its host.
-
-        Raises:
-            SealerError: It could not be made so.
-        """
 
 
 class Engine:

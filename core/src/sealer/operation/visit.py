@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 from sealer.changes import Blob
 from sealer.changes.script import (
@@ -212,6 +213,47 @@ class Remover:
                 self.events(Message(text=text, host=step.host, warning=True))
         done = tuple(change.reason for change in report.changes if change.state == "changed")
         return Visit(changed=done, values={})
+
+
+class Visitor(Protocol):
+    """What the engine does to a host for a step."""
+
+    @property
+    def operation(self) -> str:
+        """The operation's id."""
+
+    async def visit(self, step: Step, connection: Connection, values: Mapping[tuple[str, str], str]) -> Visit:
+        """Make the step hold on its host.
+
+        Raises:
+            SealerError: It could not be made so.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Branching:
+    """Makes the visits of some steps in another way than the rest.
+
+    Attributes:
+        default: Makes the visits of the rest.
+        others: What makes the visits of a step, by the step's id.
+    """
+
+    default: Visitor
+    others: Mapping[str, Visitor]
+
+    @property
+    def operation(self) -> str:
+        """The operation's id."""
+        return self.default.operation
+
+    async def visit(self, step: Step, connection: Connection, values: Mapping[tuple[str, str], str]) -> Visit:
+        """Make the visit in the step's own way.
+
+        Raises:
+            SealerError: As that way does.
+        """
+        return await self.others.get(step.id, self.default).visit(step, connection, values)
 
 
 def plan_changes(step: Step, values: Mapping[tuple[str, str], str]) -> tuple[Planned, ...]:

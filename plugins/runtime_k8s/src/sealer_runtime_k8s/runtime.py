@@ -13,6 +13,7 @@ from sealer_runtime_k8s.kubeadm import discovery_kubeconfig, init_configuration,
 from sealer_runtime_k8s.marks import mark_step
 from sealer_runtime_k8s.names import ADMIN_KUBECONFIG, directory, environment
 from sealer_runtime_k8s.prepare import PREPARED, prepare_step
+from sealer_runtime_k8s.removal import remove_step
 
 _JOINED = "kubernetes-joined"
 
@@ -42,6 +43,14 @@ class Kubernetes(ClusterRuntime):
         yield prepare_step(cluster, host)
         yield _init_step(cluster, host)
         yield mark_step(cluster, host, ())
+
+    def remove(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
+        """Return a step for each node: drain it, respecting disruption budgets, and delete it.
+
+        Raises:
+            PlanError: One of the hosts is a master.
+        """
+        return [remove_step(cluster, host) for host in hosts]
 
     def join(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
         """Return the steps of further hosts: nodes join side by side, masters one after the other.

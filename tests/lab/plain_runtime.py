@@ -1,0 +1,140 @@
+"""A cluster runtime as a stranger could write it: fast, and with something of everything that can be left behind.
+
+It is installed for the program under test by ``tests.lab.plain``. A settings file, services, a network link and
+a token that the hosts share stand in for Kubernetes where a test is about driving, and not about Kubernetes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sealer import hookimpl
+from sealer.changes import (
+    Command,
+    Copy,
+    Directory,
+    File,
+    HostsEntry,
+    Output,
+    OwnedChains,
+    OwnedLinks,
+    OwnedPath,
+    Sysctl,
+    Unit,
+)
+from sealer.model import Cluster, Host, Step, at
+from sealer.providers import ClusterRuntime
+
+COMMANDS = "/var/lib/plain/commands"
+"""Where each command writes its name when it runs, so that a test can count."""
+
+SERVICE = """\
+[Unit]
+Description=A plain service
+
+[Service]
+ExecStart=/usr/local/bin/plain infinity
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def noted(name: str, script: str = "", *, seconds: float = 0.2) -> str:
+    """Return sh that takes its time, does what it should, and notes that it has run."""
+    return f"sleep {seconds}\n{script}\necho {name} >> {COMMANDS}"
+
+
+class Plain(ClusterRuntime):
+    """Hosts with a service each, and a token of the first master on all of them."""
+
+    name = "plain"
+    summary = "services without Kubernetes"
+
+    def create(self, cluster: Cluster) -> Iterable[Step]:
+        host = cluster.first_master
+        yield _prepare(cluster, host)
+        gate = cluster.env.get("PLAIN_GATE")
+        waiting = f"until [ -e {gate} ]; do sleep 0.1; done" if gate else ":"
+        token = "[ -s /var/lib/plain/token ] || head -c 16 /dev/urandom | od -An -tx1 | tr -d ' ' > /var/lib/plain/token"
+        yield Step(
+            id=at("plain/create", host.name),
+            title="create",
+            host=host.name,
+            changes=(
+                Command(title="wait at the gate", run=waiting),
+                Command(
+                    title="make a token",
+                    run=noted("token", token),
+                    revert="rm -f /var/lib/plain/token",
+                    yields=(
+                        Output(key="token", script="cat /var/lib/plain/token", secret=True),
+                        Output(key="name", script="uname -n"),
+                    ),
+                ),
+            ),
+            provides=("api", at("member", host.name)),
+            requires=(at("prepared", host.name),),
+        )
+
+    def join(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
+        made = at("plain/create", cluster.first_master.name)
+        (create,) = (step for step in self.create(cluster) if step.id == made)
+        for host in hosts:
+            yield _prepare(cluster, host)
+            yield Step(
+                id=at("plain/join", host.name),
+                title="join",
+                host=host.name,
+                changes=(
+                    File(path="/etc/plain/token", content=f"{create.value('token')}\n", mode=0o600),
+                    File(path="/etc/plain/master", content=f"{create.value('name')}\n"),
+                    Command(title="join", run=noted("join", seconds=0.5)),
+                ),
+                provides=(at("member", host.name),),
+                requires=("api", at("prepared", host.name)),
+            )
+
+    def remove(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
+        for node in hosts:
+            yield Step(
+                id=at(f"plain/remove/{node.name}", cluster.first_master.name),
+                title="forget",
+                host=cluster.first_master.name,
+                changes=(Command(title=f"forget {node.name}", run=":"),),
+                provides=(at("removed", node.name),),
+            )
+
+    def kubeconfig_path(self, cluster: Cluster) -> str:
+        return "/etc/plain/settings"
+
+
+def _prepare(cluster: Cluster, host: Host) -> Step:
+    link = "ip link show plain0 >/dev/null 2>&1 || ip link add plain0 type bridge"
+    chain = "iptables -t nat -N PLAIN-OUT 2>/dev/null || :"
+    return Step(
+        id=at("plain/prepare", host.name),
+        title="prepare",
+        host=host.name,
+        changes=(
+            OwnedPath(path="/var/lib/plain"),
+            OwnedLinks(patterns=("plain*",)),
+            OwnedChains(prefixes=("PLAIN-",)),
+            Directory(path="/var/lib/plain"),
+            Sysctl(name="net.ipv4.conf.all.rp_filter", value="2"),
+            HostsEntry(address=cluster.first_master.address, names=("plain.example",)),
+            File(path="/etc/plain/settings", content=f"cluster {cluster.name}\n"),
+            Copy(source="/usr/bin/sleep", path="/usr/local/bin/plain"),
+            Unit(name="plain.service", content=SERVICE, watches=("/etc/plain/settings",)),
+            Command(title="make a link", run=noted("link", link)),
+            Command(title="make a chain", run=noted("chain", chain)),
+        ),
+        provides=(at("prepared", host.name),),
+        requires=(at("rootfs", host.name),),
+    )
+
+
+@hookimpl
+def sealer_cluster_runtimes() -> Iterable[ClusterRuntime]:
+    """Return the runtime."""
+    yield Plain()
