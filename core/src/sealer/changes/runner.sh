@@ -149,7 +149,7 @@ undo_all() {
       rm -rf "$entry"
       continue
     fi
-    key=$(hex < "$entry/key")
+    key=$(printf %s "$(cat "$entry/key")" | hex)
     export entry
     state=changed
     if [ ! -e "$entry/undo" ]; then state=kept; fi
