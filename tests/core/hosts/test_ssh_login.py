@@ -354,3 +354,25 @@ def fingerprint_of(server: Sshd) -> str:
         ["ssh-keygen", "-l", "-f", f"{server.host_key}.pub"], check=True, capture_output=True, text=True
     )
     return done.stdout.split()[1]
+
+
+@pytest.mark.parametrize(
+    "old",
+    [
+        "KexAlgorithms diffie-hellman-group14-sha1",
+        "Ciphers aes128-ctr\nMACs hmac-sha1,hmac-sha1-etm@openssh.com",
+        "Ciphers aes128-cbc",
+    ],
+)
+async def test_a_host_that_knows_only_old_algorithms(tmp_path: Path, target: TargetFactory, old: str) -> None:
+    with (
+        Sshd(tmp_path / "sshd", options=[old]) as server,
+        pytest.raises(HostError, match="speaks no SSH that is safe enough"),
+    ):
+        await whoami(target(server))
+
+
+async def test_the_fastest_cipher_is_chosen(tmp_path: Path, target: TargetFactory) -> None:
+    with Sshd(tmp_path / "sshd", options=["LogLevel DEBUG1"]) as server:
+        await whoami(target(server))
+        assert "cipher: aes128-gcm@openssh.com" in server.log.read_text()

@@ -26,6 +26,11 @@ CIPHERS = (
     "aes256-ctr",
 )
 
+# What asyncssh offers, less SHA-1 and what only one maker's servers ever had.
+_KEY_EXCHANGES = "-*-sha1,rsa2048*,*@ssh.com"
+_MACS = "-hmac-sha1*,umac-64*,*@ssh.com"
+_SIGNATURES = "-ssh-rsa,*@ssh.com"
+
 KEEPALIVE_SECONDS = 15
 KEEPALIVE_COUNT = 4
 """A host that has not answered for 15 × 4 seconds is given up."""
@@ -85,7 +90,10 @@ async def _try_link(
                 client_factory=lambda: client,
                 known_hosts=_authorities(known, settings),
                 server_host_key_algs=guard.algorithms(),
+                kex_algs=_KEY_EXCHANGES,
                 encryption_algs=CIPHERS,
+                mac_algs=_MACS,
+                signature_algs=_SIGNATURES,
                 compression_algs=["none"],
                 preferred_auth=["publickey", "password", "keyboard-interactive"],
                 keepalive_interval=KEEPALIVE_SECONDS,
@@ -183,7 +191,7 @@ def _explain(
         return HostUnreachable(
             f"the connection was lost during the login: {text}",
             host=host,
-            hint="sshd may be starting, or limit new connections (MaxStartups)",
+            hint="sshd may be starting, limit new connections (MaxStartups), or know only old algorithms",
         )
     reason = error.reason if isinstance(error, asyncssh.DisconnectError) else str(error)
     return HostError(f"port {settings.port} gives no SSH connection: {reason}", host=host)
