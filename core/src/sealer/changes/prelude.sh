@@ -319,7 +319,8 @@ lay() {
     done
     # What a file takes the place of goes first, so that no older link is written through.
     # shellcheck disable=SC2016
-    find . ! -type d -exec sh -c 'd=$1; shift; for f; do rm -rf -- "$d/$f"; done' sh "$2" {} +
+    find . ! -type d -exec sh -c 'd=$1; shift; for f; do
+      if [ -e "$d/$f" ] || [ -L "$d/$f" ]; then rm -rf -- "$d/$f"; fi; done' sh "$2" {} +
     cp -al . "$2/"
     find . -name '.wh.*' | while IFS= read -r mark; do rm -f "$2/$mark"; done
   )
