@@ -23,7 +23,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-SNIPPETS = 4096
+SNIPPETS = 512
 SMALL_FILES = 2000
 PIECE = 8 << 20
 
@@ -39,15 +39,15 @@ class Measured:
 def make_context(directory: Path, size: int) -> None:
     """Write files that compress about as well as programs do, and many small ones; always the same."""
     chance = random.Random(0)
-    snippets = [chance.randbytes(24) for _ in range(SNIPPETS)]
+    snippets = [chance.randbytes(32) for _ in range(SNIPPETS)]
     directory.mkdir(parents=True)
     written = 0
     number = 0
     while written < size:
         content = bytearray()
         while len(content) < PIECE:
-            content += chance.randbytes(2048)
-            content += b"".join(chance.choices(snippets, k=256))
+            content += chance.randbytes(1536)
+            content += b"".join(chance.choices(snippets, k=200))
         path = directory / f"bin/{number % 7}/program-{number}"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content[: min(PIECE, size - written)])

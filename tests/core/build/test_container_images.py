@@ -405,3 +405,12 @@ async def test_images_of_archives_are_packed_compressed(store: ImageStore, tmp_p
     }
     again = await build_image(store, order, {})
     assert again.digest == image.digest
+
+
+def test_a_cache_that_can_not_be_written_is_told(workshop: Workshop, supplier: Supplier) -> None:
+    supplier.push("app:1", b"x")
+    workshop.put({"imageList": supplier.name("app:1")})
+    workshop.store.home.mkdir()
+    (workshop.store.home / "cache").write_text("a file in the way")
+    with pytest.raises(ImageError, match="the build can't keep its files: Not a directory"):
+        build(workshop, "FROM scratch", "COPY imageList manifests/")

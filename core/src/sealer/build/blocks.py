@@ -5,11 +5,10 @@ Equal blocks make the compressed bytes depend on nothing but the content. Memory
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Self
@@ -74,7 +73,12 @@ class LayerWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._resources.close()
+        try:
+            self._resources.close()
+        except OSError:
+            # A file that can't be written can't be closed either, and that is known already.
+            if kind is None:
+                raise
 
     def write(self, data: bytes) -> None:
         """Append bytes."""
@@ -105,12 +109,10 @@ class LayerWriter:
             ImageError: The store can't be written.
         """
         self._flush()
-        with self._writing():
-            if self._stream is not None:
-                self._stream.close()
-            descriptor = self._blob.commit(
-                OCI_LAYER_GZIP if self._compress else OCI_LAYER, annotations=annotations
-            )
+        if self._stream is not None:
+            self._stream.close()
+        media_type = OCI_LAYER_GZIP if self._compress else OCI_LAYER
+        descriptor = self._blob.commit(media_type, annotations=annotations)
         return Layer(descriptor=descriptor, diff_id=f"sha256:{self._hash.hexdigest()}", created_by=created_by)
 
     def _advance(self, count: int) -> None:
@@ -119,21 +121,11 @@ class LayerWriter:
             self._flush()
 
     def _flush(self) -> None:
-        with memoryview(self._block)[: self._used] as block, self._writing():
+        with memoryview(self._block)[: self._used] as block:
             self._hash.update(block)
             (self._stream or self._blob).write(block)
         self._moved(self._used)
         self._used = 0
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            hint = "free some space with `sealer prune`" if error.errno == errno.ENOSPC else None
-            raise ImageError(
-                f"a layer can't be written: {error.strerror}", place=str(self._store.layout.root), hint=hint
-            ) from error
 
 
 class _Unflushed:
@@ -148,5 +140,5 @@ class _Unflushed:
 
 def _abandon(stream: IO[bytes]) -> None:
     """End a stream and its threads, whether it was closed, failed or is not wanted any more."""
-    with suppress(OSError):
+    with suppress(ImageError):
         stream.close()

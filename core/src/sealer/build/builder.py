@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import secrets
 import shutil
 import threading
@@ -23,6 +24,7 @@ from sealer.build.parent import RegistryContent, extract, registry_content
 from sealer.build.registry_tree import MAXIMUM_LAYERS, RegistryLayer, content_of, registry_layers
 from sealer.build.tools import run_tool
 from sealer.build.tree import Mount
+from sealer.errors import ImageError
 from sealer.events import EventSink, TransferProgress, discard
 from sealer.image.extension import LAYER_CONTENT, LayerContent
 from sealer.image.store import ImageStore
@@ -60,22 +62,31 @@ async def build_image(
         TransportError: A container image can't be fetched.
         PluginError: An application type failed.
     """
-    with store.lease(), _workspace(store) as workspace, ExitStack() as resources:
-        build = _Build(store, order, types, workspace, sink)
-        stage = AppStage(workspace / "apps", types, resources, skip_tls_verify=skip_tls_verify, sink=sink)
-        apps = await stage.stage([each for each in order.contents if isinstance(each, AppFiles)], context)
-        images = await asyncio.to_thread(build.container_images, apps)
-        transport = Transport(store.home, skip_tls_verify=skip_tls_verify, sink=sink)
-        layers, packed = await build.layers(apps, images, transport)
-        return await asyncio.to_thread(
-            assemble,
-            store,
-            order,
-            (*layers, *packed),
-            applications=build.applications(apps),
-            container_images=build.listed(images, apps),
-            time=build.time,
-        )
+    try:
+        with store.lease(), _workspace(store) as workspace, ExitStack() as resources:
+            build = _Build(store, order, types, workspace, sink)
+            stage = AppStage(workspace / "apps", types, resources, skip_tls_verify=skip_tls_verify, sink=sink)
+            apps = await stage.stage([each for each in order.contents if isinstance(each, AppFiles)], context)
+            images = await asyncio.to_thread(build.container_images, apps)
+            transport = Transport(store.home, skip_tls_verify=skip_tls_verify, sink=sink)
+            layers, packed = await build.layers(apps, images, transport)
+            return await asyncio.to_thread(
+                assemble,
+                store,
+                order,
+                (*layers, *packed),
+                applications=build.applications(apps),
+                container_images=build.listed(images, apps),
+                time=build.time,
+            )
+    except OSError as error:
+        raise ImageError(
+            f"the build can't keep its files: {error.strerror or error}",
+            place=str(error.filename or store.home),
+            hint="free some space; `sealer rmi --prune` removes what no image uses"
+            if error.errno == errno.ENOSPC
+            else None,
+        ) from error
 
 
 class _Build:
