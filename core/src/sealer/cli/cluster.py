@@ -36,7 +36,7 @@ def resume(application: Application, /, cluster: str | None, **options: Any) -> 
 @click.argument("cluster", required=False)
 @click.option("-a", "--all", "everything", is_flag=True, help="The whole cluster, on all its hosts.")
 @click.option("-n", "--nodes", default="", help="Only these nodes: A,B or A-B. Their pods move away first.")
-@click.option("--force", is_flag=True, help="With -n: leave nodes that can't be reached as they are.")
+@click.option("--force", is_flag=True, help="Leave hosts that can't be reached as they are.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be taken back on each host.")
 @yes_option
 @host_options
@@ -74,7 +74,7 @@ def delete(
         click.echo(f"{', '.join(leaving)} left cluster {records.cluster}", err=True)
         return
     confirm(f"Take cluster {records.cluster} away from all its hosts?", yes=yes)
-    drive(application, lambda context: delete_cluster(context, records), **options)
+    drive(application, lambda context: delete_cluster(context, records, force=force), **options)
     click.echo(f"cluster {records.cluster} is gone", err=True)
 
 
@@ -112,11 +112,13 @@ def kubeconfig(application: Application, /, cluster: str | None, **options: Any)
     click.echo(drive(application, lambda context: fetch(context, records), **options), nl=False)
 
 
-def show_residue(application: Application, spec: ClusterSpec, options: dict[str, Any]) -> bool:
-    """Print what Sealer has changed on hosts and not taken back; return whether there is anything."""
-    from sealer.cluster.removal import residue
+def show_residue(
+    application: Application, spec: ClusterSpec, options: dict[str, Any], *, operation: str | None = None
+) -> bool:
+    """Print what Sealer, or one operation, has changed on hosts; return whether there is anything."""
+    from sealer.cluster.residue import residue
 
-    found = drive(application, lambda context: residue(context, spec), **options)
+    found = drive(application, lambda context: residue(context, spec, operation=operation), **options)
     for host in found:
         click.echo(f"{host.host}: {len(host.changes)} changes" if host.changes else f"{host.host}: nothing")
         for change in host.changes:

@@ -67,17 +67,30 @@ def abort(application: Application, /, cluster: str | None, *, yes: bool) -> Non
 @operations.command()
 @click.argument("operation", required=False)
 @cluster_option
+@click.option("--dry-run", is_flag=True, help="Only show what would be taken back on each host.")
 @yes_option
 @host_options
 @pass_application
 def rollback(
-    application: Application, /, operation: str | None, cluster: str | None, *, yes: bool, **options: Any
+    application: Application,
+    /,
+    operation: str | None,
+    cluster: str | None,
+    *,
+    dry_run: bool,
+    yes: bool,
+    **options: Any,
 ) -> None:
     """Take back what the newest operation changed on hosts, newest first."""
     from sealer.cluster.removal import rollback as roll_back
+    from sealer.cluster.removal import rollback_target, target_hosts
     from sealer.cluster.state import choose_cluster
 
     records = choose_cluster(application.home, cluster)
+    if dry_run:
+        target = rollback_target(records, operation)
+        show_residue(application, target_hosts(target), options, operation=target.id)
+        return
     confirm(f"Take back what {operation or 'the newest operation'} did on {records.cluster}?", yes=yes)
     summary = drive(application, lambda context: roll_back(context, records, operation), **options)
     click.echo(f"done: taken back on {summary.changed} hosts, nothing to do on {summary.unchanged}", err=True)

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from sealer.changes import quote
 from sealer.cluster.install import prepare_again
 from sealer.cluster.request import Request
-from sealer.cluster.session import Connections, Context, drive, observe_all, reach, require_all
+from sealer.cluster.session import Connections, Context, drive, reach
 from sealer.cluster.state import (
     forget_state,
     load_state,
@@ -20,9 +18,8 @@ from sealer.cluster.state import (
 from sealer.clusterfile import Clusterfile, ClusterSpec
 from sealer.errors import HostError, SealerError, UsageError
 from sealer.events import EventSink, Message
-from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
-from sealer.model import Probe, Step, at
+from sealer.model import Step, at
 from sealer.operation.engine import Summary
 from sealer.operation.journal import Journal
 from sealer.operation.plan import Plan, make_plan
@@ -45,8 +42,13 @@ _LEAVING = "leaving"
 _FORCE = "force"
 
 
-async def delete(context: Context, records: ClusterRecords) -> Summary:
+async def delete(context: Context, records: ClusterRecords, *, force: bool = False) -> Summary:
     """Take a cluster away from all its hosts, also one that was made only in part.
+
+    Args:
+        context: What a verb needs from outside.
+        records: Of the cluster.
+        force: Whether hosts that can't be reached are left as they are, instead of standing in the way.
 
     Raises:
         HostsFailed: Some hosts could not be cleaned; the others are.
@@ -55,7 +57,7 @@ async def delete(context: Context, records: ClusterRecords) -> Summary:
     with records.lock(DELETE):
         request = require_state(records)
         abandon(records.open_operation())
-        operation = records.begin(DELETE, request.to_plain())
+        operation = records.begin(DELETE, {**request.to_plain(), _FORCE: force})
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
             return await take_back(context, records, operation, connections)
 
@@ -111,13 +113,12 @@ async def _leave(
     cluster = prepared.cluster
     leaving = [host for host in cluster.hosts if host.name in operation.request[_LEAVING]]
     steps = list(prepared.parts.runtime.remove(cluster, leaving))
-    taking = []
-    for host in leaving:
-        if operation.request[_FORCE] and isinstance(connections[host.name], HostError):
-            text = f"can't be reached: what was changed there stays, below {cluster.data}"
-            context.events(Message(text=text, host=host.name, warning=True))
-        else:
-            taking.append(_take_back_step(host.name, requires=(at("removed", host.name),)))
+    left = _left_behind(context, operation, connections, cluster.data)
+    taking = [
+        _take_back_step(host.name, requires=(at("removed", host.name),))
+        for host in leaving
+        if host.name not in left
+    ]
     uploads = asyncio.Semaphore(context.uploads)
 
     def make_visitor(events: EventSink) -> Visitor:
@@ -151,7 +152,7 @@ async def rollback(context: Context, records: ClusterRecords, identity: str | No
     """
     redactor = Redactor()
     with records.lock(ROLLBACK):
-        target = _target(records, identity)
+        target = rollback_target(records, identity)
         abandon(records.open_operation())
         request = Request.from_plain(target.request, str(target.directory))
         operation = records.begin(ROLLBACK, {**request.to_plain(), _TARGET: target.id})
@@ -199,7 +200,9 @@ async def take_back(
     def make_visitor(events: EventSink) -> Remover:
         return Remover(data=f"{spec.data_root}/{spec.name}", operation=operation.id, events=events, only=only)
 
-    summary = await drive(context, operation, removal_plan(request), connections, make_visitor)
+    left = _left_behind(context, operation, connections, f"{spec.data_root}/{spec.name}")
+    plan = removal_plan(request.without_hosts(left))
+    summary = await drive(context, operation, plan, connections, make_visitor)
     before = previous_state(records, only) if only is not None else None
     if only is not None:
         abandon(records.operation(only), state=ROLLED_BACK)
@@ -208,6 +211,22 @@ async def take_back(
     else:
         save_state(records, before)
     return summary
+
+
+def _left_behind(
+    context: Context, operation: Operation, connections: Connections, data: str
+) -> frozenset[str]:
+    """Return the hosts that are left as they are, when the user wants that of those out of reach; say so."""
+    if not operation.request.get(_FORCE):
+        return frozenset()
+    left = [host for host, connection in connections.items() if isinstance(connection, HostError)]
+    for host in left:
+        text = (
+            f"can't be reached: what was changed there stays, with its journal below {data}; "
+            f"when it is back: sealer reset --hosts {host} --cluster-name {operation.cluster}"
+        )
+        context.events(Message(text=text, host=host, warning=True))
+    return frozenset(left)
 
 
 def removal_plan(request: Request) -> Plan:
@@ -233,40 +252,22 @@ def abandon(operation: Operation | None, *, state: str = ABORTED) -> None:
             journal.finished(state)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Residue:
-    """What a host's journal holds: the changes that would be taken back, newest first."""
-
-    host: str
-    changes: tuple[str, ...]
-
-
-async def residue(context: Context, spec: ClusterSpec) -> tuple[Residue, ...]:
-    """Ask hosts what Sealer has changed there and not taken back.
+def target_hosts(operation: Operation) -> ClusterSpec:
+    """Return the hosts that an operation was about, as the cluster it was about.
 
     Raises:
-        HostError: One host can't be reached or asked.
-        HostsFailed: Several can't.
+        SealerError: Its record is damaged.
     """
-    async with reach(context, spec, Redactor()) as connections:
-        answers = await _ask(context, require_all(connections), spec)
-    return tuple(Residue(host=host, changes=tuple(answer.splitlines())) for host, answer in answers.items())
+    return Request.from_plain(operation.request, str(operation.directory)).clusterfile.cluster
 
 
-async def _ask(
-    context: Context, connections: Mapping[str, Connection], spec: ClusterSpec
-) -> Mapping[str, str]:
-    journal = quote(f"{spec.data_root}/{spec.name}/journal")
-    script = (
-        f"find {journal} -maxdepth 1 -name '[0-9]*-*' 2>/dev/null | sort -r | "
-        'while IFS= read -r entry; do cat "$entry/key"; done'
-    )
-    probe = Probe(name="core/journal", script=script)
-    facts = await observe_all(context, connections, (probe,), spec.data_root)
-    return {host: fact.answers[probe.name] for host, fact in facts.items()}
+def rollback_target(records: ClusterRecords, identity: str | None) -> Operation:
+    """Return the operation that a rollback would take back.
 
-
-def _target(records: ClusterRecords, identity: str | None) -> Operation:
+    Raises:
+        UsageError: It is not the newest that changed something, or there is none of that id.
+        SealerError: There is none at all.
+    """
     changing = [
         operation
         for operation in records.operations()

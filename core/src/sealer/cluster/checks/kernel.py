@@ -1,0 +1,259 @@
+"""The kernel: its version, control groups, netfilter and limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from sealer.changes import Change, File, Module, Sysctl
+from sealer.cluster.checks.answers import NO_ANSWER, answer, number, pairs
+from sealer.model import Check, Cluster, Finding, Probe, Severity
+
+SUBJECT = "kernel"
+
+_OLDEST = (3, 10)
+_OLDEST_WITH_CGROUP_V2 = (4, 15)
+_CONTROLLERS = {
+    1: ("cpu", "cpuacct", "cpuset", "memory", "devices", "freezer", "pids"),
+    2: ("cpu", "cpuset", "memory", "pids"),
+}
+_INOTIFY = {"fs.inotify.max_user_instances": 128, "fs.inotify.max_user_watches": 65536}
+_INOTIFY_MENDED = {"fs.inotify.max_user_instances": 8192, "fs.inotify.max_user_watches": 524288}
+_LOOSE = 2
+
+CONTROLLERS = Probe(
+    name="core/controllers",
+    script="""\
+if [ -f /sys/fs/cgroup/cgroup.controllers ]; then cat /sys/fs/cgroup/cgroup.controllers
+else awk '$1 !~ /^#/ && $4 == 1 { print $1 }' /proc/cgroups; fi""",
+)
+"""Prints the controllers of control groups that are on."""
+
+NETFILTER = Probe(
+    name="core/netfilter",
+    script="""\
+if nft list tables >/dev/null 2>&1; then echo nf_tables
+elif [ -e /proc/net/ip_tables_names ]; then echo ip_tables
+else
+  for module in nf_tables ip_tables; do
+    if [ -d "/sys/module/$module" ] || modprobe -nq "$module" 2>/dev/null; then echo "$module"; exit 0; fi
+  done
+  command -v modprobe >/dev/null && echo none
+fi""",
+)
+"""Prints the kernel's side of netfilter that can be used, or ``none``; nothing is loaded for it."""
+
+CONNTRACK = Probe(
+    name="core/conntrack",
+    script="""\
+if [ -e /proc/sys/net/netfilter/nf_conntrack_max ] || [ -d /sys/module/nf_conntrack ]; then echo loaded
+elif modprobe -nq nf_conntrack 2>/dev/null; then echo available
+elif command -v modprobe >/dev/null; then echo absent; fi""",
+)
+"""Prints ``loaded`` (or built in), ``available`` or ``absent``."""
+
+SETTINGS = Probe(
+    name="core/sysctls",
+    script="""\
+for name in fs/inotify/max_user_instances fs/inotify/max_user_watches net/ipv4/conf/all/rp_filter; do
+  if value=$(cat "/proc/sys/$name" 2>/dev/null); then echo "$name $value"; fi
+done | tr / .
+echo end""",
+)
+"""Prints a line ``NAME VALUE`` for each setting that exists."""
+
+
+class KernelVersion(Check):
+    """Containers need what kernels have had for a while."""
+
+    id = "kernel-version"
+    title = "the kernel is new enough"
+    subject = SUBJECT
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host with an old kernel; with version 2 of control groups less is old."""
+        for host in cluster.hosts:
+            match = re.match(r"(\d+)\.(\d+)", host.facts.kernel)
+            if match is None:
+                yield self.not_checked(host.name, f"kernel {host.facts.kernel!r} has no version")
+                continue
+            oldest = _OLDEST_WITH_CGROUP_V2 if host.facts.cgroup_version == 2 else _OLDEST
+            if (int(match[1]), int(match[2])) < oldest:
+                yield self.finding(
+                    host.name,
+                    found=f"kernel {host.facts.kernel}",
+                    wanted=f"{oldest[0]}.{oldest[1]} or newer"
+                    + (", for version 2 of control groups" if host.facts.cgroup_version == 2 else ""),
+                    mend="install a newer kernel",
+                )
+
+
+class Controllers(Check):
+    """Containers are limited and counted by controllers of control groups."""
+
+    id = "cgroup-controllers"
+    title = "the controllers of control groups are on"
+    subject = SUBJECT
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question which controllers are on."""
+        return (CONTROLLERS,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host that lacks some."""
+        for host in cluster.hosts:
+            said, version = answer(host, CONTROLLERS), host.facts.cgroup_version
+            if said is None:
+                yield self.not_checked(host.name, NO_ANSWER)
+                continue
+            missing = [name for name in _CONTROLLERS.get(version, ()) if name not in said.split()]
+            if missing:
+                options = " ".join(f"cgroup_enable={name}" for name in missing)
+                yield self.finding(
+                    host.name,
+                    found=f"control groups of version {version} without {', '.join(missing)}",
+                    wanted="these controllers",
+                    mend=f"boot with {options}",
+                )
+
+
+class Netfilter(Check):
+    """Services of a cluster are rules of netfilter."""
+
+    id = "netfilter"
+    title = "netfilter can be used"
+    subject = SUBJECT
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question which side of netfilter there is."""
+        return (NETFILTER,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host whose kernel has neither nf_tables nor ip_tables."""
+        for host in cluster.hosts:
+            said = answer(host, NETFILTER)
+            if said is None:
+                yield self.not_checked(host.name, NO_ANSWER)
+            elif said == "none":
+                yield self.finding(
+                    host.name,
+                    found=f"kernel {host.facts.kernel} with neither nf_tables nor ip_tables",
+                    wanted="one of them, loaded, built in or loadable",
+                    mend="install the kernel's package of further modules",
+                )
+
+
+class ConnectionTracking(Check):
+    """Replies of services find their way back by connection tracking."""
+
+    id = "connection-tracking"
+    title = "connections can be tracked"
+    subject = SUBJECT
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question whether the module is there."""
+        return (CONNTRACK,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host without nf_conntrack; a module yet to be loaded is a warning."""
+        for host in cluster.hosts:
+            said = answer(host, CONNTRACK)
+            if said is None:
+                yield self.not_checked(host.name, NO_ANSWER)
+            elif said != "loaded":
+                absent = said == "absent"
+                yield self.finding(
+                    host.name,
+                    found=f"kernel {host.facts.kernel} without nf_conntrack"
+                    if absent
+                    else "nf_conntrack is not loaded",
+                    wanted="nf_conntrack, so that the settings of connections can be written",
+                    mend="install the kernel's package of further modules"
+                    if absent
+                    else "modprobe nf_conntrack",
+                    severity=Severity.ERROR if absent else Severity.WARNING,
+                )
+
+    def mend(self, cluster: Cluster, finding: Finding) -> tuple[Change, ...]:
+        """Return the changes that load it, now and at boot, if it can be loaded."""
+        if finding.severity is Severity.ERROR:
+            return ()
+        content = "# Written by Sealer.\nnf_conntrack\n"
+        path = "/etc/modules-load.d/sealer-conntrack.conf"
+        return (Module(name="nf_conntrack"), File(path=path, content=content))
+
+
+class Inotify(Check):
+    """Every container's log is watched; too few watches show as strange failures much later."""
+
+    id = "inotify"
+    title = "files can be watched in numbers"
+    subject = SUBJECT
+    severity = Severity.WARNING
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question for the limits."""
+        return (SETTINGS,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host with a low limit."""
+        for host in cluster.hosts:
+            said = pairs(host, SETTINGS) or {}
+            limits = {name: number(said.get(name)) for name in _INOTIFY}
+            if None in limits.values():
+                yield self.not_checked(host.name, NO_ANSWER)
+                continue
+            low = [f"{name} is {value}" for name, value in limits.items() if (value or 0) < _INOTIFY[name]]
+            if low:
+                least = ", ".join(f"{name} {value}" for name, value in _INOTIFY.items())
+                yield self.finding(
+                    host.name,
+                    found="; ".join(low),
+                    wanted=f"at least {least}",
+                    mend="; ".join(f"sysctl -w {name}={value}" for name, value in _INOTIFY_MENDED.items()),
+                )
+
+    def mend(self, cluster: Cluster, finding: Finding) -> tuple[Change, ...]:
+        """Return the changes that raise the limits that are low, now and at boot."""
+        raised = {
+            name: str(value) for name, value in _INOTIFY_MENDED.items() if f"{name} is" in finding.found
+        }
+        return _settings("inotify", raised)
+
+
+class ReversePathFilter(Check):
+    """A strict filter drops what comes from pods by another way than packets to them take."""
+
+    id = "reverse-path-filter"
+    title = "the filter of reverse paths is not strict"
+    subject = SUBJECT
+    severity = Severity.WARNING
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question for the setting."""
+        return (SETTINGS,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host with a strict filter on all cards."""
+        for host in cluster.hosts:
+            said = pairs(host, SETTINGS)
+            if said is None or "net.ipv4.conf.all.rp_filter" not in said:
+                yield self.not_checked(host.name, NO_ANSWER)
+            elif said["net.ipv4.conf.all.rp_filter"] == "1":
+                yield self.finding(
+                    host.name,
+                    found="net.ipv4.conf.all.rp_filter is 1: strict",
+                    wanted="0 (none) or 2 (loose), as networks of pods need",
+                    mend=f"sysctl -w net.ipv4.conf.all.rp_filter={_LOOSE}",
+                )
+
+    def mend(self, cluster: Cluster, finding: Finding) -> tuple[Change, ...]:
+        """Return the changes that make it loose, now and at boot."""
+        return _settings("rp-filter", {"net.ipv4.conf.all.rp_filter": str(_LOOSE)})
+
+
+def _settings(name: str, values: dict[str, str]) -> tuple[Change, ...]:
+    lines = "".join(f"{key} = {value}\n" for key, value in values.items())
+    path = f"/etc/sysctl.d/90-sealer-{name}.conf"
+    sysctls = (Sysctl(name=key, value=value) for key, value in values.items())
+    return (*sysctls, File(path=path, content=f"# Written by Sealer.\n{lines}"))

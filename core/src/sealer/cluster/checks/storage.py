@@ -1,0 +1,282 @@
+"""Room and rights on the file systems that a cluster writes to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sealer.changes import quote
+from sealer.cluster.checks.answers import NO_ANSWER, answer, number, pairs
+from sealer.cluster.checks.given import Given
+from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
+
+SUBJECT = "storage"
+
+FEWEST_INODES = 20_000
+"""Files of an image and of the containers that run first."""
+
+_STATE = "/var/lib"
+_WRITTEN = ("/etc", "/var", "/usr/local")
+
+INODES = "core/inodes"
+FREE = "core/free-state"
+ROOT = "core/data-root"
+
+_NEAREST = 'd=$1; while [ ! -d "$d" ]; do d=${d%/*}; d=${d:-/}; done'
+
+MOUNTS = Probe(
+    name="core/mounts",
+    script="""\
+options() {
+  point=$(df -P "$1" | awk 'NR == 2 { print $NF }')
+  awk -v point="$point" '$2 == point { found = $4 } END { print found }' /proc/self/mounts
+}
+for path in /tmp /var /etc /usr/local; do
+  if [ -d "$path" ]; then
+    if [ -w "$path" ]; then rights=writable; else rights=read-only; fi
+    echo "$path $rights,$(options "$path")"
+  fi
+done""",
+)
+"""Prints a line ``PATH writable|read-only,OPTIONS`` for some directories."""
+
+
+def _inodes_probe(data_root: str) -> Probe:
+    script = f"""set -- {quote(data_root)}; {_NEAREST}; df -Pi "$d" | awk 'END {{ print $2, $4 }}'"""
+    return Probe(name=INODES, script=script)
+
+
+FREE_STATE = Probe(name=FREE, script=f"df -Pk {_STATE} | awk 'END {{ print $1, $4 }}'")
+"""Prints the file system and the free KiB where services keep their state."""
+
+
+def _root_probe(data_root: str) -> Probe:
+    """Return the question what stands in the way on the path of the data root."""
+    return Probe(
+        name=ROOT,
+        script=f"""\
+set -- {quote(data_root)}
+path=$1
+while [ -n "$path" ]; do
+  if [ -L "$path" ]; then echo "link $path"; fi
+  if [ -e "$path" ] && [ ! -d "$path" ]; then echo "file $path"; fi
+  if [ -d "$path" ]; then
+    case $(stat -c %A "$path") in *x | *t) ;; *) echo "closed $path" ;; esac
+  fi
+  path=${{path%/*}}
+done
+{_NEAREST}
+point=$(df -P "$d" | awk 'NR == 2 {{ print $NF }}')
+awk -v point="$point" '$2 == point {{ found = $4 }} END {{ print "options", found }}' /proc/self/mounts
+if [ -w "$d" ]; then echo "writable $d"; else echo "read-only $d"; fi""",
+    )
+
+
+class DiskSpace(Check):
+    """Layers are sent, unpacked and run from the data root."""
+
+    id = "disk-space"
+    title = "there is room for the image"
+    subject = SUBJECT
+    needs_image = True
+
+    def __init__(self, given: Given) -> None:
+        self._rooms = given.rooms
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host with too little free space."""
+        for host in cluster.hosts:
+            wanted = self._rooms[host.name].data
+            if host.facts.disk_free < wanted:
+                yield self.finding(
+                    host.name,
+                    found=f"{host.facts.disk_free / 1e9:.1f} GB free at {cluster.data_root}",
+                    wanted=f"{wanted / 1e9:.1f} GB for this image",
+                    mend=f"free space, or choose another place for {cluster.data_root} (spec.dataRoot)",
+                )
+
+
+class ContainerSpace(Check):
+    """Container runtimes unpack container images where services keep their state."""
+
+    id = "container-space"
+    title = "there is room for the containers"
+    subject = SUBJECT
+    severity = Severity.WARNING
+    needs_image = True
+
+    def __init__(self, given: Given) -> None:
+        self._rooms = given.rooms
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question for the free space."""
+        return (FREE_STATE,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host that could not hold all container images of the image."""
+        for host in cluster.hosts:
+            words = (answer(host, FREE_STATE) or "").split()
+            free = number(words[-1]) if words else None
+            if free is None:
+                yield self.not_checked(host.name, NO_ANSWER)
+                continue
+            wanted = self._rooms[host.name].containers
+            if free * 1024 < wanted:
+                yield self.finding(
+                    host.name,
+                    found=f"{free * 1024 / 1e9:.1f} GB free at {_STATE}",
+                    wanted=f"{wanted / 1e9:.1f} GB, if the host runs all container images of this image",
+                    mend=f"free space at {_STATE}",
+                )
+
+
+class Inodes(Check):
+    """A file system can be full of files while there is space."""
+
+    id = "inodes"
+    title = "there is room for more files"
+    subject = SUBJECT
+
+    def __init__(self, given: Given) -> None:
+        self._probe = _inodes_probe(given.data_root)
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question for free inodes."""
+        return (self._probe,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host with few; file systems without a fixed number say 0 of 0."""
+        for host in cluster.hosts:
+            words = (answer(host, self._probe) or "").split()
+            numbers = [number(word) for word in words]
+            if len(numbers) != 2 or None in numbers:
+                yield self.not_checked(host.name, "the file system does not say how many files it can hold")
+                continue
+            total, free = numbers
+            if total and (free or 0) < FEWEST_INODES:
+                yield self.finding(
+                    host.name,
+                    found=f"room for {free} more files at {cluster.data_root} (inodes)",
+                    wanted=f"{FEWEST_INODES} or more",
+                    mend="remove small files that nobody needs: df -i and find show where",
+                )
+
+
+class DataRoot(Check):
+    """Programs run from the data root, and tools follow no links on the way there."""
+
+    id = "data-root"
+    title = "the data root can hold programs"
+    subject = SUBJECT
+
+    def __init__(self, given: Given) -> None:
+        self._root = given.data_root
+        self._probe = _root_probe(given.data_root)
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question what stands in the way."""
+        return (self._probe,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each thing that stands in the way on a host."""
+        for host in cluster.hosts:
+            text = answer(host, self._probe)
+            if text is None:
+                yield self.not_checked(host.name, NO_ANSWER)
+                continue
+            for line in text.splitlines():
+                yield from self._judge(host, *line.partition(" ")[::2])
+
+    def _judge(self, host: Host, kind: str, what: str) -> Iterable[Finding]:
+        elsewhere = "or choose another place (spec.dataRoot)"
+        match kind:
+            case "link":
+                yield self.finding(
+                    host.name,
+                    found=f"{what} is a symbolic link",
+                    wanted=f"{self._root} without links on the way",
+                    mend=f"mount the other place there (mount --bind), {elsewhere}",
+                )
+            case "file":
+                yield self.finding(
+                    host.name,
+                    found=f"{what} is no directory",
+                    wanted=f"directories on the way to {self._root}",
+                    mend=f"move it away, {elsewhere}",
+                )
+            case "closed":
+                yield self.finding(
+                    host.name,
+                    found=f"only root may go through {what}",
+                    wanted="a way that others may go: containers don't run as root only",
+                    mend=f"chmod o+x {what}, {elsewhere}",
+                )
+            case "options" if "noexec" in what.split(","):
+                yield self.finding(
+                    host.name,
+                    found=f"the file system of {self._root} is mounted noexec",
+                    wanted="one that programs can run from",
+                    mend=f"mount -o remount,exec it, {elsewhere}",
+                )
+            case "read-only":
+                yield self.finding(
+                    host.name,
+                    found=f"{what} can't be written",
+                    wanted=f"a place for {self._root} that can be written",
+                    mend=f"mount -o remount,rw it, {elsewhere}",
+                )
+
+
+class Writable(Check):
+    """Units, settings and state are written to the usual directories."""
+
+    id = "read-only"
+    title = "/etc, /var and /usr/local can be written"
+    subject = SUBJECT
+    strict = "an installation writes there"
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question how directories are mounted."""
+        return (MOUNTS,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host where one of them can't be written."""
+        for host in cluster.hosts:
+            said = pairs(host, MOUNTS)
+            if said is None:
+                yield self.not_checked(host.name, NO_ANSWER)
+                continue
+            closed = [path for path in _WRITTEN if {"read-only", "ro"} & set(said.get(path, "").split(","))]
+            if closed:
+                yield self.finding(
+                    host.name,
+                    found=f"read-only: {', '.join(closed)}",
+                    wanted="directories that can be written",
+                    mend="mount -o remount,rw them; a disk that went read-only by itself is broken: see dmesg",
+                )
+
+
+class TemporaryPrograms(Check):
+    """Installers unpack programs to /tmp and run them there."""
+
+    id = "tmp-exec"
+    title = "programs can run from /tmp"
+    subject = SUBJECT
+    severity = Severity.WARNING
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question how directories are mounted."""
+        return (MOUNTS,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host where /tmp is mounted noexec."""
+        for host in cluster.hosts:
+            said = pairs(host, MOUNTS)
+            if said is None or "/tmp" not in said:  # noqa: S108  # a question about it, no use of it
+                yield self.not_checked(host.name, NO_ANSWER)
+            elif "noexec" in said["/tmp"].split(","):  # noqa: S108
+                yield self.finding(
+                    host.name,
+                    found="/tmp is mounted noexec",
+                    wanted="a /tmp that programs can run from: commands of applications may unpack some there",
+                    mend="mount -o remount,exec /tmp, or see that no application needs it",
+                )
