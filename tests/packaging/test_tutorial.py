@@ -18,7 +18,7 @@ from sealer.plugins import load_plugins
 file = Path(sys.argv[1])
 types = load_plugins().app_types()
 print(*(name for name, kind in types.items() if kind.detect([file])))
-print(*types["job"].images(file.parent, None))
+print(*types["job"].images(file.parent, [file.name], None))
 [change] = types["job"].launch(None, Application(name="migration", type="job", files=(file.name,)))
 print(change.run)
 """
