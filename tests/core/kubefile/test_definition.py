@@ -58,7 +58,7 @@ def test_applications_of_the_parent_can_be_changed_and_launched() -> None:
 
 def test_an_application_of_the_parent_that_is_defined_anew_starts_afresh() -> None:
     (calico,) = definition("APP calico local://b.sh").applications
-    assert calico.inherited == PARENT[0]
+    assert calico.app is not None
     assert (dict(calico.env), calico.cmds) == ({}, ())
 
 

@@ -56,11 +56,6 @@ class PackedImage:
     manifest: Descriptor
     blobs: tuple[Descriptor, ...]
 
-    @property
-    def size(self) -> int:
-        """The bytes of everything, manifests included."""
-        return sum(blob.size for blob in {self.target, self.manifest, *self.blobs})
-
 
 class ContainerImageCache:
     """The blobs of container images that builds have packed, below ``$SEALER_HOME/cache``.

@@ -16,7 +16,6 @@ from sealer.kubefile.instructions import (
     Commands,
     Copy,
     Env,
-    From,
     Instruction,
     KubeVersion,
     Label,
@@ -34,14 +33,12 @@ class DefinedApp:
     Attributes:
         name: Its name.
         app: The instruction that defined it last, or None when it is the parent's.
-        inherited: The parent's application, if the parent has one of that name.
         env: From APPENV, and from the parent unless the application was defined anew.
         cmds: From APPCMDS, or from the parent unless the application was defined anew.
     """
 
     name: str
     app: App | None = None
-    inherited: Application | None = None
     env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     cmds: tuple[str, ...] = ()
 
@@ -51,7 +48,6 @@ class Definition:
     """A Kubefile as it applies to its parent image.
 
     Attributes:
-        base: The FROM instruction.
         contents: COPY instructions and the applications that win, in the order of the file.
         applications: All applications, the parent's first.
         labels: Labels that the Kubefile sets.
@@ -59,7 +55,6 @@ class Definition:
         launch: What LAUNCH or CMDS says.
     """
 
-    base: From
     contents: tuple[Copy | App, ...]
     applications: tuple[DefinedApp, ...]
     labels: Mapping[str, str]
@@ -80,7 +75,6 @@ def define(kubefile: Kubefile, inherited: Iterable[Application] = ()) -> Definit
         raise SourceErrors(work.problems)
     winners = {id(app.app) for app in work.apps.values()}
     return Definition(
-        base=kubefile.base,
         contents=tuple(
             each
             for each in kubefile.instructions
@@ -97,10 +91,7 @@ class _Work:
     """The definition while the instructions are gone through."""
 
     def __init__(self, inherited: Iterable[Application]) -> None:
-        self.apps = {
-            app.name: DefinedApp(name=app.name, inherited=app, env=app.env, cmds=app.cmds)
-            for app in inherited
-        }
+        self.apps = {app.name: DefinedApp(name=app.name, env=app.env, cmds=app.cmds) for app in inherited}
         self.labels: dict[str, str] = {}
         self.env: dict[str, str] = {}
         self.launch = Launch()
@@ -132,7 +123,7 @@ class _Work:
         earlier = self.apps.pop(name, None)
         if earlier is not None and earlier.app is not None and earlier.app.kind.label:
             self.labels.pop(f"{earlier.app.kind.label}{name}", None)
-        self.apps[name] = DefinedApp(name=name, app=app, inherited=earlier.inherited if earlier else None)
+        self.apps[name] = DefinedApp(name=name, app=app)
         if app.kind.label:
             self.labels[f"{app.kind.label}{name}"] = "true"
 

@@ -134,7 +134,6 @@ def read_app(statement: Statement, kind: AppKind) -> App:
         kind=kind,
         name=application_name(words[0]),
         sources=tuple(_each(application_source, words[1:])),
-        text=" ".join(statement.line.text.split()),
     )
 
 

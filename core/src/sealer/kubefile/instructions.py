@@ -112,7 +112,6 @@ class App(Instruction):
     kind: AppKind
     name: Word
     sources: tuple[AppSource, ...]
-    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,7 +54,6 @@ _WORD = re.compile(r"\S+")
 class Kubefile:
     """A Kubefile whose every instruction is well-formed: FROM first, LAUNCH or CMDS last."""
 
-    file: str
     instructions: tuple[Instruction, ...]
 
     @property
@@ -105,7 +104,7 @@ def parse(data: bytes, file: str = "Kubefile") -> Kubefile:
     problems.extend(_order_problems(lines, instructions, complete=not problems))
     if problems:
         raise SourceErrors(sorted(problems, key=lambda problem: (problem.place.line, problem.place.column)))
-    return Kubefile(file=file, instructions=tuple(instructions))
+    return Kubefile(instructions=tuple(instructions))
 
 
 def _instruction(line: Logical, escape: str) -> Instruction:
