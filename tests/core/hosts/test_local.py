@@ -119,7 +119,39 @@ async def test_nothing_stays_open(host: Connection) -> None:
 
 @pytest.mark.parametrize(
     ("address", "own"),
-    [("127.0.0.1", True), ("::1", True), ("localhost", True), ("192.0.2.1", False), ("no.invalid", False)],
+    [
+        ("127.0.0.1", True),
+        ("127.8.9.1", True),
+        ("::1", True),
+        ("localhost", True),
+        ("192.0.2.1", False),
+        ("no.invalid", False),
+    ],
 )
 def test_own_addresses(address: str, own: bool) -> None:
     assert is_local(address) is own
+
+
+def test_addresses_of_this_machine_but_no_others() -> None:
+    """In a network of its own, where every address can be bound as if it were the machine's own."""
+    program = """
+        ip link set lo up
+        ip link add outside type veth peer name cable
+        ip link set cable up
+        ip addr add 192.0.2.10/24 dev outside
+        ip addr add 2001:db8::10/64 dev outside nodad
+        ip link set outside up
+        echo 1 > /proc/sys/net/ipv4/ip_nonlocal_bind
+        echo 1 > /proc/sys/net/ipv6/ip_nonlocal_bind
+        exec "$0" -c 'from sealer.hosts import is_local; import sys; print(*map(is_local, sys.argv[1:]))' \
+            192.0.2.10 192.0.2.11 2001:db8::10 2001:db8::11 198.51.100.1
+    """
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        ["unshare", "--net", "sh", "-e", "-c", program, sys.executable],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment,
+    )
+    assert done.stdout == "True False True False False\n"

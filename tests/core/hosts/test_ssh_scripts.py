@@ -141,6 +141,22 @@ async def test_a_script_that_takes_too_long_is_ended_where_one_session_is_allowe
     assert not _runs(int((tmp_path / "pid").read_text()))
 
 
+async def test_a_script_is_ended_in_time_though_others_wait(
+    server: Sshd, target: TargetFactory, tmp_path: Path
+) -> None:
+    connection = await open_connection(target(server, sessions=1))
+    late = asyncio.create_task(connection.run_script(f"echo $$ > {tmp_path}/pid; sleep 100; :", timeout=0.3))
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(connection.run_script("sleep 1")) for _ in range(3)]
+    started = time.monotonic()
+    with pytest.raises(HostError, match="it was ended"):
+        await late
+    assert time.monotonic() - started < 2.5
+    assert not _runs(int((tmp_path / "pid").read_text()))
+    await asyncio.gather(*others)
+    await connection.close()
+
+
 async def test_endless_output_is_stopped(host: Connection) -> None:
     with pytest.raises(HostError, match="printed more than"):
         await host.run_script("yes")

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 from sealer.errors import AuthenticationFailed, HostError
 from sealer.hosts.child import Child
@@ -18,12 +20,14 @@ from sealer.hosts.runner import ScriptRunner
 SESSIONS = 4
 """How many scripts run at once."""
 
+_ANY_PORT = 9  # nothing is sent to it
+
 CONNECT_TIMEOUT = 60.0
 """Seconds within which sudo must have answered."""
 
 
 def is_local(address: str) -> bool:
-    """Whether an IP address or a name belongs to this machine. Names are resolved."""
+    """Whether an IP address or a name belongs to this machine alone. Names are resolved."""
     try:
         found = socket.getaddrinfo(address, 0, type=socket.SOCK_DGRAM)
     except OSError:
@@ -31,14 +35,19 @@ def is_local(address: str) -> bool:
     return bool(found) and all(_is_own(family, where) for family, _, _, _, where in found)
 
 
-def _is_own(family: int, where: tuple[object, ...]) -> bool:
-    # Only an address of the machine itself can be bound.
+def _is_own(family: int, where: tuple[Any, ...]) -> bool:
+    """Ask the kernel which address it would speak from: to an address of its own it is that one.
+
+    To bind the address would be no proof: with ``ip_nonlocal_bind`` every address can be bound.
+    """
+    if ipaddress.ip_address(where[0].partition("%")[0]).is_loopback:
+        return True
     with socket.socket(family, socket.SOCK_DGRAM) as probe:
         try:
-            probe.bind(where)
+            probe.connect((where[0], _ANY_PORT, *where[2:]))
         except OSError:
             return False
-        return True
+        return bool(probe.getsockname()[0] == where[0])
 
 
 class LocalConnection(ScriptRunner):
@@ -80,11 +89,14 @@ class LocalConnection(ScriptRunner):
         )
 
     def _launch(self) -> AbstractAsyncContextManager[Execution]:
-        return self._start()
+        return self._start(self._sessions)
+
+    def _launch_apart(self) -> AbstractAsyncContextManager[Execution]:
+        return self._start(contextlib.nullcontext())
 
     @contextlib.asynccontextmanager
-    async def _start(self) -> AsyncIterator[Execution]:
-        async with self._sessions:
+    async def _start(self, gate: AbstractAsyncContextManager[None]) -> AsyncIterator[Execution]:
+        async with gate:
             execution = Execution(self.host)
             try:
                 await Child(self._words, execution).start()

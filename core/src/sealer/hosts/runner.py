@@ -58,6 +58,14 @@ class ScriptRunner(ABC):
         """
 
     @abstractmethod
+    def _launch_apart(self) -> AbstractAsyncContextManager[Execution]:
+        """Start a launcher at once, whatever else runs on the host.
+
+        Raises:
+            HostError: It can't be started.
+        """
+
+    @abstractmethod
     def _refused(self, errors: tuple[str, ...]) -> HostError:
         """Return the error for a launcher that ended before it was ready, from what it printed instead."""
 
@@ -104,15 +112,17 @@ class ScriptRunner(ABC):
         on_line: LineSink | None = None,
         timeout: float | None = None,
         limit: int = OUTPUT_LIMIT,
+        apart: bool = False,
     ) -> _Finished:
         execution: Execution | None = None
+        launch = self._launch_apart() if apart else self._launch()
         try:
-            async with self._launch() as execution, asyncio.timeout(timeout):
+            async with launch as execution, asyncio.timeout(timeout):
                 execution.follow(limit=limit, on_line=on_line)
                 await _feed_and_wait(execution, data, source, on_progress)
                 status = await execution.wait()
         except TimeoutError:
-            if execution is None:
+            if execution is None or apart:
                 raise
             raise await self._took_too_long(execution, timeout) from None
         if execution.process is None:
@@ -127,11 +137,12 @@ class ScriptRunner(ABC):
         rest = "what it started may still be running"
         if execution.process is not None:
             try:
-                stopped = await self.run_script(stop_script(execution.process), timeout=STOP_TIMEOUT)
-            except HostError:
+                stop = script_input(stop_script(execution.process))
+                stopped = await self._run(stop, timeout=STOP_TIMEOUT, apart=True)
+            except (HostError, TimeoutError):
                 pass
             else:
-                rest = "it was ended" if stopped.succeeded else rest
+                rest = "it was ended" if stopped.status == 0 else rest
         return HostError(
             f"the script did not finish within {timeout:g} seconds; {rest}", host=self.host, retryable=True
         )

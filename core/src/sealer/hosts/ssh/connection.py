@@ -61,11 +61,21 @@ class SshConnection(ScriptRunner):
         await self._sessions.close()
 
     def _launch(self) -> AbstractAsyncContextManager[Execution]:
-        return self._lend()
+        return self._lend(self._sessions)
 
     @contextlib.asynccontextmanager
-    async def _lend(self) -> AsyncIterator[Execution]:
-        async with self._sessions.lend() as execution:
+    async def _launch_apart(self) -> AsyncIterator[Execution]:
+        # A connection of its own: the other one may have no session left, now or ever.
+        sessions = self._sessions.apart()
+        try:
+            async with self._lend(sessions) as execution:
+                yield execution
+        finally:
+            await sessions.close()
+
+    @contextlib.asynccontextmanager
+    async def _lend(self, sessions: Sessions) -> AsyncIterator[Execution]:
+        async with sessions.lend() as execution:
             if self._privilege is Privilege.SUDO_WITH_PASSWORD:
                 await self._await_sudo(execution)
             yield execution

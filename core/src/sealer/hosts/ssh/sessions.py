@@ -56,6 +56,12 @@ class Sessions:
         self._spares_while_busy = True
         self._closed = False
 
+    def apart(self) -> Sessions:
+        """Return sessions of the same kind, over a connection of their own."""
+        sessions = Sessions(self._host, self._connect, limit=1)
+        sessions.command, sessions.greeting = self.command, self.greeting
+        return sessions
+
     @contextlib.asynccontextmanager
     async def lend(self) -> AsyncIterator[Execution]:
         """Give out a launcher for as long as the context lasts.
