@@ -26,7 +26,7 @@ def install(choice: LaunchChoice = IMAGE_CHOICE, **changes: object) -> Plan:
 
 def commands(plan: Plan, prefix: str) -> list[str]:
     return [
-        change.run
+        change.run.partition("\n# of image sha256:")[0]
         for step in plan.steps
         if prefix in step.id
         for change in step.changes
@@ -154,3 +154,10 @@ def test_an_application_image_with_images_needs_a_registry() -> None:
     app = image(type=ImageType.APPLICATION)
     with pytest.raises(PlanError, match="has no registry"):
         application_plan(replace(cluster(), registry=None), app, EVERYWHERE, PARTS, LaunchChoice())
+
+
+def test_a_new_image_launches_its_applications_anew_though_the_commands_are_the_same() -> None:
+    (one,) = install().step(f"{'a' * 12}/app/net").changes
+    (other,) = install(digest="sha256:" + "b" * 64).step(f"{'b' * 12}/app/net").changes
+    assert one.key == other.key
+    assert one.fingerprint() != other.fingerprint()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sealer.changes import Change, Command
 from sealer.errors import ImageError, UsageError
@@ -72,7 +72,7 @@ def launch_steps(
             id=f"{image.digest[7:19]}/{name}",
             title=title,
             host=cluster.first_master.name,
-            changes=changes,
+            changes=tuple(_of_image(change, image.digest) for change in changes),
             provides=(name,),
             requires=waits,
             env=_environment({**env, **cluster.env}, root, cluster.rootfs, kubeconfig),
@@ -81,6 +81,13 @@ def launch_steps(
         steps.append(step)
         waits = (name,)
     return tuple(steps)
+
+
+def _of_image(change: Change, digest: str) -> Change:
+    """Tie a command to the image: the same words mean something else when the files are others."""
+    if isinstance(change, Command):
+        return replace(change, run=f"{change.run}\n# of image {digest}")
+    return change
 
 
 def _chosen(image: ImageMetadata, choice: LaunchChoice) -> tuple[Application, ...]:
