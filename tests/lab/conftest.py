@@ -2,6 +2,44 @@
 
 from __future__ import annotations
 
-from sealer.testing.lab.fixtures import lab_nodes, lab_root, module_lab_nodes, new_lab
+import os
+from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["lab_nodes", "lab_root", "module_lab_nodes", "new_lab"]
+import pytest
+
+from sealer.testing.lab import Lab
+from sealer.testing.lab.fixtures import lab_nodes, lab_root, module_lab_nodes, new_lab
+from sealer.testing.registry import RegistryServer
+from tests.lab.cluster import Site, make_site
+from tests.lab.images import build_images, share
+from tests.lab.operator import Operator
+
+__all__ = ["builder", "lab_nodes", "lab_root", "module_lab_nodes", "new_lab", "site", "user"]
+
+
+@pytest.fixture(scope="session")
+def builder(artifacts: Path, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    """Return someone whose store has the images of a Kubernetes cluster and of an application."""
+    person = Operator(home=tmp_path_factory.mktemp("builder"))
+    build_images(person, artifacts)
+    return person
+
+
+@pytest.fixture(scope="session")
+def user(builder: Operator, tmp_path_factory: pytest.TempPathFactory) -> Operator:
+    """Return someone else, who got the images from a registry with TLS and passwords."""
+    person = Operator(home=tmp_path_factory.mktemp("user"))
+    directory = tmp_path_factory.mktemp("registry")
+    with RegistryServer(directory, tls=True, users={"ann": "s3cret word"}) as registry:
+        share(builder, person, registry, login=("ann", "s3cret word"))
+    return person
+
+
+@pytest.fixture(scope="session")
+def site(user: Operator, artifacts: Path, lab_root: Path) -> Iterator[Site]:
+    """Return three machines whose links lead nowhere else, and their operator, who has the images."""
+    del lab_root
+    with Lab(f"test-{os.getpid()}-0") as lab:
+        lab.up(3)
+        yield make_site(lab, user.trusting(lab), kubectl=artifacts / "bin/kubectl")

@@ -1,7 +1,7 @@
-"""A cluster runtime as a stranger could write it: fast, and with something of everything that can be left behind.
+"""A cluster runtime as a stranger could write it: fast, and with all that could be left behind.
 
-It is installed for the program under test by ``tests.lab.plain``. A settings file, services, a network link and
-a token that the hosts share stand in for Kubernetes where a test is about driving, and not about Kubernetes.
+``tests.lab.plain`` installs it for the program under test. A service, a network link and a token that the
+hosts share stand in for Kubernetes where a test is about driving, and not about Kubernetes.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from sealer.providers import ClusterRuntime
 
 COMMANDS = "/var/lib/plain/commands"
 """Where each command writes its name when it runs, so that a test can count."""
+
+MAKE_TOKEN = "head -c 16 /dev/urandom | od -An -tx1 | tr -d ' ' > /var/lib/plain/token"
 
 SERVICE = """\
 [Unit]
@@ -56,7 +58,6 @@ class Plain(ClusterRuntime):
         yield _prepare(cluster, host)
         gate = cluster.env.get("PLAIN_GATE")
         waiting = f"until [ -e {gate} ]; do sleep 0.1; done" if gate else ":"
-        token = "[ -s /var/lib/plain/token ] || head -c 16 /dev/urandom | od -An -tx1 | tr -d ' ' > /var/lib/plain/token"
         yield Step(
             id=at("plain/create", host.name),
             title="create",
@@ -65,7 +66,7 @@ class Plain(ClusterRuntime):
                 Command(title="wait at the gate", run=waiting),
                 Command(
                     title="make a token",
-                    run=noted("token", token),
+                    run=noted("token", MAKE_TOKEN),
                     revert="rm -f /var/lib/plain/token",
                     yields=(
                         Output(key="token", script="cat /var/lib/plain/token", secret=True),

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tests.plugins.kit import KUBERNETES_IMAGES, cluster, host
 
 from sealer.model import MASTER
 from sealer_runtime_k8s.kubeadm import discovery_kubeconfig, init_configuration, join_configuration
+from tests.plugins.kit import KUBERNETES_IMAGES, cluster, host
 
 pytestmark = pytest.mark.kubernetes
 

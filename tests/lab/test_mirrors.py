@@ -13,13 +13,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from tests.plugins.kit import REGISTRY
 
 from sealer.model import fill
 from sealer_container_containerd.config import hosts_toml
 from sealer_registry_distribution.config import config_yml
 from sealer_registry_distribution.credentials import Credentials, issue_credentials
 from sealer_registry_distribution.fragments import write_credentials
+from tests.plugins.kit import REGISTRY
 
 pytestmark = pytest.mark.kubernetes
 
