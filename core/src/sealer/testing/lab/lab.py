@@ -146,7 +146,14 @@ class Lab:
             keys.make_key(self.places.key, comment=f"operator of {self.name}")
             keys.write_known_hosts(self.places, {})
 
-    def up(self, count: int, mode: Mode = "systemd", *, disk_size: int | None = None) -> tuple[Node, ...]:
+    def up(
+        self,
+        count: int,
+        mode: Mode = "systemd",
+        *,
+        disk_size: int | None = None,
+        root: Path | None = None,
+    ) -> tuple[Node, ...]:
         """Add machines to the lab and start them.
 
         Args:
@@ -154,6 +161,8 @@ class Lab:
             mode: ``systemd`` for a whole Debian system, ``sshd`` for only the SSH server, which is faster.
             disk_size: Bytes of the disk of each, a sparse ext4 image, so that full disks can be tested; None
                 for as much room as the host has.
+            root: The root below the disks, when it is not to be the lab's own, as for nodes with other
+                packages: a changed copy of what ``ensure_root`` returns. No node writes to it.
 
         Returns:
             The new nodes, once the SSH server of each answers.
@@ -161,7 +170,7 @@ class Lab:
         Raises:
             LabError: The network has no room for them, or one does not start.
         """
-        lower = ensure_root()
+        lower = root or ensure_root()
         with self._lock():
             first = len(self.places.node_names()) + 1
             records = [
