@@ -12,6 +12,7 @@ import click
 
 from sealer.errors import SealerError
 from sealer.testing.lab import cgroups, cleanup
+from sealer.testing.lab.abandoned import remove_abandoned
 from sealer.testing.lab.errors import LabError
 from sealer.testing.lab.lab import Lab
 from sealer.testing.lab.programs import environment, require_programs, require_root
@@ -62,11 +63,15 @@ def up(nodes: int, mode: str, network: str, disk_size: int | None, name: str) ->
 
 @main.command()
 @click.option("--all", "every", is_flag=True, help="Every lab on this machine.")
+@click.option("--abandoned", is_flag=True, help="The labs of test runs that were killed.")
 @_name
-def down(every: bool, name: str) -> None:
+def down(every: bool, abandoned: bool, name: str) -> None:
     """Remove a lab and all that is left of it."""
     require_root()
     require_programs()
+    if abandoned:
+        remove_abandoned()
+        return
     for lab in [places.lab for places in cleanup.find_labs()] if every else [name]:
         _lab_to_remove(lab).down()
 

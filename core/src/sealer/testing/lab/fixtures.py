@@ -10,8 +10,6 @@ They need root and fail without it: a test that could not run must not look as i
 from __future__ import annotations
 
 import itertools
-import os
-import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -19,18 +17,14 @@ from typing import Protocol
 
 import pytest
 
-from sealer.testing.lab.cleanup import find_labs
+from sealer.testing.lab.abandoned import name_for_test, remove_abandoned
 from sealer.testing.lab.lab import Lab
-from sealer.testing.lab.processes import Process
 from sealer.testing.lab.programs import require_programs, require_root
 from sealer.testing.lab.root import ensure_root
 from sealer.testing.lab.state import Mode
 
 __all__ = ["LabNodes", "lab_nodes", "lab_root", "module_lab_nodes", "new_lab"]
 
-
-_NAME = re.compile(r"test-(\d+)-\d+")
-"""Names of labs of tests: the process of pytest, and a number."""
 
 _numbers = itertools.count(1)
 
@@ -50,10 +44,7 @@ def lab_root() -> Path:
     """
     require_root()
     require_programs()
-    for places in find_labs():
-        match = _NAME.fullmatch(places.lab)
-        if match is not None and Process.find(int(match[1])) is None:
-            Lab(places.lab, base_dir=places.home.parent).down()
+    remove_abandoned()
     return ensure_root()
 
 
@@ -83,7 +74,7 @@ def module_lab_nodes(lab_root: Path) -> Iterator[LabNodes]:
 def _labs() -> Iterator[Callable[[], Lab]]:
     """Yield a function that makes labs, which end with it."""
     with ExitStack() as stack:
-        yield lambda: stack.enter_context(Lab(f"test-{os.getpid()}-{next(_numbers)}"))
+        yield lambda: stack.enter_context(Lab(name_for_test(next(_numbers))))
 
 
 def _with_nodes(make: Callable[[], Lab]) -> LabNodes:
