@@ -18,7 +18,15 @@ import pluggy
 
 from sealer import ENTRY_POINT_GROUP, hookspecs
 from sealer.errors import PluginError, SealerError
-from sealer.providers import AppType, BaseRecipe, ClusterRuntime, ContainerRuntime, Provider, Registry
+from sealer.providers import (
+    AppType,
+    BaseRecipe,
+    ClusterRuntime,
+    ContainerRuntime,
+    HostChecks,
+    Provider,
+    Registry,
+)
 
 _REASON_LENGTH = 300
 
@@ -31,6 +39,7 @@ class Kind(enum.StrEnum):
     REGISTRY = "registry"
     APP_TYPE = "application type"
     BASE_RECIPE = "base recipe"
+    HOST_CHECKS = "host checks"
 
 
 class State(enum.StrEnum):
@@ -71,6 +80,9 @@ CONTRACTS: Mapping[Kind, Contract] = MappingProxyType(
         Kind.APP_TYPE: Contract(hook="sealer_app_types", base=AppType, distribution="sealer-app-{name}"),
         Kind.BASE_RECIPE: Contract(
             hook="sealer_base_recipes", base=BaseRecipe, distribution="sealer-runtime-{name}"
+        ),
+        Kind.HOST_CHECKS: Contract(
+            hook="sealer_checks", base=HostChecks, distribution="sealer-checks-{name}"
         ),
     }
 )

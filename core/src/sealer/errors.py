@@ -12,6 +12,7 @@
         HostUnreachable             1
         HostKeyRejected             1
         AuthenticationFailed        1
+          PrivilegesRefused         1    logged in, but not allowed what root is
         ChangeFailed                1    a change that could not be observed, applied or undone
       ChecksFailed                  3    host checks that found the hosts unfit
       HostsFailed                   5    some hosts failed; the operation can be resumed
@@ -152,6 +153,10 @@ class HostKeyRejected(HostError):
 
 class AuthenticationFailed(HostError):
     """The host accepts none of the credentials, or refuses the privileges that are needed."""
+
+
+class PrivilegesRefused(AuthenticationFailed):
+    """The host lets the user in, but refuses root's privileges."""
 
 
 class ChangeFailed(HostError):

@@ -24,7 +24,14 @@ import pluggy
 from sealer import ENTRY_POINT_GROUP
 
 if TYPE_CHECKING:
-    from sealer.providers import AppType, BaseRecipe, ClusterRuntime, ContainerRuntime, Registry
+    from sealer.providers import (
+        AppType,
+        BaseRecipe,
+        ClusterRuntime,
+        ContainerRuntime,
+        HostChecks,
+        Registry,
+    )
 
 hookspec = pluggy.HookspecMarker(ENTRY_POINT_GROUP)
 
@@ -52,3 +59,8 @@ def sealer_registries() -> Iterable[Registry]:  # type: ignore[empty-body]  # a 
 @hookspec
 def sealer_base_recipes() -> Iterable[BaseRecipe]:  # type: ignore[empty-body]  # a spec has no body
     """Return recipes for base images, used by ``sealer base build NAME``."""
+
+
+@hookspec
+def sealer_checks() -> Iterable[HostChecks]:  # type: ignore[empty-body]  # a spec has no body
+    """Return host checks that are made whatever is installed: by ``sealer check`` and by installations."""

@@ -15,7 +15,15 @@ from typing import cast
 from sealer.discovery import CONTRACTS, Candidate, Kind, State, installed
 from sealer.errors import PluginError, UsageError
 from sealer.events import EventSink, Message, discard
-from sealer.providers import AppType, BaseRecipe, ClusterRuntime, ContainerRuntime, Provider, Registry
+from sealer.providers import (
+    AppType,
+    BaseRecipe,
+    ClusterRuntime,
+    ContainerRuntime,
+    HostChecks,
+    Provider,
+    Registry,
+)
 
 __all__ = ["DISABLE_VARIABLE", "Kind", "PluginRecord", "Plugins", "Provided", "State", "load_plugins"]
 
@@ -142,6 +150,10 @@ class Plugins:
     def base_recipes(self) -> Mapping[str, BaseRecipe]:
         """Return all base recipes by name, in the order of names."""
         return cast(Mapping[str, BaseRecipe], self._all(Kind.BASE_RECIPE))
+
+    def host_checks(self) -> Mapping[str, HostChecks]:
+        """Return all providers of further host checks by name, in the order of names."""
+        return cast(Mapping[str, HostChecks], self._all(Kind.HOST_CHECKS))
 
     def records(self) -> tuple[PluginRecord, ...]:
         """Load every plugin and return what became of each, in the order of names and distributions."""

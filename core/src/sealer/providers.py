@@ -24,6 +24,7 @@ from sealer.model import (
     Probe,
     RegistryEndpoint,
     Step,
+    Traffic,
 )
 from sealer.model.image import EMPTY
 
@@ -48,8 +49,23 @@ class HostProvider(Provider):
         return ()
 
     def checks(self, cluster: Cluster) -> Iterable[Check]:
-        """Return the host checks that must pass before anything is changed."""
+        """Return the host checks that must pass before anything is changed.
+
+        Which checks there are does not depend on the cluster's facts: they are listed for one without any.
+        """
         return ()
+
+    def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
+        """Return which hosts must reach which ports of others; core tries that before it changes anything."""
+        return ()
+
+
+class HostChecks(HostProvider):
+    """Host checks beside those of core and of what is installed, such as the rules of a site."""
+
+    @abstractmethod
+    def checks(self, cluster: Cluster) -> Iterable[Check]:
+        """Return the checks. See ``Check.needs_image``: without an image ``cluster.image`` is empty."""
 
 
 class ClusterRuntime(HostProvider):
@@ -69,6 +85,14 @@ class ClusterRuntime(HostProvider):
 
         They require ``api`` (and what else they need), never each other, unless the distribution can't
         take members in parallel.
+        """
+
+    @abstractmethod
+    def remove(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
+        """Return the steps after which the cluster does without ``hosts``: they provide ``removed@<host>``.
+
+        They are made on hosts that stay, the first master above all: draining, and forgetting the member.
+        What was changed on ``hosts`` themselves is taken back by core afterwards.
         """
 
     @abstractmethod

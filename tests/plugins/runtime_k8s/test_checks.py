@@ -79,18 +79,6 @@ def test_a_kernel_without_the_bridge_filter_is_refused() -> None:
     assert one(view)[0] == "kubernetes-bridge-filter"
 
 
-def test_a_firewall_is_a_warning() -> None:
-    assert one(master(answers={"kubernetes/firewalls": "firewalld"}))[:2] == (
-        "kubernetes-firewall",
-        Severity.WARNING,
-    )
-
-
-def test_an_enforcing_selinux_is_a_warning() -> None:
-    assert one(master(answers={"kubernetes/selinux": "1"}))[:2] == ("kubernetes-selinux", Severity.WARNING)
-    assert found(master(answers={"kubernetes/selinux": "0"})) == []
-
-
 def test_old_control_groups_are_refused_where_the_kubelet_refuses_them() -> None:
     old = host(1, MASTER, facts=facts(cgroup_version=1))
     assert one(cluster(old, image=image("v1.35.0", ())))[0] == "kubernetes-cgroups"

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sealer.cluster.applications import LaunchChoice
-from sealer.cluster.checks import core_checks, describe_finding, judge, refuse
-from sealer.cluster.distribution import image_files, image_store
+from sealer.cluster.checks import describe_finding, group, judge, leave_out, refuse
+from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
 from sealer.cluster.images import HostImages, images_again, images_for_hosts
 from sealer.cluster.parts import Parts, choose_parts
 from sealer.cluster.pipeline import application_plan, installation_plan
@@ -18,7 +18,7 @@ from sealer.cluster.state import choose_cluster, load_state, require_state, save
 from sealer.cluster.view import cluster_view
 from sealer.clusterfile import Clusterfile
 from sealer.clusterfile.flags import require_master
-from sealer.errors import UsageError
+from sealer.errors import SealerError, UsageError
 from sealer.events import EventSink, Message
 from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
@@ -56,12 +56,14 @@ class Wish:
         reference: The image's name.
         choice: What to launch.
         named: Whether the cluster's name is the user's choice and not the default.
+        ignore: The ids of host checks to leave out.
     """
 
     clusterfile: Clusterfile
     reference: str
     choice: LaunchChoice
     named: bool
+    ignore: tuple[str, ...] = ()
 
 
 async def run_image(context: Context, wish: Wish) -> Summary:
@@ -122,8 +124,10 @@ async def prepare(
     """
     state = load_state(records)
     reachable = require_all(connections)
-    known = {} if state is None else state.facts
-    if state is not None:
+    known = state.facts if state is not None and state.is_installed else {}
+    if state is not None and not state.is_installed:
+        _require_mended_hosts(state.clusterfile, wish.clusterfile)
+    elif state is not None:
         _require_known_hosts(state.clusterfile, wish.clusterfile)
         _require_same_runtime(context, state, wish.reference)
     # Of hosts that are in the cluster, what was observed before it was made is what counts: their ports and
@@ -139,7 +143,9 @@ async def prepare(
     )
     prepared = _plan(context, request, images)
     if new:
-        _check(context, prepared, images, frozenset(new))
+        await _check(
+            context, wish, prepared, images, reachable, new=frozenset(new), own=bool(state and not known)
+        )
     return prepared
 
 
@@ -151,28 +157,30 @@ async def _observe(
     spec = wish.clusterfile.cluster
     image = context.store.resolve(wish.reference).metadata
     parts = choose_parts(image, context.plugins, container=spec.container_runtime)
-    # The questions of core's checks are the same whatever the checks are to compare the answers with.
-    checks = core_checks({}, {}, spec.data_root)
-    probes = [*parts.probes(), *(probe for check in checks for probe in check.probes())]
-    return await observe_all(context, connections, tuple(probes), spec.data_root)
+    probes = first_probes(context.plugins, parts, spec.data_root)
+    return await observe_all(context, connections, probes, spec.data_root)
 
 
-def _check(context: Context, prepared: Prepared, images: HostImages, hosts: frozenset[str]) -> None:
+async def _check(
+    context: Context,
+    wish: Wish,
+    prepared: Prepared,
+    images: HostImages,
+    connections: Mapping[str, Connection],
+    *,
+    new: frozenset[str],
+    own: bool,
+) -> None:
     """Check hosts that are to come into the cluster, also against those that are in it."""
-    platforms = {host: image.platform for host, image in images.by_host.items()}
-    registry = prepared.parts.registry
-    serving = {host.name for host in registry.hosts(prepared.cluster)} if registry else set()
-    sizes = {
-        host: sum(blob.size for blob in image_files(layers))
-        + (sum(blob.size for blob in image_store(layers)) if host in serving else 0)
-        for host, layers in images.layers.items()
-    }
-    data_root = prepared.cluster.data_root
-    checks = [*core_checks(platforms, sizes, data_root), *prepared.parts.checks(prepared.cluster)]
-    findings = [finding for finding in judge(prepared.cluster, checks) if finding.host in hosts]
-    for finding in findings:
-        if finding.severity == Severity.WARNING:
-            context.events(Message(text=describe_finding(finding), host=finding.host, warning=True))
+    known = prepared.cluster
+    given = given_by(known, images, prepared.parts, new=new, own=known.name if own else "")
+    checks = leave_out(all_checks(context.plugins, prepared.parts, known, given), wish.ignore)
+    cluster = await ask_again(known, checks, connections)
+    findings = [finding for finding in judge(cluster, checks) if finding.host in new]
+    for finding, hosts in group(findings):
+        if finding.severity is not Severity.ERROR:
+            warning = finding.severity is Severity.WARNING
+            context.events(Message(text=describe_finding(finding, hosts), warning=warning))
     refuse(findings)
 
 
@@ -198,8 +206,14 @@ def prepare_again(context: Context, request: Request) -> Prepared:
     """Make the plan of a request that was made before: the same plan.
 
     Raises:
-        SealerError: An image is gone from the store, or a plugin is missing.
+        SealerError: An image is gone from the store, a plugin is missing, or nothing was installed.
     """
+    if not request.is_installed:
+        name = request.clusterfile.cluster.name
+        raise SealerError(
+            f"nothing is installed on the hosts of cluster {name}: they were only mended",
+            hint=f"sealer run IMAGE --cluster-name {name}, or take it back: sealer delete --all {name}",
+        )
     return _plan(context, request, images_again(context.store, request.image))
 
 
@@ -250,6 +264,17 @@ def _ordered(clusterfile: Clusterfile, facts: Mapping[str, Facts]) -> dict[str, 
     """Return the facts with the first master's first: its image stands for the cluster's."""
     spec = clusterfile.cluster
     return {host.address: facts[host.address] for host in (*spec.masters, *spec.nodes)}
+
+
+def _require_mended_hosts(mended: Clusterfile, new: Clusterfile) -> None:
+    """Refuse to forget hosts on which something was changed."""
+    lost = {host.address for host in mended.cluster.hosts} - {host.address for host in new.cluster.hosts}
+    if lost:
+        name = mended.cluster.name
+        raise UsageError(
+            f"{', '.join(sorted(lost))} was mended for cluster {name} and is not among its hosts",
+            hint=f"take that back first: sealer delete --all {name}",
+        )
 
 
 def _require_known_hosts(old: Clusterfile, new: Clusterfile) -> None:

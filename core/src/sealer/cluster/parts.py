@@ -9,10 +9,7 @@ from sealer.errors import ImageError, PluginError
 from sealer.model import (
     CONTAINER_RUNTIME_TYPE_LABEL,
     RUNTIME_TYPE_LABEL,
-    Check,
-    Cluster,
     ImageMetadata,
-    Probe,
 )
 from sealer.plugins import Plugins
 from sealer.providers import AppType, ClusterRuntime, ContainerRuntime, HostProvider, Registry
@@ -38,14 +35,6 @@ class Parts:
     def host_providers(self) -> tuple[HostProvider, ...]:
         """Those that ask and check hosts."""
         return tuple(part for part in (self.runtime, self.container, self.registry) if part is not None)
-
-    def probes(self) -> tuple[Probe, ...]:
-        """Return all questions to hosts."""
-        return tuple(probe for part in self.host_providers for probe in part.probes())
-
-    def checks(self, cluster: Cluster) -> tuple[Check, ...]:
-        """Return the checks of all providers."""
-        return tuple(check for part in self.host_providers for check in part.checks(cluster))
 
 
 def choose_parts(image: ImageMetadata, plugins: Plugins, *, container: str | None = None) -> Parts:

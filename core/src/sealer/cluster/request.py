@@ -50,6 +50,11 @@ class Request:
     choice: LaunchChoice = field(default_factory=LaunchChoice)
     application: ImageChoice | None = None
 
+    @property
+    def is_installed(self) -> bool:
+        """Whether it is about an image on hosts; else the hosts were only named, or mended."""
+        return bool(self.image.digests)
+
     @classmethod
     def of_hosts(cls, clusterfile: Clusterfile) -> Request:
         """Return a request that names hosts and nothing else, for taking things back."""

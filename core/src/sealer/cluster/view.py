@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sealer.cluster.parts import Parts
 from sealer.clusterfile import Clusterfile, HostSpec
-from sealer.model import Cluster, Facts, Host, ImageMetadata
+from sealer.model import Cluster, Facts, Host, ImageMetadata, ImageType
 
 
 def cluster_view(
@@ -36,6 +36,21 @@ def cluster_view(
     if parts.registry is None:
         return cluster
     return replace(cluster, registry=parts.registry.endpoint(cluster))
+
+
+def bare_view(clusterfile: Clusterfile, facts: Mapping[str, Facts]) -> Cluster:
+    """Put together what the user wants and what was observed, without an image; there may be no master."""
+    spec = clusterfile.cluster
+    platform = next(iter(facts.values())).platform
+    return Cluster(
+        name=spec.name,
+        image=ImageMetadata(reference="", digest="", type=ImageType.CLUSTER, platform=platform),
+        hosts=tuple(_host(host, facts[host.address]) for host in (*spec.masters, *spec.nodes)),
+        env=spec.env,
+        host_aliases={alias.ip: alias.hostnames for alias in spec.host_aliases},
+        data_root=spec.data_root,
+        documents=tuple(document.data for document in clusterfile.documents),
+    )
 
 
 def _host(spec: HostSpec, facts: Facts) -> Host:

@@ -91,8 +91,13 @@ def observation_script(probes: Sequence[Probe], *, data_root: str, mark: str) ->
     """
     disk = {"disk": _DISK.format(root=shlex.quote(data_root))}
     probed = {probe.name: probe.script for probe in probes}
+    return questions_script({**_CORE, **disk, **probed, **_ENDED}, mark=mark)
+
+
+def questions_script(questions: Mapping[str, str], *, mark: str) -> str:
+    """Return sh that asks questions, by name, so that ``read_answers`` can read its output."""
     parts = ["LC_ALL=C; export LC_ALL"]
-    for name, script in {**_CORE, **disk, **probed, **_ENDED}.items():
+    for name, script in questions.items():
         parts.append(f"printf '%s\\n' {shlex.quote(f'{mark} ask {name}')}")
         parts.append(f"( eval {shlex.quote(script)} ) 2>/dev/null")
         parts.append(f"printf '\\n%s %s\\n' {shlex.quote(f'{mark} end')} \"$?\"")

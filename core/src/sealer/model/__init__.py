@@ -23,6 +23,7 @@ from sealer.model.image import (
     Platform,
 )
 from sealer.model.step import Step, at
+from sealer.model.traffic import Traffic
 from sealer.model.value import Value, fill, show, used_values
 
 __all__ = [
@@ -51,6 +52,7 @@ __all__ = [
     "RegistryEndpoint",
     "Severity",
     "Step",
+    "Traffic",
     "Value",
     "at",
     "fill",

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sealer.changes import Command, Copy, File, Output, Unit, quote
-from sealer.model import Check, Cluster, Finding, Host, Probe, RegistryEndpoint, Step, Value, at
+from sealer.model import Check, Cluster, Finding, Host, Probe, RegistryEndpoint, Step, Traffic, Value, at
 from sealer.providers import Registry
 from sealer_registry_distribution import fragments
 from sealer_registry_distribution.config import PROGRAM, UNIT, config_yml, unit_text
@@ -30,6 +30,10 @@ class Distribution(Registry):
 
     def checks(self, cluster: Cluster) -> Iterable[Check]:
         return (PortIsFree(),)
+
+    def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
+        everyone = tuple(host.name for host in cluster.hosts)
+        yield Traffic(purpose="registry", port=PORT, sources=everyone, targets=(cluster.first_master.name,))
 
     def hosts(self, cluster: Cluster) -> tuple[Host, ...]:
         return (cluster.first_master,)

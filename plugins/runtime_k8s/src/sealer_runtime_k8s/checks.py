@@ -11,17 +11,14 @@ from sealer_runtime_k8s.kubeadm import networks
 from sealer_runtime_k8s.machine import (
     BridgeFilter,
     ControlGroups,
-    Firewall,
     MasterSize,
     Memory,
     OptionalProgramsPresent,
     ProgramsPresent,
-    SecurityModule,
 )
 from sealer_runtime_k8s.names import API_DOMAIN, node_name
+from sealer_runtime_k8s.traffic import MASTER_PORTS, NODE_PORTS
 
-_MASTER_PORTS = (6443, 2379, 2380, 10250, 10257, 10259)
-_NODE_PORTS = (10250,)
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
@@ -75,7 +72,7 @@ class PortsFree(Check):
         for host in cluster.hosts:
             if probes.owner(host) == cluster.name:
                 continue
-            wanted = _MASTER_PORTS if host.is_master else _NODE_PORTS
+            wanted = MASTER_PORTS if host.is_master else NODE_PORTS
             used = sorted(probes.listening_ports(host).intersection(wanted))
             if used:
                 yield self.finding(
@@ -151,8 +148,6 @@ def all_checks() -> tuple[Check, ...]:
         MasterSize(),
         Memory(),
         BridgeFilter(),
-        Firewall(),
-        SecurityModule(),
         ControlGroups(),
         NodeNames(),
         NetworksApart(),

@@ -52,13 +52,6 @@ for module in overlay br_netfilter; do
 done"""
 """Prints for each kernel module ``loaded`` (or built in), ``available`` or ``absent``."""
 
-FIREWALL_PROBE = """\
-for unit in firewalld ufw; do if systemctl is-active -q $unit 2>/dev/null; then echo $unit; fi; done"""
-"""Prints the firewall services that run."""
-
-SELINUX_PROBE = "cat /sys/fs/selinux/enforce 2>/dev/null || :"
-"""Prints 1 when SELinux refuses what its policy does not allow."""
-
 _SWAP_LINE = "^[^#].*[[:space:]]swap[[:space:]]"
 _TAKEN_OUT = "# sealer: "
 

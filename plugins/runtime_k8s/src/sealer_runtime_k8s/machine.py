@@ -124,48 +124,6 @@ class BridgeFilter(Check):
                 )
 
 
-class Firewall(Check):
-    """No firewall service rules between the hosts."""
-
-    id = "kubernetes-firewall"
-    title = "firewall services"
-    severity = Severity.WARNING
-
-    def probes(self) -> tuple[Probe, ...]:
-        return (probes.FIREWALLS,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            for name in probes.answer(host, probes.FIREWALLS).split():
-                yield self.finding(
-                    host.name,
-                    found=f"{name} is active",
-                    wanted="no firewall between the hosts of the cluster",
-                    mend=f"systemctl disable --now {name}, or open the ports of Kubernetes and of pods",
-                )
-
-
-class SecurityModule(Check):
-    """SELinux does not stand in the way: kubeadm's own guide has it permissive."""
-
-    id = "kubernetes-selinux"
-    title = "SELinux"
-    severity = Severity.WARNING
-
-    def probes(self) -> tuple[Probe, ...]:
-        return (probes.SELINUX,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            if probes.answer(host, probes.SELINUX).strip() == "1":
-                yield self.finding(
-                    host.name,
-                    found="SELinux is enforcing",
-                    wanted="SELinux permissive, unless its policy knows containers",
-                    mend="setenforce 0, and SELINUX=permissive in /etc/selinux/config",
-                )
-
-
 class ControlGroups(Check):
     """The kubelet works with the host's version of control groups."""
 

@@ -9,9 +9,7 @@ STATE = Probe(name="kubernetes/state", script=fragments.STATE_PROBE)
 PORTS = Probe(name="kubernetes/ports", script=fragments.PORTS_PROBE)
 MISSING = Probe(name="kubernetes/missing-programs", script=fragments.PROGRAMS_PROBE)
 MODULES = Probe(name="kubernetes/modules", script=fragments.MODULES_PROBE)
-FIREWALLS = Probe(name="kubernetes/firewalls", script=fragments.FIREWALL_PROBE)
-SELINUX = Probe(name="kubernetes/selinux", script=fragments.SELINUX_PROBE)
-ALL = (STATE, PORTS, MISSING, MODULES, FIREWALLS, SELINUX)
+ALL = (STATE, PORTS, MISSING, MODULES)
 
 LOADED, AVAILABLE, ABSENT = "loaded", "available", "absent"
 

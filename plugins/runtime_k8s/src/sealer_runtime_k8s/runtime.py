@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from sealer.changes import Command, File, Output
-from sealer.model import Check, Cluster, Host, Probe, Step, Value, at
+from sealer.model import Check, Cluster, Host, Probe, Step, Traffic, Value, at
 from sealer.providers import ClusterRuntime
 from sealer_runtime_k8s import fragments, probes
 from sealer_runtime_k8s.checks import all_checks
@@ -14,6 +14,7 @@ from sealer_runtime_k8s.marks import mark_step
 from sealer_runtime_k8s.names import ADMIN_KUBECONFIG, directory, environment
 from sealer_runtime_k8s.prepare import PREPARED, prepare_step
 from sealer_runtime_k8s.removal import remove_step
+from sealer_runtime_k8s.traffic import traffic
 
 _JOINED = "kubernetes-joined"
 
@@ -29,6 +30,9 @@ class Kubernetes(ClusterRuntime):
 
     def checks(self, cluster: Cluster) -> Iterable[Check]:
         return all_checks()
+
+    def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
+        return traffic(cluster)
 
     def kubeconfig_path(self, cluster: Cluster) -> str:
         return ADMIN_KUBECONFIG

@@ -36,6 +36,7 @@ class Given:
         platforms: The platform of the image chosen for each host, by the host's name.
         rooms: What the image takes on each host, by the host's name.
         traffic: Which hosts must reach which ports of others.
+        new: The names of the hosts that are to come into the cluster; all of them when it is empty.
         own: The name of the cluster when its hosts may have it already.
     """
 
@@ -43,4 +44,5 @@ class Given:
     platforms: Mapping[str, Platform] = field(default_factory=lambda: _NO_PLATFORMS)
     rooms: Mapping[str, Room] = field(default_factory=lambda: _NO_ROOM)
     traffic: tuple[Traffic, ...] = ()
+    new: frozenset[str] = frozenset()
     own: str = ""

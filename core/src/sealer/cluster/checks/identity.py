@@ -68,7 +68,7 @@ class UniqueMachines(Check):
             for host in hosts:
                 yield self.finding(
                     host.name,
-                    found=f"its machine id is also that of {others(host, hosts)}: one was cloned from the other",
+                    found=f"its machine id is also that of {others(host, hosts)}: one is a clone",
                     wanted="a machine id of its own",
                     mend="rm /etc/machine-id && systemd-machine-id-setup",
                 )

@@ -37,7 +37,7 @@ class OtherClusters(Check):
                 yield self.not_checked(host.name, NO_ANSWER)
                 continue
             for path in text.splitlines():
-                name = path.split("/")[-2]
+                name = path.removesuffix("/journal").rpartition("/")[2]
                 if name in ("*", self._own):
                     continue
                 yield self.finding(

@@ -21,13 +21,13 @@ echo end""",
 WILDCARD = Probe(
     name="core/wildcard",
     script="""\
-domain=$(sed -n 's/^[[:space:]]*\\(search\\|domain\\)[[:space:]]*\\([^[:space:]]*\\).*/\\2/p' /etc/resolv.conf | tail -n 1)
+domain=$(awk '$1 == "search" || $1 == "domain" { found = $2 } END { print found }' /etc/resolv.conf)
 if [ -z "$domain" ] || [ "$domain" = . ]; then echo "none"; exit 0; fi
 name=sealer-$(cut -c 1-8 /proc/sys/kernel/random/uuid).$domain
 timeout 3 getent hosts "$name" >/dev/null
 case $? in 0) echo "wildcard $domain" ;; 2) echo "plain $domain" ;; *) exit 1 ;; esac""",
 )
-"""Prints ``none`` (no search domain), ``plain DOMAIN``, or ``wildcard DOMAIN`` when any name there resolves."""
+"""Prints ``none`` (no search domain), ``plain DOMAIN``, or ``wildcard DOMAIN`` if any name there resolves."""
 
 
 def _servers(host: Host, kind: str) -> list[str] | None:

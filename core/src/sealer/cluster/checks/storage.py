@@ -251,7 +251,7 @@ class Writable(Check):
                     host.name,
                     found=f"read-only: {', '.join(closed)}",
                     wanted="directories that can be written",
-                    mend="mount -o remount,rw them; a disk that went read-only by itself is broken: see dmesg",
+                    mend="mount -o remount,rw them; what went read-only by itself is broken: see dmesg",
                 )
 
 
@@ -276,7 +276,7 @@ class TemporaryPrograms(Check):
             elif "noexec" in said["/tmp"].split(","):  # noqa: S108
                 yield self.finding(
                     host.name,
-                    found="/tmp is mounted noexec",
-                    wanted="a /tmp that programs can run from: commands of applications may unpack some there",
+                    found="/tmp is mounted noexec",  # noqa: S108
+                    wanted="programs can run from it: commands of applications may unpack some there",
                     mend="mount -o remount,exec /tmp, or see that no application needs it",
                 )

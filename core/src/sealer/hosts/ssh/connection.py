@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
-from sealer.errors import AuthenticationFailed, HostError
+from sealer.errors import HostError, PrivilegesRefused
 from sealer.hosts.execution import Execution
 from sealer.hosts.launcher import launch_command
 from sealer.hosts.privilege import PRIVILEGE_SCRIPT, Privilege
@@ -90,7 +90,7 @@ class SshConnection(ScriptRunner):
         """Ask the host how its user becomes root.
 
         Raises:
-            AuthenticationFailed: Not at all.
+            PrivilegesRefused: Not at all.
         """
         result = await self.run_script(PRIVILEGE_SCRIPT, timeout=PRIVILEGE_TIMEOUT)
         answer, _, said = result.stdout.strip().partition(" ")
@@ -100,7 +100,7 @@ class SshConnection(ScriptRunner):
             case "sudo":
                 return Privilege.SUDO
             case "none":
-                raise AuthenticationFailed(
+                raise PrivilegesRefused(
                     f"{self._user} is not root, and the host has no sudo",
                     host=self.host,
                     hint="log in as root, or install sudo",
@@ -114,7 +114,7 @@ class SshConnection(ScriptRunner):
         """Try sudo with the password, once: nothing follows it that sudo could take for a second attempt.
 
         Raises:
-            AuthenticationFailed: It is refused.
+            PrivilegesRefused: It is refused.
         """
         async with self._sessions.lend() as execution:
             execution.write_eof()
@@ -130,7 +130,7 @@ class SshConnection(ScriptRunner):
         """Wait until sudo took the password: one that refuses it reads on, and must not get a script to read.
 
         Raises:
-            AuthenticationFailed: It did not take it.
+            PrivilegesRefused: It did not take it.
         """
         try:
             async with asyncio.timeout(PRIVILEGE_TIMEOUT):
@@ -148,7 +148,7 @@ class SshConnection(ScriptRunner):
             hint="check the user's login shell, and ForceCommand in sshd_config",
         )
 
-    def _sudo_refused(self, said: str) -> AuthenticationFailed:
+    def _sudo_refused(self, said: str) -> PrivilegesRefused:
         user = self._user
         if "you must have a tty" in said:
             hint = f"let {user} use sudo without a terminal (in sudoers: Defaults:{user} !requiretty)"
@@ -157,7 +157,7 @@ class SshConnection(ScriptRunner):
             hint = f"give the password of {user}, or allow sudo without one (in sudoers: {rule})"
         else:
             hint = "check the password, and that sudoers allows the user everything"
-        return AuthenticationFailed(
+        return PrivilegesRefused(
             f"{user} is not root, and sudo refuses: {_last_line(said)}", host=self.host, hint=hint
         )
 

@@ -1,0 +1,109 @@
+"""What the hosts of a cluster are asked, and which checks judge the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from sealer.cluster.checks import Given, PortsReachable, Room, Round, ask_together, core_checks
+from sealer.cluster.distribution import image_files, image_store
+from sealer.cluster.images import HostImages
+from sealer.cluster.parts import Parts
+from sealer.hosts.connection import Connection
+from sealer.model import Check, Cluster, Host, Probe
+from sealer.plugins import Plugins
+from sealer.providers import HostProvider
+
+UNPACKED_RATIO = 4
+"""Room wanted for files, as a multiple of the compressed layers: they are sent, unpacked, and run."""
+
+STORED_RATIO = 2
+"""Room wanted for container images where they are served: they are sent, and unpacked without growing."""
+
+
+def first_probes(plugins: Plugins, parts: Parts | None, data_root: str) -> tuple[Probe, ...]:
+    """Return the questions of the first round: those of the providers and of core, each once."""
+    # The questions of core's checks are the same whatever the checks are to compare the answers with.
+    asked = [probe for check in core_checks(Given(data_root=data_root)) for probe in check.probes()]
+    asked += [probe for provider in _providers(plugins, parts) for probe in provider.probes()]
+    return tuple({probe.name: probe for probe in asked}.values())
+
+
+def all_checks(plugins: Plugins, parts: Parts | None, cluster: Cluster, given: Given) -> tuple[Check, ...]:
+    """Return the checks of core, of the providers, and of plugins that bring nothing else."""
+    return (*core_checks(given), *provided_checks(plugins, parts, cluster))
+
+
+def provided_checks(plugins: Plugins, parts: Parts | None, cluster: Cluster) -> tuple[Check, ...]:
+    """Return the checks of the providers, and of plugins that bring nothing else."""
+    return tuple(check for provider in _providers(plugins, parts) for check in provider.checks(cluster))
+
+
+def given_by(
+    cluster: Cluster,
+    images: HostImages,
+    parts: Parts,
+    *,
+    new: frozenset[str] = frozenset(),
+    own: str = "",
+) -> Given:
+    """Return what an image gives the checks to compare hosts with.
+
+    Args:
+        cluster: The cluster.
+        images: The image of each of its hosts.
+        parts: The providers.
+        new: The hosts that are to come into the cluster, when others are in it.
+        own: The name of the cluster when its hosts may have it already.
+    """
+    serving = {host.name for host in parts.registry.hosts(cluster)} if parts.registry else set()
+    return Given(
+        data_root=cluster.data_root,
+        platforms={host: image.platform for host, image in images.by_host.items()},
+        rooms={host.name: _room(host, images, serving=host.name in serving) for host in cluster.hosts},
+        traffic=tuple(way for provider in parts.host_providers for way in provider.traffic(cluster)),
+        new=new,
+        own=own,
+    )
+
+
+async def ask_again(
+    cluster: Cluster, checks: Iterable[Check], connections: Mapping[str, Connection]
+) -> Cluster:
+    """Ask the questions that depend on the first answers, if there are any, in one round trip more.
+
+    Returns:
+        The cluster with these answers beside the others.
+    """
+    made = tuple(checks)
+    rounds = {host.name: _round(cluster, host, made) for host in cluster.hosts}
+    if not any(asked.probes for asked in rounds.values()):
+        return cluster
+    answers = await ask_together(connections, rounds)
+    return replace(cluster, hosts=tuple(_knowing(host, answers[host.name]) for host in cluster.hosts))
+
+
+def _providers(plugins: Plugins, parts: Parts | None) -> tuple[HostProvider, ...]:
+    return (*(parts.host_providers if parts else ()), *plugins.host_checks().values())
+
+
+def _round(cluster: Cluster, host: Host, checks: Iterable[Check]) -> Round:
+    probes: list[Probe] = []
+    ports: list[int] = []
+    for check in checks:
+        probes += check.probes_for(cluster, host)
+        if isinstance(check, PortsReachable):
+            ports += check.listens(cluster, host)
+    return Round(probes=tuple(probes), ports=tuple(ports))
+
+
+def _knowing(host: Host, answers: Mapping[str, str]) -> Host:
+    return replace(host, facts=replace(host.facts, answers={**host.facts.answers, **answers}))
+
+
+def _room(host: Host, images: HostImages, *, serving: bool) -> Room:
+    layers = images.layers[host.name]
+    files = sum(blob.size for blob in image_files(layers))
+    store = sum(blob.size for blob in image_store(layers))
+    stored = store * STORED_RATIO if serving else 0
+    return Room(data=files * UNPACKED_RATIO + stored, containers=store * UNPACKED_RATIO)
