@@ -26,10 +26,10 @@ READY_TIMEOUT = 20.0
 
 _READY, _DONE, _PORT = "sealer-ready", "sealer-done", "sealer-listening"
 
-# Connections are reset at once: what waits on a port that was tried would be in the way of a server.
+# Who tries a port closes first: a connection that waits for its end would be in the way of a server here.
 _LISTEN = """\
 listen() {
-  if command -v python3 >/dev/null; then exec python3 -c 'import select, signal, socket, struct, sys
+  if command -v python3 >/dev/null; then exec python3 -c 'import select, signal, socket, sys
 signal.alarm(LIMIT)
 def listen(port):
     for family, address in ((socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")):
@@ -46,24 +46,27 @@ def listen(port):
             pass
 servers = [server for server in map(listen, map(int, sys.argv[1:])) if server]
 print("READY", file=sys.stderr, flush=True)
+clients = []
 while servers:
-    for server in select.select(servers, [], [])[0]:
-        client = server.accept()[0]
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        client.close()' "$@"
+    for ready in select.select(servers + clients, [], [])[0]:
+        if ready in servers:
+            clients.append(ready.accept()[0])
+        else:
+            clients.remove(ready)
+            ready.close()' "$@"
   elif perl -MIO::Socket::IP -MIO::Select -e 1 2>/dev/null; then
-    exec perl -MIO::Socket::IP -MIO::Select -MSocket -e '
-      alarm LIMIT; my $all = IO::Select->new;
+    exec perl -MIO::Socket::IP -MIO::Select -e '
+      alarm LIMIT; my $all = IO::Select->new; my %servers;
       for my $port (@ARGV) {
         my %how = (LocalPort => $port, Listen => 128, ReuseAddr => 1);
         my $server = IO::Socket::IP->new(LocalHost => "::", V6Only => 0, %how)
           || IO::Socket::IP->new(LocalHost => "0.0.0.0", %how) || next;
-        $all->add($server); print STDERR "PORT $port\\n";
+        $all->add($server); $servers{fileno $server} = 1; print STDERR "PORT $port\\n";
       }
       print STDERR "READY\\n";
-      while ($all->count) { for my $server ($all->can_read) {
-        my $client = $server->accept || next;
-        setsockopt($client, SOL_SOCKET, SO_LINGER, pack("ii", 1, 0)); close $client;
+      while ($all->count) { for my $ready ($all->can_read) {
+        if ($servers{fileno $ready}) { my $client = $ready->accept; $all->add($client) if $client }
+        else { $all->remove($ready); close $ready }
       } }' "$@"
   else echo READY >&2; fi
 }
