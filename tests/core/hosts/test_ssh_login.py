@@ -118,6 +118,26 @@ async def test_the_agent_is_left_alone_when_told(server: Sshd, target: TargetFac
         await whoami(target(server, private_key=None, agent=False))
 
 
+async def test_one_key_alone_is_shown_where_one_wrong_key_is_one_too_many(
+    tmp_path: Path, target: TargetFactory, agent: Path, home: Path
+) -> None:
+    wrong = [tmp_path / f"wrong{number}" for number in range(4)]
+    for key in wrong:
+        make_key(key)
+    subprocess.run(["ssh-add", "-q", *wrong], check=True, capture_output=True)
+    (home / ".ssh").mkdir()
+    make_key(home / ".ssh" / "id_ed25519")
+    options = ["MaxAuthTries 1"]
+    with Sshd(tmp_path / "sshd", options=options, root_password="correct horse") as server:
+        assert await whoami(target(server, identities_only=True)) == server.user
+        by_password = {"user": "root", "private_key": None, "password": Secret("correct horse")}
+        assert await whoami(target(server, **by_password, identities_only=True)) == "root"
+        with pytest.raises(AuthenticationFailed, match="tried agent key wrong0"):
+            await whoami(target(server, **by_password))
+        with pytest.raises(AuthenticationFailed, match="nothing to try"):
+            await whoami(target(server, private_key=None, identities_only=True))
+
+
 async def test_too_many_keys_are_told_apart_from_a_broken_connection(
     server: Sshd, target: TargetFactory, agent: Path, tmp_path: Path
 ) -> None:

@@ -72,13 +72,20 @@ class HostKeyGuard:
         if self._settings.host_key_policy is HostKeyPolicy.ACCEPT_NEW:
             self.new = key
             return None
-        port = self._settings.port
-        option = "" if port == DEFAULT_PORT else f"-p {port} "
         return self.refuse(
             f"the host key is not known: {key}",
-            hint=f"compare the fingerprint with that of the host, then add --accept-new, or record the key: "
-            f"ssh-keyscan {option}{self._address} >> {self._settings.known_hosts}",
+            hint="compare the fingerprint with that of the host, then add --accept-new, "
+            f"or {self._recording()}",
         )
+
+    def _recording(self) -> str:
+        if self._settings.jump:
+            # ssh-keyscan knows no jump hosts.
+            return f"pin it in the Clusterfile: hostKeyFingerprints, for {self._address}"
+        port = self._settings.port
+        option = "" if port == DEFAULT_PORT else f"-p {port} "
+        scan = f"ssh-keyscan {option}{self._address}"
+        return f"record the key: {scan} >> {self._settings.known_hosts}"
 
     def _judge_pinned(self, key: HostKey) -> HostKeyRejected | None:
         if key.fingerprint in self._settings.fingerprints:

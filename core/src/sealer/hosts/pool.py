@@ -12,7 +12,7 @@ from sealer.hosts.local import LocalConnection, is_local
 from sealer.hosts.settings import SshSettings, Target
 
 if TYPE_CHECKING:
-    from sealer.hosts.ssh import KeyRing
+    from sealer.hosts.ssh import JumpHosts, KeyRing
 
 CONNECT_LIMIT = 32
 """How many hosts are logged in to at one time."""
@@ -30,15 +30,16 @@ async def open_connections(
     Returns:
         By name and in the order of the targets: the connection, or why there is none.
     """
-    from sealer.hosts.ssh import KeyRing  # noqa: PLC0415 - asyncssh is slow to import
+    from sealer.hosts.ssh import JumpHosts, KeyRing  # noqa: PLC0415 - asyncssh is slow to import
 
     gate = asyncio.Semaphore(limit)
     keys = KeyRing()
+    jump_hosts = JumpHosts(keys)
 
     async def attempt(target: Target) -> Connection | HostError:
         async with gate:
             try:
-                return await open_connection(target, keys=keys)
+                return await open_connection(target, keys=keys, jump_hosts=jump_hosts)
             except HostError as error:
                 return error
 
@@ -54,12 +55,15 @@ async def open_connections(
     return {target.name: outcome for target, outcome in zip(targets, outcomes, strict=True)}
 
 
-async def open_connection(target: Target, *, keys: KeyRing | None = None) -> Connection:
+async def open_connection(
+    target: Target, *, keys: KeyRing | None = None, jump_hosts: JumpHosts | None = None
+) -> Connection:
     """Connect to one target.
 
     Args:
         target: The host.
         keys: A key ring shared with other hosts.
+        jump_hosts: Jump hosts shared with other hosts.
 
     Raises:
         HostUnreachable: The host can't be reached.
@@ -67,13 +71,20 @@ async def open_connection(target: Target, *, keys: KeyRing | None = None) -> Con
         AuthenticationFailed: It refuses the login, or root's privileges.
         HostError: It speaks no SSH that we speak.
     """
-    from sealer.hosts.ssh import KeyRing, SshConnection  # noqa: PLC0415 - asyncssh is slow to import
+    from sealer.hosts.ssh import (  # noqa: PLC0415 - asyncssh is slow to import
+        JumpHosts,
+        KeyRing,
+        SshConnection,
+    )
 
     if target.ssh is None and await asyncio.to_thread(is_local, target.address):
         local = LocalConnection(target.name)
         await local.connect()
         return local
-    connection = SshConnection(target.name, target.address, target.ssh or SshSettings(), keys or KeyRing())
+    keys = keys or KeyRing()
+    jump_hosts = jump_hosts or JumpHosts(keys)
+    settings = target.ssh or SshSettings()
+    connection = SshConnection(target.name, target.address, settings, keys, jump_hosts)
     try:
         await connection.connect()
     except BaseException:

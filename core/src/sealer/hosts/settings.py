@@ -37,11 +37,14 @@ class SshSettings:
         passphrase: Of the key file.
         sudo_password: What sudo asks for, by default ``password``.
         agent: Whether keys of the running ssh-agent may be used.
+        identities_only: Whether ``private_key`` is the only key to be shown: without one none is.
         known_hosts: The user's record of host keys; only read.
         recorded_hosts: Sealer's own record, where ``accept-new`` writes; in OpenSSH's format as well.
         host_key_policy: What to do about a host key that is in neither.
         fingerprints: When there are any, the host key must have one of them (``SHA256:…``), and no record is
             asked.
+        jump: The hosts on the way, in order: each is logged in to through the one before it, with its own
+            settings (of which ``jump`` must be empty), and its key is judged as that of any host.
         connect_timeout: Seconds until the host must have answered, for each try.
         attempts: How often to try a host that refuses or does not answer.
         sessions: How many scripts run at once at most.
@@ -54,10 +57,12 @@ class SshSettings:
     passphrase: Secret | None = None
     sudo_password: Secret | None = None
     agent: bool = True
+    identities_only: bool = False
     known_hosts: Path = field(default_factory=_user_known_hosts)
     recorded_hosts: Path = field(default_factory=_recorded_hosts)
     host_key_policy: HostKeyPolicy = HostKeyPolicy.STRICT
     fingerprints: tuple[str, ...] = ()
+    jump: tuple[Target, ...] = ()
     connect_timeout: float = 10.0
     attempts: int = 3
     sessions: int = 4

@@ -13,6 +13,7 @@ from sealer.hosts.launcher import launch_command
 from sealer.hosts.privilege import PRIVILEGE_SCRIPT, Privilege
 from sealer.hosts.runner import ScriptRunner
 from sealer.hosts.settings import SshSettings
+from sealer.hosts.ssh.jump import JumpHosts
 from sealer.hosts.ssh.keys import KeyRing
 from sealer.hosts.ssh.link import open_link
 from sealer.hosts.ssh.sessions import Sessions
@@ -29,14 +30,18 @@ class SshConnection(ScriptRunner):
         address: An IP address or a name.
         settings: How to log in.
         keys: The key ring shared with other hosts.
+        jump_hosts: Those shared with other hosts.
     """
 
-    def __init__(self, host: str, address: str, settings: SshSettings, keys: KeyRing) -> None:
+    def __init__(
+        self, host: str, address: str, settings: SshSettings, keys: KeyRing, jump_hosts: JumpHosts
+    ) -> None:
         super().__init__(host)
+        self._way = way = jump_hosts.way(host, settings.jump)
         self._user = settings.user
         self._password = settings.sudo_password or settings.password
         self._sessions = Sessions(
-            host, lambda: open_link(host, address, settings, keys), limit=settings.sessions
+            host, lambda: open_link(host, address, settings, keys, way.open), limit=settings.sessions
         )
         self._privilege = Privilege.ROOT
         self._use(Privilege.ROOT)
@@ -59,6 +64,7 @@ class SshConnection(ScriptRunner):
     async def close(self) -> None:
         """Close the connection; see ``Connection.close``."""
         await self._sessions.close()
+        await self._way.leave()
 
     def _launch(self) -> AbstractAsyncContextManager[Execution]:
         return self._lend(self._sessions)

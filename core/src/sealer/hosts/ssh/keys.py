@@ -53,7 +53,8 @@ class KeyRing:
     async def load(self, host: str, settings: SshSettings) -> LoginKeys:
         """Return the keys for a host: the named one alone, or those of the agent and then the usual files.
 
-        A named key that needs a passphrase which isn't given is looked for in the agent.
+        With ``identities_only`` there is none but the named one. A named key that needs a passphrase which
+        isn't given is looked for in the agent.
 
         Raises:
             AuthenticationFailed: The named key can't be used.
@@ -62,6 +63,8 @@ class KeyRing:
         try:
             if settings.private_key is not None:
                 keys = await self._named(host, settings.private_key, settings.passphrase, agent_keys)
+            elif settings.identities_only:
+                keys = ()
             else:
                 keys = (*agent_keys, *await self._usual(settings.passphrase))
         except BaseException:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import asyncssh
 
@@ -16,6 +15,7 @@ from sealer.hosts.known_hosts import Known, Record, look_up, read_records, recor
 from sealer.hosts.settings import SshSettings
 from sealer.hosts.ssh.client import LoginClient
 from sealer.hosts.ssh.keys import KeyRing
+from sealer.hosts.ssh.tunnel import Tunnel
 
 # The fastest that the host has: AES-GCM runs in hardware and needs no separate MAC.
 CIPHERS = (
@@ -42,11 +42,16 @@ _FIRST_PAUSE = 0.5
 
 _PublicKeys = list[asyncssh.SSHKey]
 
+OpenTunnel = Callable[[], Awaitable[Tunnel | None]]
+"""Returns the way to a host, or None when it is dialled from here; raises a HostError when there is none."""
+
 
 async def open_link(
-    host: str, address: str, settings: SshSettings, keys: KeyRing
+    host: str, address: str, settings: SshSettings, keys: KeyRing, open_tunnel: OpenTunnel
 ) -> asyncssh.SSHClientConnection:
     """Log in to a host, trying again while it refuses or does not answer.
+
+    A way to it that can't be opened is not tried again: whoever opens it has done so.
 
     Raises:
         HostUnreachable: It can't be reached.
@@ -56,8 +61,9 @@ async def open_link(
     """
     pause = _FIRST_PAUSE
     for attempt in range(1, settings.attempts + 1):
+        tunnel = await open_tunnel()
         try:
-            return await _try_link(host, address, settings, keys)
+            return await _try_link(host, address, settings, keys, tunnel)
         except NameUnknown:
             raise
         except HostUnreachable:
@@ -69,14 +75,19 @@ async def open_link(
 
 
 async def _try_link(
-    host: str, address: str, settings: SshSettings, keys: KeyRing
+    host: str, address: str, settings: SshSettings, keys: KeyRing, tunnel: Tunnel | None
 ) -> asyncssh.SSHClientConnection:
-    connection = await dial(host, address, settings.port, seconds=settings.connect_timeout)
+    connection = None
+    if tunnel is None:
+        connection = await dial(host, address, settings.port, seconds=settings.connect_timeout)
     try:
-        known = await _recorded(host, address, connection, settings)
+        # Behind a jump host it is that one which resolves the name, to an address that is not known here.
+        ip_address = address if connection is None else connection.getpeername()[0]
+        known = await _recorded(host, address, ip_address, settings)
         login = await keys.load(host, settings)
     except BaseException:
-        connection.close()
+        if connection is not None:
+            connection.close()
         raise
     guard = HostKeyGuard(host, address, known, settings)
     client = LoginClient(guard, login.keys, settings.password)
@@ -86,6 +97,7 @@ async def _try_link(
                 host=address,
                 port=settings.port,
                 sock=connection,
+                tunnel=tunnel or (),
                 username=settings.user,
                 client_factory=lambda: client,
                 known_hosts=_authorities(known, settings),
@@ -107,7 +119,8 @@ async def _try_link(
                 x509_trusted_certs=None,
             )
     except (asyncssh.Error, OSError) as error:
-        connection.close()
+        if connection is not None:
+            connection.close()
         raise _explain(error, host, settings, guard, client) from error
     finally:
         login.close()
@@ -119,8 +132,8 @@ async def _try_link(
     return link
 
 
-async def _recorded(host: str, address: str, connection: socket.socket, settings: SshSettings) -> Known:
-    """Return what the known_hosts files say of the host that was dialled.
+async def _recorded(host: str, address: str, ip_address: str, settings: SshSettings) -> Known:
+    """Return what the known_hosts files say of a host.
 
     Raises:
         HostError: A file can't be read; to go on without it would be less safe than the user meant.
@@ -130,7 +143,7 @@ async def _recorded(host: str, address: str, connection: socket.socket, settings
         records = await asyncio.to_thread(read_records, files)
     except OSError as error:
         raise HostError(f"{error.filename} can't be read: {error.strerror}", host=host) from error
-    return look_up(records, address, connection.getpeername()[0], settings.port)
+    return look_up(records, address, ip_address, settings.port)
 
 
 def _authorities(known: Known, settings: SshSettings) -> tuple[_PublicKeys, _PublicKeys, _PublicKeys]:
