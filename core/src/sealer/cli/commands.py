@@ -40,6 +40,7 @@ COMMANDS: dict[str, Entry] = {
     "run": Entry("sealer.cli.run", "run", RUN, "Make a cluster from an image, or put an application on one."),
     "apply": Entry("sealer.cli.run", "apply", RUN, "Make a cluster what its Clusterfile says."),
     "plan": Entry("sealer.cli.run", "plan", RUN, "Show what run would do, and why."),
+    "check": Entry("sealer.cli.check", "check", RUN, "Check whether hosts are fit for a cluster."),
     "resume": Entry("sealer.cli.cluster", "resume", RUN, "Go on with an operation that was cut off."),
     "status": Entry("sealer.cli.cluster", "status", RUN, "Show a cluster and its nodes."),
     "kubeconfig": Entry("sealer.cli.cluster", "kubeconfig", RUN, "Print the administrator's kubeconfig."),

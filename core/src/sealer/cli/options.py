@@ -30,6 +30,19 @@ def output_option(*formats: Format) -> Callable[[Function], Function]:
     )
 
 
+def ignore_option(function: Function) -> Function:
+    """Add ``--ignore``; the command gets the ids of checks as a tuple."""
+    return click.option(
+        "--ignore",
+        metavar="ID,…",
+        default="",
+        callback=lambda _ctx, _option, value: tuple(
+            part for part in value.replace(" ", "").split(",") if part
+        ),
+        help="Host checks to leave out; sealer check --list names them.",
+    )(function)
+
+
 def yes_option(function: Function) -> Function:
     """Add ``--yes`` to a command that destroys something; see :func:`confirm`."""
     return click.option("-y", "--yes", is_flag=True, help="Don't ask for confirmation.")(function)

@@ -10,7 +10,7 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, driving_flags, host_options
-from sealer.cli.options import output_option
+from sealer.cli.options import ignore_option, output_option
 from sealer.cli.output import Format, print_document
 from sealer.errors import UsageError
 
@@ -60,7 +60,7 @@ launch_options = _adding(
 
 def cluster_options(function: Function) -> Function:
     """Add all flags that describe a cluster."""
-    return login_options(launch_options(function))
+    return login_options(launch_options(ignore_option(function)))
 
 
 def dry_run_option(function: Function) -> Function:
@@ -170,6 +170,7 @@ def _wish(image: str | None, flags: dict[str, Any]) -> Wish:
     return Wish(
         clusterfile=clusterfile,
         reference=reference,
+        ignore=flags["ignore"],
         named=bool(flags["cluster_name"] or flags["clusterfile"]),
         choice=LaunchChoice(
             apps=apps if apps is not None else spec.app_names,

@@ -31,12 +31,8 @@ def first_probes(plugins: Plugins, parts: Parts | None, data_root: str) -> tuple
 
 def all_checks(plugins: Plugins, parts: Parts | None, cluster: Cluster, given: Given) -> tuple[Check, ...]:
     """Return the checks of core, of the providers, and of plugins that bring nothing else."""
-    return (*core_checks(given), *provided_checks(plugins, parts, cluster))
-
-
-def provided_checks(plugins: Plugins, parts: Parts | None, cluster: Cluster) -> tuple[Check, ...]:
-    """Return the checks of the providers, and of plugins that bring nothing else."""
-    return tuple(check for provider in _providers(plugins, parts) for check in provider.checks(cluster))
+    provided = (check for provider in _providers(plugins, parts) for check in provider.checks(cluster))
+    return (*core_checks(given), *provided)
 
 
 def given_by(

@@ -126,7 +126,7 @@ async def prepare(
     reachable = require_all(connections)
     known = state.facts if state is not None and state.is_installed else {}
     if state is not None and not state.is_installed:
-        _require_mended_hosts(state.clusterfile, wish.clusterfile)
+        require_mended_hosts(state.clusterfile, wish.clusterfile)
     elif state is not None:
         _require_known_hosts(state.clusterfile, wish.clusterfile)
         _require_same_runtime(context, state, wish.reference)
@@ -266,8 +266,12 @@ def _ordered(clusterfile: Clusterfile, facts: Mapping[str, Facts]) -> dict[str, 
     return {host.address: facts[host.address] for host in (*spec.masters, *spec.nodes)}
 
 
-def _require_mended_hosts(mended: Clusterfile, new: Clusterfile) -> None:
-    """Refuse to forget hosts on which something was changed."""
+def require_mended_hosts(mended: Clusterfile, new: Clusterfile) -> None:
+    """Refuse to forget hosts on which something was changed.
+
+    Raises:
+        UsageError: A host that was mended is not among the new ones.
+    """
     lost = {host.address for host in mended.cluster.hosts} - {host.address for host in new.cluster.hosts}
     if lost:
         name = mended.cluster.name

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sealer.cluster.install import carry_out, prepare_again
+from sealer.cluster.mending import FIX, carry_on_mending
 from sealer.cluster.removal import REMOVALS, abandon, take_back
 from sealer.cluster.request import Request
 from sealer.cluster.session import Context, reach
@@ -33,6 +34,8 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
             if operation.verb in REMOVALS:
                 return await take_back(context, records, operation, connections)
+            if operation.verb == FIX:
+                return await carry_on_mending(context, operation, connections, redactor)
             prepared = prepare_again(context, request)
             return await carry_out(context, operation, prepared, connections, redactor)
 

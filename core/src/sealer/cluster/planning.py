@@ -26,10 +26,16 @@ class SavedPlan:
 
     request: Request
     steps: tuple[Mapping[str, Any], ...]
+    ignore: tuple[str, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
         """Return it as plain data for a JSON file."""
-        return {"version": _VERSION, "request": self.request.to_plain(), "steps": list(self.steps)}
+        return {
+            "version": _VERSION,
+            "request": self.request.to_plain(),
+            "steps": list(self.steps),
+            "ignore": list(self.ignore),
+        }
 
     @classmethod
     def from_plain(cls, data: Mapping[str, Any], source: str) -> SavedPlan:
@@ -41,7 +47,9 @@ class SavedPlan:
         steps = data.get("steps")
         if data.get("version") != _VERSION or not isinstance(steps, list):
             raise SealerError("not a plan of this version of sealer", place=source)
-        return cls(request=Request.from_plain(data.get("request") or {}, source), steps=tuple(steps))
+        request = Request.from_plain(data.get("request") or {}, source)
+        ignore = tuple(str(name) for name in data.get("ignore") or ())
+        return cls(request=request, steps=tuple(steps), ignore=ignore)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +73,8 @@ async def look(context: Context, wish: Wish) -> Look:
     async with reach(context, wish.clusterfile.cluster, redactor) as connections:
         prepared = await prepare(context, records, wish, connections)
         steps = await compare(context, prepared.plan, prepared.cluster.data, connections, redactor)
-    saved = SavedPlan(request=prepared.request, steps=tuple(step.to_plain() for step in steps))
+    plain = tuple(step.to_plain() for step in steps)
+    saved = SavedPlan(request=prepared.request, steps=plain, ignore=wish.ignore)
     return Look(saved=saved, steps=steps)
 
 
@@ -82,6 +91,7 @@ async def apply_saved(context: Context, saved: SavedPlan) -> Summary:
         reference=request.image.reference,
         choice=request.choice,
         named=True,
+        ignore=saved.ignore,
     )
 
     async def confirm(prepared: Prepared, connections: Connections) -> None:

@@ -1,0 +1,163 @@
+"""``sealer check``: whether hosts are fit, what is the matter with them, and mending it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sealer.cli.application import Application, pass_application
+from sealer.cli.driving import drive, driving_flags, host_options
+from sealer.cli.options import confirm, ignore_option, output_option, yes_option
+from sealer.cli.output import Format, print_document, print_rows
+from sealer.cli.run import login_options
+from sealer.errors import ChecksFailed
+
+if TYPE_CHECKING:
+    from sealer.cluster.checking import Question, Report
+    from sealer.cluster.mending import Mend
+    from sealer.model import Finding
+
+
+@click.command()
+@click.argument("image", required=False)
+@login_options
+@click.option("-e", "--env", multiple=True, metavar="K=V", help="Environment, over the image's.")
+@ignore_option
+@click.option("--list", "listing", is_flag=True, help="Print all checks there are, and ask no host.")
+@click.option("--fix", is_flag=True, help="Mend what can be mended safely; sealer delete takes it back.")
+@yes_option
+@output_option()
+@host_options
+@pass_application
+def check(
+    application: Application,
+    /,
+    image: str | None,
+    *,
+    listing: bool,
+    fix: bool,
+    yes: bool,
+    output: Format,
+    **flags: Any,
+) -> None:
+    """Make all host checks at once, as before running a cluster IMAGE; without one those that need none.
+
+    The exit code is 0 when the hosts are fit, and 3 when they are not.
+    """
+    if listing:
+        _print_catalogue(application, output)
+        return
+    question = _question(image, flags)
+    report = _ask(application, question, flags)
+    if fix and report.mends:
+        _show_mends(report.mends)
+        confirm(f"Mend this on the hosts of cluster {question.clusterfile.cluster.name}?", yes=yes)
+        _mend(application, report, flags)
+        report = _ask(application, question, flags)
+    if output is Format.TABLE:
+        click.echo(report_text(report))
+    else:
+        print_document(report.to_plain(), output)
+    if not report.fit:
+        raise click.exceptions.Exit(ChecksFailed.exit_code)
+
+
+def report_text(report: Report) -> str:
+    """Write a report for people: the findings that hosts have in common together, then the sum."""
+    from sealer.cluster.checks import group
+    from sealer.model import Severity
+
+    by_hosts: dict[tuple[str, ...], list[Finding]] = defaultdict(list)
+    for finding, hosts in group(report.findings):
+        by_hosts[hosts].append(finding)
+    mendable = {(mend.finding.check, mend.finding.host) for mend in report.mends}
+    lines: list[str] = []
+    for hosts, findings in by_hosts.items():
+        lines.append(", ".join(hosts))
+        for finding in findings:
+            lines += _finding_lines(finding, mendable=(finding.check, hosts[0]) in mendable)
+        lines.append("")
+    counts = (
+        _count(report.count(Severity.ERROR), "error"),
+        _count(report.count(Severity.WARNING), "warning"),
+        f"{report.count(Severity.NOT_CHECKED)} not checked",
+    )
+    verdict = "fit" if report.fit else "unfit"
+    made = f"{_count(len(report.checks), 'check')} on {_count(len(report.hosts), 'host')}"
+    left_out = f", ignored: {', '.join(report.ignored)}" if report.ignored else ""
+    lines.append(f"{verdict}: {', '.join(counts)}; {made}{left_out}")
+    return "\n".join(lines)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _finding_lines(finding: Finding, *, mendable: bool) -> list[str]:
+    from sealer.model import Severity
+
+    head = f"  {finding.severity!s:<12} {finding.check}"
+    if finding.severity is Severity.NOT_CHECKED:
+        return [head, f"      reason  {finding.found}"]
+    hint = "   (sealer check --fix does it)" if mendable else ""
+    return [
+        head,
+        f"      found   {finding.found}",
+        f"      wanted  {finding.wanted}",
+        f"      mend    {finding.mend}{hint}",
+    ]
+
+
+def _print_catalogue(application: Application, output: Format) -> None:
+    from sealer.cluster.catalogue import catalogue
+
+    rows = [
+        {
+            "id": entry.check.id,
+            "severity": str(entry.check.severity),
+            "strict": "strict" if entry.check.strict else "",
+            "reason": entry.check.strict,
+            "mend": "--fix" if entry.is_mendable else "",
+            "image": "needed" if entry.check.needs_image or entry.provider != "core" else "",
+            "subject": entry.subject,
+            "provider": entry.provider,
+            "title": entry.check.title,
+        }
+        for entry in catalogue(application.plugins())
+    ]
+    print_rows(rows, ("id", "severity", "strict", "mend", "subject", "provider", "title"), output)
+
+
+def _question(image: str | None, flags: dict[str, Any]) -> Question:
+    from sealer.cli.describing import describe_cluster
+    from sealer.cluster.checking import Question
+
+    clusterfile = describe_cluster(flags)
+    reference = image or clusterfile.cluster.image or ""
+    return Question(clusterfile=clusterfile, reference=reference, ignore=flags["ignore"])
+
+
+def _ask(application: Application, question: Question, flags: dict[str, Any]) -> Report:
+    from sealer.cluster.checking import check_hosts
+
+    return drive(application, lambda context: check_hosts(context, question), **driving_flags(flags))
+
+
+def _show_mends(mends: Sequence[Mend]) -> None:
+    for mend in mends:
+        click.echo(f"{mend.finding.host}  {mend.finding.found}  ({mend.finding.check})", err=True)
+        for change in mend.changes:
+            click.echo(f"    {change.describe()}", err=True)
+
+
+def _mend(application: Application, report: Report, flags: dict[str, Any]) -> None:
+    from sealer.cluster.mending import mend_hosts
+
+    drive(
+        application,
+        lambda context: mend_hosts(context, report.request, report.mends),
+        **driving_flags(flags),
+    )

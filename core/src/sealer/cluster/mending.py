@@ -1,0 +1,130 @@
+"""Mending what checks found, as an operation that is written down on the hosts and can be taken back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sealer.changes import Change
+from sealer.cluster.catalogue import catalogue
+from sealer.cluster.install import require_mended_hosts
+from sealer.cluster.request import Request
+from sealer.cluster.session import Connections, Context, drive, reach
+from sealer.cluster.state import load_state, save_state
+from sealer.cluster.view import bare_view
+from sealer.errors import SealerError
+from sealer.events import EventSink
+from sealer.hosts.secret import Redactor
+from sealer.model import Check, Finding, Severity, Step, at
+from sealer.operation.engine import Summary
+from sealer.operation.plan import Plan, make_plan
+from sealer.operation.records import ClusterRecords, Operation
+from sealer.operation.visit import Applier
+
+FIX = "fix"
+"""The verb of operations that mend."""
+
+_FINDINGS = "findings"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mend:
+    """The changes to its host that mend a finding."""
+
+    finding: Finding
+    changes: tuple[Change, ...]
+
+
+def mends_for(checks: Iterable[Check], request: Request, findings: Sequence[Finding]) -> tuple[Mend, ...]:
+    """Return what can be mended; hosts that were not observed can't."""
+    if not request.facts:
+        return ()
+    by_id = {check.id: check for check in checks}
+    cluster = bare_view(request.clusterfile, request.facts)
+    mends = [
+        Mend(finding=finding, changes=by_id[finding.check].mend(cluster, finding))
+        for finding in findings
+        if finding.check in by_id and finding.severity is not Severity.NOT_CHECKED
+    ]
+    return tuple(mend for mend in mends if mend.changes)
+
+
+async def mend_hosts(context: Context, request: Request, mends: Sequence[Mend]) -> Summary:
+    """Mend what was found. The hosts are remembered, so that it can be taken back.
+
+    Args:
+        context: What a verb needs from outside.
+        request: The hosts that were checked, with what was observed.
+        mends: What to do.
+
+    Raises:
+        OperationLocked: Another operation on the cluster is open.
+        HostsFailed: Some hosts could not be mended; the operation can be resumed.
+    """
+    spec = request.clusterfile.cluster
+    records = ClusterRecords(context.home, spec.name)
+    redactor = Redactor()
+    with records.lock(FIX):
+        records.require_none_open()
+        state = load_state(records)
+        if state is not None and not state.is_installed:
+            require_mended_hosts(state.clusterfile, request.clusterfile)
+        plain = {**request.to_plain(), _FINDINGS: [asdict(mend.finding) for mend in mends]}
+        operation = records.begin(FIX, plain, before=None if state is None else state.to_plain())
+        if state is None or not state.is_installed:
+            save_state(records, request)
+        async with reach(context, spec, redactor) as connections:
+            return await carry_on_mending(context, operation, connections, redactor)
+
+
+async def carry_on_mending(
+    context: Context, operation: Operation, connections: Connections, redactor: Redactor
+) -> Summary:
+    """Drive an operation that mends, from its record.
+
+    Raises:
+        SealerError: Its record is damaged, or a plugin is missing.
+        HostsFailed: Some hosts could not be mended.
+    """
+    request = Request.from_plain(operation.request, str(operation.directory))
+    try:
+        findings = [_finding(item) for item in operation.request[_FINDINGS]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise SealerError("the record is damaged", place=str(operation.directory)) from error
+    checks = [entry.check for entry in catalogue(context.plugins)]
+    plan = mending_plan(mends_for(checks, request, findings))
+    spec = request.clusterfile.cluster
+    uploads = asyncio.Semaphore(context.uploads)
+
+    def make_visitor(events: EventSink) -> Applier:
+        return Applier(
+            data=f"{spec.data_root}/{spec.name}",
+            operation=operation.id,
+            blobs=context.store,
+            uploads=uploads,
+            events=events,
+            redactor=redactor,
+        )
+
+    return await drive(context, operation, plan, connections, make_visitor)
+
+
+def mending_plan(mends: Sequence[Mend]) -> Plan:
+    """Return the plan that mends: a step for each host, each change once."""
+    changes: dict[str, dict[str, Change]] = defaultdict(dict)
+    for mend in mends:
+        for change in mend.changes:
+            changes[mend.finding.host].setdefault(change.key, change)
+    return make_plan(
+        [
+            Step(id=at(FIX, host), title="mend what checks found", host=host, changes=tuple(own.values()))
+            for host, own in changes.items()
+        ]
+    )
+
+
+def _finding(data: Mapping[str, Any]) -> Finding:
+    return Finding(**{**data, "severity": Severity(data["severity"])})
