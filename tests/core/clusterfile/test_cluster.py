@@ -8,6 +8,7 @@ from sealer.clusterfile import (
     PROMPT,
     HostAlias,
     HostSpec,
+    JumpSpec,
     LocalRegistry,
     SecretReference,
     SecretScheme,
@@ -73,6 +74,54 @@ def test_a_host_takes_from_the_cluster_what_it_does_not_say_itself() -> None:
     """)
     ssh = spec.ssh_of(spec.hosts[0])
     assert (ssh.user, ssh.port, str(ssh.password)) == ("admin", 22, "file:/pw")
+
+
+@pytest.mark.parametrize(
+    "jump",
+    [
+        "ops@bastion:2222",
+        "[ops@bastion:2222]",
+        "{host: bastion, user: ops, port: 2222}",
+        "[{host: Bastion, user: ops, port: '2222'}]",
+    ],
+)
+def test_a_jump_host_can_be_written_in_short_and_at_length(jump: str) -> None:
+    spec = cluster(f"ssh: {{jump: {jump}}}")
+    assert spec.ssh.jump == (JumpSpec(address="bastion", ssh=SshSpec(user="ops", port=2222)),)
+
+
+def test_a_host_may_be_reached_in_another_way_than_the_others() -> None:
+    spec = cluster("""
+        ssh: {jump: "a, ops@b", identitiesOnly: true}
+        hosts:
+        - {ips: [192.0.2.1], roles: [master], ssh: {jump: [], identitiesOnly: false}}
+        - {ips: [192.0.2.2], roles: [node], ssh: {jump: {host: c, passwdFrom: "env:C", identitiesOnly: true}}}
+        - {ips: [192.0.2.3], roles: [node]}
+    """)
+    direct, other, usual = (spec.ssh_of(host) for host in spec.hosts)
+    assert (direct.jump, direct.identities_only) == ((), False)
+    password = SecretReference(scheme=SecretScheme.ENV, argument="C")
+    assert other.jump == (JumpSpec(address="c", ssh=SshSpec(password=password, identities_only=True)),)
+    assert usual.jump == (JumpSpec(address="a"), JumpSpec(address="b", ssh=SshSpec(user="ops")))
+    assert usual.identities_only is True
+
+
+@pytest.mark.parametrize(
+    ("ssh", "message"),
+    [
+        ("{jump: 'a b'}", "spec.ssh.jump: 'a b' is no IP address, range or host name"),
+        ("{jump: ['a', 'ops@']}", "spec.ssh.jump[1]: 'ops@' is no jump host: write user@host:port"),
+        ("{jump: {user: ops}}", "spec.ssh.jump.host is missing"),
+        ("{jump: {host: 192.0.2.1-192.0.2.2}}", "spec.ssh.jump.host is not right: "),
+        ("{jump: {host: a, jump: b}}", "spec.ssh.jump.jump is not a known field"),
+        ("{jump: {host: a, port: 0}}", "spec.ssh.jump.port must be a number from 1 to 65535"),
+        ("{identitiesOnly: yes}", "spec.ssh.identitiesOnly must be true or false"),
+    ],
+)
+def test_ways_and_switches_that_make_no_sense(ssh: str, message: str) -> None:
+    ((line, _, found),) = problems_of(document(f"ssh: {ssh}"))
+    assert line == 5
+    assert found.startswith(message)
 
 
 def test_what_is_not_said_is_left_open() -> None:

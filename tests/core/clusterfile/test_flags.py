@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealer.clusterfile import HostSpec, SshSpec, cluster_from_flags
+from sealer.clusterfile import HostSpec, JumpSpec, SshSpec, cluster_from_flags
 from sealer.errors import UsageError
 from sealer.secret import Secret
 from tests.core.clusterfile.helpers import cluster
@@ -40,6 +40,21 @@ def test_ipv6_addresses_and_ranges() -> None:
     spec = cluster_from_flags("2001:db8::1-2001:db8::2", "[2001:db8::9]:2222")
     assert [host.address for host in spec.hosts] == ["2001:db8::1", "2001:db8::2", "2001:db8::9"]
     assert spec.hosts[2].ssh.port == 2222
+
+
+def test_a_way_through_jump_hosts() -> None:
+    spec = cluster_from_flags("192.0.2.1", jump="ops@bastion:2222, [2001:db8::1]:22", identities_only=True)
+    assert spec.ssh.jump == (
+        JumpSpec(address="bastion", ssh=SshSpec(user="ops", port=2222)),
+        JumpSpec(address="2001:db8::1", ssh=SshSpec(port=22)),
+    )
+    assert spec.ssh.identities_only is True
+
+
+@pytest.mark.parametrize("jump", ["a,,b", "@bastion", "ops@", "bastion:0", "192.0.2.1-192.0.2.2", "a b", ","])
+def test_a_flag_that_names_no_jump_host(jump: str) -> None:
+    with pytest.raises(UsageError, match="--jump: "):
+        cluster_from_flags("192.0.2.1", jump=jump)
 
 
 BASE = """

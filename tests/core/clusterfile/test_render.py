@@ -12,6 +12,7 @@ from sealer.clusterfile import (
     Document,
     HostAlias,
     HostSpec,
+    JumpSpec,
     LocalRegistry,
     SecretReference,
     SecretScheme,
@@ -62,6 +63,18 @@ ports = st.none() | st.integers(min_value=1, max_value=65535)
 
 
 def ssh(secrets: st.SearchStrategy[Secret | SecretReference]) -> st.SearchStrategy[SshSpec]:
+    jumps = st.builds(
+        JumpSpec,
+        address=st.sampled_from(["bastion", "192.0.2.200", "2001:db8::1"]),
+        ssh=st.just(SshSpec()) | login(secrets, st.none()),
+    )
+    return login(secrets, st.none() | st.lists(jumps, max_size=2).map(tuple))
+
+
+def login(
+    secrets: st.SearchStrategy[Secret | SecretReference],
+    jump: st.SearchStrategy[tuple[JumpSpec, ...] | None],
+) -> st.SearchStrategy[SshSpec]:
     return st.builds(
         SshSpec,
         user=st.none() | lines,
@@ -72,6 +85,8 @@ def ssh(secrets: st.SearchStrategy[Secret | SecretReference]) -> st.SearchStrate
         port=ports,
         fingerprints=st.lists(st.just("SHA256:" + "A" * 43), max_size=2).map(tuple),
         known_hosts=st.none() | lines,
+        identities_only=st.none() | st.booleans(),
+        jump=jump,
     )
 
 

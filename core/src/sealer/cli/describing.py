@@ -34,6 +34,8 @@ def describe_cluster(flags: Mapping[str, Any]) -> Clusterfile:
         private_key=flags["pk"],
         passphrase=_reference("--pk-passwd-from", flags["pk_passwd_from"]),
         port=flags["port"],
+        identities_only=flags["identities_only"],
+        jump=flags["jump"],
         env=flags.get("env", ()),
         name=flags["cluster_name"] or None,
         base=base.cluster,

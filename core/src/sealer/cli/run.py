@@ -47,6 +47,10 @@ login_options = _adding(
     click.option("--port", type=click.IntRange(1, 65535), help="Port of sshd.  [default: 22]"),
     click.option("--pk", help="A private key file."),
     click.option("--pk-passwd-from", help="Where the key's passphrase is, as for --passwd-from."),
+    click.option("--identities-only", is_flag=True, help="Show the key of --pk and no other to hosts."),
+    click.option(
+        "--jump", default="", metavar="USER@HOST[:PORT]", help="The jump host, or A,B to pass both."
+    ),
 )
 """Decorator that adds the flags which say which hosts there are and how to log in."""
 

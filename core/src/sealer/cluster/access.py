@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sealer.clusterfile import ClusterSpec, SecretReference, SecretScheme, SshSpec
+from sealer.clusterfile import ClusterSpec, HostSpec, SecretReference, SecretScheme, SshSpec
+from sealer.hosts.known_hosts import DEFAULT_PORT, host_name
 from sealer.hosts.secret import Redactor, resolve_secret
 from sealer.hosts.settings import HostKeyPolicy, SshSettings, Target
 from sealer.secret import Secret
@@ -42,18 +43,43 @@ def targets(spec: ClusterSpec, access: Access, redactor: Redactor) -> tuple[Targ
     result = []
     for host in (*spec.masters, *spec.nodes):
         said = spec.ssh_of(host)
-        ssh = None if said == SshSpec() and not access.accept_new else _settings(said, access, known)
+        ssh = None if said == SshSpec() and not access.accept_new else _settings(host, said, access, known)
         result.append(Target(name=host.address, address=host.address, ssh=ssh))
     for secret in known.values():
         redactor.add(secret)
     return tuple(result)
 
 
-def _settings(said: SshSpec, access: Access, known: dict[str, Secret]) -> SshSettings:
+def _settings(host: HostSpec, said: SshSpec, access: Access, known: dict[str, Secret]) -> SshSettings:
+    settings = _login(said, access, known)
+    return replace(settings, jump=tuple(_way(host, said, settings, access, known)))
+
+
+def _way(
+    host: HostSpec, said: SshSpec, settings: SshSettings, access: Access, known: dict[str, Secret]
+) -> Iterator[Target]:
+    """Yield the jump hosts on the way to a host; one of them that is the host itself ends it.
+
+    A jump host gets the user and the key of the host behind it unless it has its own, but no password: nobody
+    meant to show it to another machine.
+    """
+    shared = replace(said, password=None, sudo_password=None, port=None, fingerprints=(), jump=None)
+    for hop in said.jump or ():
+        if (hop.address, hop.ssh.port or DEFAULT_PORT) == (host.address, settings.port):
+            return
+        # A passphrase belongs to its key.
+        base = replace(shared, passphrase=None) if hop.ssh.private_key else shared
+        login = hop.ssh.over(base)
+        user, where = login.user or SshSettings().user, host_name(hop.address, login.port or DEFAULT_PORT)
+        ssh = _login(login, access, known, where=f"@{where}")
+        yield Target(name=f"{user}@{where}", address=hop.address, ssh=ssh)
+
+
+def _login(said: SshSpec, access: Access, known: dict[str, Secret], *, where: str = "") -> SshSettings:
     defaults = SshSettings()
 
     def secret(value: Secret | SecretReference | None, what: str) -> Secret | None:
-        return _fetch(value, f"{what} of {said.user or defaults.user}", access.ask, known)
+        return _fetch(value, f"{what} of {said.user or defaults.user}{where}", access.ask, known)
 
     policy = HostKeyPolicy.ACCEPT_NEW if access.accept_new else HostKeyPolicy.STRICT
     return SshSettings(
@@ -64,6 +90,7 @@ def _settings(said: SshSpec, access: Access, known: dict[str, Secret]) -> SshSet
         passphrase=secret(said.passphrase, "passphrase of the key"),
         sudo_password=secret(said.sudo_password, "sudo password"),
         known_hosts=Path(said.known_hosts).expanduser() if said.known_hosts else defaults.known_hosts,
+        identities_only=bool(said.identities_only),
         host_key_policy=policy,
         fingerprints=said.fingerprints,
     )

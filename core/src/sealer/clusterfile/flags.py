@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sealer.clusterfile.addresses import conflicts, expand_endpoints
 from sealer.clusterfile.environment import VARIABLE
+from sealer.clusterfile.jumps import parse_jump
 from sealer.clusterfile.model import CLUSTER_NAME, ClusterSpec, HostSpec, SecretReference, SshSpec
 from sealer.errors import UsageError
 from sealer.model import MASTER, NODE
@@ -22,6 +23,8 @@ def cluster_from_flags(
     private_key: str | None = None,
     passphrase: Secret | SecretReference | None = None,
     port: int | None = None,
+    identities_only: bool = False,
+    jump: str = "",
     env: Sequence[str] = (),
     name: str | None = None,
     image: str | None = None,
@@ -43,6 +46,8 @@ def cluster_from_flags(
         private_key: The path of a key file.
         passphrase: Of the key file.
         port: TCP port of sshd, where none is given with an address.
+        identities_only: Whether the named key is the only one to be shown.
+        jump: Jump hosts on the way to all hosts, ``user@host:port`` each, separated by commas.
         env: ``NAME=value``, each.
         name: The cluster's name.
         image: The cluster image.
@@ -63,9 +68,21 @@ def cluster_from_flags(
     hosts = (*base.hosts, *added)
     problems += [f"{host.place}: {message}" for host, message in conflicts(hosts)]
     variables = {**base.env, **dict(_variables(env, problems))}
+    try:
+        jump_hosts = parse_jump(jump) if jump else None
+    except ValueError as error:
+        problems.append(f"--jump: {error}")
     if problems:
         raise UsageError("; ".join(problems))
-    said = SshSpec(user=user, password=password, private_key=private_key, passphrase=passphrase, port=port)
+    said = SshSpec(
+        user=user,
+        password=password,
+        private_key=private_key,
+        passphrase=passphrase,
+        port=port,
+        identities_only=identities_only or None,
+        jump=jump_hosts,
+    )
     return replace(
         base,
         name=name or base.name,

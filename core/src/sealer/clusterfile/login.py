@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from dataclasses import replace
 
 from sealer.clusterfile.fields import Fields
-from sealer.clusterfile.model import PROMPT, SecretReference, SecretScheme, SshSpec
+from sealer.clusterfile.jumps import one_address, parse_jump
+from sealer.clusterfile.model import PROMPT, JumpSpec, SecretReference, SecretScheme, SshSpec
+from sealer.clusterfile.tree import Mapping, Sequence
 from sealer.secret import Secret
 
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
@@ -13,6 +17,13 @@ _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}")
 
 def read_ssh(fields: Fields) -> SshSpec:
     """Return what a mapping ``ssh`` says; without the mapping, settings that say nothing."""
+    jump = tuple(_jump_hosts(fields)) if fields.has("jump") else None
+    ssh = replace(_read_login(fields), jump=jump)
+    fields.finish()
+    return ssh
+
+
+def _read_login(fields: Fields) -> SshSpec:
     encrypted = fields.text("encrypted")
     if encrypted not in (None, "false"):
         fields.problem("encrypted", "is not supported", "keep secrets elsewhere: passwdFrom: file:PATH")
@@ -22,7 +33,7 @@ def read_ssh(fields: Fields) -> SshSpec:
         if not _FINGERPRINT.fullmatch(print_):
             hint = "write what `ssh-keygen -lf` prints: SHA256: and 43 characters"
             fields.reader.problems.add(position, "this is no fingerprint of a host key", hint)
-    ssh = SshSpec(
+    return SshSpec(
         user=fields.line("user"),
         password=_secret(fields, "passwd"),
         private_key=fields.line("pk"),
@@ -31,9 +42,45 @@ def read_ssh(fields: Fields) -> SshSpec:
         port=fields.number("port", least=1, most=65535),
         fingerprints=fields.texts("hostKeyFingerprints") or (),
         known_hosts=fields.line("knownHosts"),
+        identities_only=_boolean(fields, "identitiesOnly"),
     )
+
+
+def _jump_hosts(fields: Fields) -> Iterator[JumpSpec]:
+    """Read a text, a mapping, or a list of them."""
+    node = fields.node("jump")
+    path = fields.path_of("jump")
+    several = fields.reader.items(node, path) if isinstance(node, Sequence) else ((node, path),)
+    for item, item_path in several:
+        if isinstance(item, Mapping):
+            yield _jump_host(Fields(fields.reader, item, item_path))
+        elif item is not None and (text := fields.reader.text_of(item, item_path)) is not None:
+            try:
+                yield from parse_jump(text)
+            except ValueError as error:
+                fields.reader.problems.add(item.position, f"{item_path}: {error}")
+
+
+def _jump_host(fields: Fields) -> JumpSpec:
+    host = fields.line("host")
+    address = ""
+    if host is None:
+        fields.problem("host", "is missing", "write as: {host: bastion.example.org, user: ops}")
+    else:
+        try:
+            address = one_address(host)
+        except ValueError as error:
+            fields.problem("host", f"is not right: {error}")
+    ssh = _read_login(fields)
     fields.finish()
-    return ssh
+    return JumpSpec(address=address, ssh=ssh)
+
+
+def _boolean(fields: Fields, name: str) -> bool | None:
+    text = fields.text(name)
+    if text not in {None, "true", "false"}:
+        fields.problem(name, "must be true or false")
+    return None if text is None else text == "true"
 
 
 def _secret(fields: Fields, name: str) -> Secret | SecretReference | None:

@@ -67,6 +67,8 @@ class SshSpec:
         port: TCP port of sshd.
         fingerprints: Host keys must have one of them, ``SHA256:…`` (``hostKeyFingerprints``).
         known_hosts: The path of a file in OpenSSH's format (``knownHosts``).
+        identities_only: Whether the key of ``pk`` is the only one to be shown (``identitiesOnly``).
+        jump: The jump hosts on the way, in order (``jump``); none at all is said by an empty tuple.
     """
 
     user: str | None = None
@@ -77,11 +79,31 @@ class SshSpec:
     port: int | None = None
     fingerprints: tuple[str, ...] = ()
     known_hosts: str | None = None
+    identities_only: bool | None = None
+    jump: tuple[JumpSpec, ...] | None = None
 
     def over(self, base: SshSpec) -> SshSpec:
         """Return these settings, and those of ``base`` where these say nothing."""
-        said = {f.name: getattr(self, f.name) or getattr(base, f.name) for f in fields(self)}
-        return SshSpec(**said)
+        return SshSpec(
+            **{f.name: getattr(self if self._says(f.name) else base, f.name) for f in fields(self)}
+        )
+
+    def _says(self, name: str) -> bool:
+        value = getattr(self, name)
+        return value is not None and value != "" and (value != () or name == "jump")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JumpSpec:
+    """A jump host, as far as it is said how to log in to it.
+
+    Attributes:
+        address: An IP address in its canonical form, or a host name.
+        ssh: Its settings, without jump hosts of its own.
+    """
+
+    address: str
+    ssh: SshSpec = field(default_factory=SshSpec)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,7 @@ def _prompting(ssh: SshSpec) -> SshSpec:
         password=PROMPT if isinstance(ssh.password, Secret) else ssh.password,
         passphrase=PROMPT if isinstance(ssh.passphrase, Secret) else ssh.passphrase,
         sudo_password=PROMPT if isinstance(ssh.sudo_password, Secret) else ssh.sudo_password,
+        jump=None if ssh.jump is None else tuple(replace(hop, ssh=_prompting(hop.ssh)) for hop in ssh.jump),
     )
 
 
@@ -105,6 +106,8 @@ def _ssh(ssh: SshSpec) -> dict[str, object]:
         port=ssh.port,
         hostKeyFingerprints=list(ssh.fingerprints),
         knownHosts=ssh.known_hosts,
+        identitiesOnly=ssh.identities_only,
+        jump=None if ssh.jump is None else [{"host": hop.address, **_ssh(hop.ssh)} for hop in ssh.jump],
     )
 
 
@@ -117,11 +120,11 @@ def _assignments(env: Mapping[str, str]) -> list[str]:
 
 
 def _said(**fields: object) -> dict[str, object]:
-    """Return the fields that say something. An empty list of applications or commands says: none."""
+    """Return the fields that say something. An empty list of some kinds says: none."""
     return {
         name: value
         for name, value in fields.items()
-        if value is not None and (value not in ([], {}) or name in ("appNames", "cmd"))
+        if value is not None and (value not in ([], {}) or name in ("appNames", "cmd", "jump"))
     }
 
 
