@@ -29,8 +29,16 @@ entry_of() {
 # still running, though its operator was killed, is waited for.
 process_mark() { printf '%s %s %s' "$(cat /proc/sys/kernel/random/boot_id)" "$1" "$(awk '{print $22}' "/proc/$1/stat" 2>/dev/null)"; }
 take_lock() {
-  mkdir -p "$data"
+  tries=0
   until mkdir "$data/lock" 2>/dev/null; do
+    # Nobody holds it: what it lies in is missing, for whom we waited may have taken it away; or the disk is full.
+    if [ ! -d "$data/lock" ]; then
+      mkdir -p "$data" || exit 1
+      tries=$((tries + 1))
+      [ $tries -gt 5 ] || continue
+      mkdir "$data/lock" || exit 1
+      break
+    fi
     holder=$(cat "$data/lock/holder" 2>/dev/null) || holder=
     if [ -z "$holder" ]; then
       sleep 1
