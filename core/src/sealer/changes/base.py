@@ -68,6 +68,19 @@ class Change(ABC):
     def observe(self) -> str:
         """Return sh that succeeds if the fact holds, and else prints why not and fails."""
 
+    @property
+    def foreseeable(self) -> bool:
+        """Whether it may be observed, and its journal entry made, some changes ahead.
+
+        Observing it must then be quick and change nothing. Entries that are made together cost little.
+        """
+        return False
+
+    @property
+    def contained(self) -> bool:
+        """Whether applying it touches nothing that a foreseeable change behind it might save."""
+        return False
+
     def capture(self) -> str:
         """Return sh that saves in ``$entry`` what ``undo`` needs; run once, before the first apply."""
         return ":"

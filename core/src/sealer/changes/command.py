@@ -40,6 +40,10 @@ class Command(Change):
     def describe(self) -> str:
         return self.title
 
+    @property
+    def foreseeable(self) -> bool:
+        return not self.unless  # it may take long
+
     def observe(self) -> str:
         if self.unless:
             return f"( {self.unless}\n) >/dev/null 2>&1 || {{ echo 'it is not done'; return 1; }}"

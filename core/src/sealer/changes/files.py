@@ -37,6 +37,14 @@ class File(Change):
     def _bytes(self) -> bytes:
         return self.content.encode() if isinstance(self.content, str) else self.content
 
+    @property
+    def foreseeable(self) -> bool:
+        return True
+
+    @property
+    def contained(self) -> bool:
+        return True
+
     def observe(self) -> str:
         path = quote(self.path)
         if self.keep:
@@ -110,6 +118,14 @@ class Directory(Change):
     def describe(self) -> str:
         return f"directory {self.path}"
 
+    @property
+    def foreseeable(self) -> bool:
+        return True
+
+    @property
+    def contained(self) -> bool:
+        return True
+
     def observe(self) -> str:
         path = quote(self.path)
         return (
@@ -121,8 +137,7 @@ class Directory(Change):
         return f"save_directory {quote(self.path)}"
 
     def apply(self) -> str:
-        path = quote(self.path)
-        return f"mkdir -p {path}\nchown {quote(self.owner)} {path}\nchmod {self.mode:o} {path}"
+        return f"make_directory {quote(self.path)} {self.mode:o} {quote(self.owner)}"
 
     def undo(self) -> str:
         return f"restore_directory {quote(self.path)}"

@@ -19,17 +19,33 @@ mode_is() {
 file_is() {
   [ -e "$1" ] || { echo "$1 is missing"; return 1; }
   if [ ! -f "$1" ] || [ -L "$1" ]; then echo "$1 is not a plain file"; return 1; fi
-  [ "$(sha256sum < "$1" | cut -c 1-64)" = "$2" ] || { echo "the content of $1 differs"; return 1; }
+  sum=$(sha256sum < "$1")
+  [ "${sum%% *}" = "$2" ] || { echo "the content of $1 differs"; return 1; }
   mode_is "$1" "$3" "$4"
+}
+
+# above_of PATH: leaves the directory above an absolute path in $above
+above_of() {
+  above=$1
+  while [ "$above" != "${above%/}" ]; do above=${above%/}; done
+  above=${above%/*}
+  while [ "$above" != "${above%/}" ]; do above=${above%/}; done
+  above=${above:-/}
 }
 
 # parents_of PATH: the directories above PATH that do not exist, deepest first
 parents_of() {
-  set -- "$(dirname "$1")"
-  while [ ! -d "$1" ]; do
-    printf '%s\n' "$1"
-    set -- "$(dirname "$1")"
+  above_of "$1"
+  while [ ! -d "$above" ]; do
+    printf '%s\n' "$above"
+    above_of "$above"
   done
+}
+
+# give PATH OWNER: changes the owner unless it is root and already so, which a test tells without a process
+give() {
+  if [ "$2" = root:root ] && [ -O / ] && [ -G / ] && [ -O "$1" ] && [ -G "$1" ]; then return 0; fi
+  chown "$2" "$1"
 }
 
 # save_path PATH: remember a file, link or its absence, with its time stamps
@@ -40,12 +56,15 @@ save_path() {
 
 # begin_file PATH / finish_file PATH MODE OWNER / rename_over PATH: write beside, then rename
 begin_file() {
-  mkdir -p "$(dirname "$1")"
-  rm -rf "$1.sealer-new"
-  (umask 077; : > "$1.sealer-new")
+  above_of "$1"
+  if [ ! -d "$above" ]; then mkdir -p "$above"; fi
+  if [ -e "$1.sealer-new" ] || [ -L "$1.sealer-new" ]; then rm -rf "$1.sealer-new"; fi
+  umask 077
+  : > "$1.sealer-new"
+  umask 022
 }
 finish_file() {
-  chown "$3" "$1.sealer-new"
+  give "$1.sealer-new" "$3"
   chmod "$2" "$1.sealer-new"
   rename_over "$1"
 }
@@ -75,6 +94,16 @@ remove_parents() {
   done < "$entry/parents"
 }
 
+# make_directory PATH MODE OWNER
+make_directory() {
+  if [ -d "$1" ]; then
+    give "$1" "$3"
+    chmod "$2" "$1"
+  else
+    mkdir -p -m "$2" "$1"
+    give "$1" "$3"
+  fi
+}
 save_directory() {
   parents_of "$1" > "$entry/parents"
   if [ -d "$1" ]; then stat -c '%a %U:%G' "$1" > "$entry/mode"; fi
@@ -352,7 +381,9 @@ merge_tree() {
 # ---- commands --------------------------------------------------------------------------------------------
 
 # is_done: the host journal says that this very change was applied
-is_done() { [ -n "$entry" ] && [ "$(cat "$entry/done" 2>/dev/null)" = "$fingerprint" ]; }
+is_done() {
+  [ -n "$entry" ] && [ -e "$entry/done" ] && IFS= read -r finished < "$entry/done" && [ "$finished" = "$fingerprint" ]
+}
 
 # was_attempted: the command was begun before, in this operation or an earlier one
 was_attempted() {

@@ -1,33 +1,55 @@
 # How the changes of a script are visited. The script defines o<i>, c<i>, a<i> (observe, capture, apply) for
-# change i, and calls visit or look for each. Records for the operator go to descriptor 3, one a line:
-#   <i> same | changed HEX | kept HEX | needed HEX | failed STATUS HEX | value KEY HEX | blob DIGEST | end
-# where HEX is a text. Everything that commands print goes to the operator's log.
+# change i, and calls visit or look for each; $captures has the numbers of those that have a capture.
+# Records for the operator go to descriptor 3, one a line:
+#   <i> same | changed TEXT | kept TEXT | needed TEXT | failed STATUS TEXT | value KEY TEXT | blob DIGEST | end
+# where TEXT is plain behind "=", or else hex. Everything that commands print goes to the operator's log.
+#
+# To start a process takes longer than most changes do. Whatever the shell can do by itself is left to it.
 
 record() { printf '%s\n' "$*" >&3 2>/dev/null || :; }
+
+# say TEXT: leaves it in $said as records have it
+say() {
+  case $1 in
+    *[!\ -~]*) said=$(printf %s "$1" | hex) ;;
+    *) said="=$1" ;;
+  esac
+}
 
 # relay: passes output on, and goes on reading when the operator is gone, so that no command dies of it
 relay() { while IFS= read -r line || [ -n "$line" ]; do printf '%s\n' "$line" >&2 2>/dev/null || :; done; }
 
-# perform FUNCTION: in a subshell under set -e, its output relayed; the status is left in $performed.
+# perform FUNCTION: in a subshell under set -e; the status is left in $performed.
 # Neither it nor its callers may stand in a condition: sh ignores set -e in all that a condition calls.
 perform() {
-  performed=$({ { (set -e; "$1") 3>&- 4>&-; echo $? >&4; } 2>&1 </dev/null | relay; } 4>&1 >&2)
-  performed=${performed:-1}
+  (set -e; "$1") 3>&- </dev/null
+  performed=$?
 }
 
-# entry_of HASH: the change's newest entry in the host journal, or nothing. An operation that makes a change
-# again gets an entry of its own, so that it can be taken back alone.
-entry_of() {
-  newest=
+# find_entry HASH: leaves the change's newest entry in the host journal in $entry, or nothing. An operation that
+# makes a change again gets an entry of its own, so that it can be taken back alone.
+find_entry() {
+  entry=
   for found in "$journal"/[0-9]*-"$1"; do
-    if [ -d "$found" ]; then newest=$found; fi
+    if [ -d "$found" ]; then entry=$found; fi
   done
-  printf %s "$newest"
+}
+# entry_is_ours: whether the entry in $entry is one of this operation
+entry_is_ours() {
+  [ -n "$entry" ] && IFS= read -r maker < "$entry/operation" && [ "$maker" = "$operation" ]
 }
 
 # The lock of the host: a directory that says which process of which boot holds it. A script of ours that is
 # still running, though its operator was killed, is waited for.
-process_mark() { printf '%s %s %s' "$(cat /proc/sys/kernel/random/boot_id)" "$1" "$(awk '{print $22}' "/proc/$1/stat" 2>/dev/null)"; }
+# process_mark PROCESS: leaves in $mark what tells it from all others, of earlier boots too
+process_mark() {
+  { IFS= read -r boot < /proc/sys/kernel/random/boot_id; } 2>/dev/null || boot=
+  { IFS= read -r fields < "/proc/$1/stat"; } 2>/dev/null || fields=
+  # What follows the program's name is a list of words; the 20th is when it was started.
+  # shellcheck disable=SC2086
+  set -- "$1" ${fields##*) }
+  mark="$boot $1 ${21:-}"
+}
 take_lock() {
   tries=0
   until mkdir "$data/lock" 2>/dev/null; do
@@ -46,7 +68,8 @@ take_lock() {
     fi
     # shellcheck disable=SC2086
     set -- $holder
-    if [ "$(process_mark "${2:-0}")" != "$holder" ]; then
+    process_mark "${2:-0}"
+    if [ "$mark" != "$holder" ]; then
       rm -rf "$data/lock"
       continue
     fi
@@ -54,47 +77,139 @@ take_lock() {
     waited=yes
     sleep 1
   done
-  process_mark $$ > "$data/lock/holder"
+  process_mark $$
+  printf '%s\n' "$mark" > "$data/lock/holder"
   locked=yes
 }
 drop_lock() { rm -rf "$data/lock"; }
 
+# next_number: leaves in $number the number of the next entry of the host journal, with six digits
+next_number() {
+  if [ -z "${newest:-}" ]; then
+    newest=0
+    for found in "$journal"/[0-9]*-*; do
+      found=${found##*/}
+      found=${found%%-*}
+      if [ "$found" -gt "$newest" ] 2>/dev/null; then newest=$found; fi
+    done
+    while [ "$newest" != "${newest#0}" ] && [ "$newest" != 0 ]; do newest=${newest#0}; done
+  fi
+  newest=$((newest + 1))
+  number=$newest
+  while [ ${#number} -lt 6 ]; do number=0$number; done
+}
+# fill_entry KEY UNDO: what the journal keeps of the change of $index, in the directory $entry
+fill_entry() {
+  case $captures in
+    *" $index "*)
+      perform "c$index"
+      if [ "$performed" -ne 0 ]; then fail "$performed"; fi
+      ;;
+  esac
+  printf '%s\n' "$1" > "$entry/key"
+  printf '%s\n' "$operation" > "$entry/operation"
+  if [ -n "$2" ]; then printf '%s\n' "$2" > "$entry/undo"; fi
+  if [ ! -s "$entry/key" ] || [ ! -s "$entry/operation" ] || { [ -n "$2" ] && [ ! -s "$entry/undo" ]; }; then
+    reason="the journal of the host can't be written"
+    fail 1
+  fi
+}
 # save_entry HASH KEY UNDO: makes the journal entry; it appears whole or not at all
 save_entry() {
-  number=$(find "$journal" -maxdepth 1 -name '[0-9]*-*' | sed 's|.*/0*\([0-9][0-9]*\)-.*|\1|' | sort -n | tail -n 1)
+  next_number
   new=$journal/new-$1
-  rm -rf "$new"
-  mkdir -p "$new"
+  if [ -e "$new" ]; then rm -rf "$new"; fi
+  mkdir "$new"
   entry=$new
-  perform "c$index"
-  if [ "$performed" -ne 0 ]; then fail "$performed"; fi
-  printf '%s\n' "$2" > "$new/key"
-  printf '%s\n' "$operation" > "$new/operation"
-  if [ -n "$3" ]; then printf '%s\n' "$3" > "$new/undo"; fi
-  sync "$new" 2>/dev/null || :
-  entry=$journal/$(printf %06d $((${number:-0} + 1)))-$1
+  fill_entry "$2" "$3"
+  sync "$new"/* "$new" 2>/dev/null || :
+  entry=$journal/$number-$1
   mv "$new" "$entry"
   sync "$journal" 2>/dev/null || :
+}
+
+# Entries of several changes that follow one another are made together, before the first is applied, where their
+# order allows it: the disk is then waited for twice, not twice for each. Those whose change turns out to be
+# needless are removed again.
+# begin_entries HASH...: opens the journal for the changes with these names
+begin_entries() {
+  staged=$journal/new
+  if [ -e "$staged" ]; then rm -rf "$staged"; fi
+  waiting=
+  for hash; do
+    next_number
+    waiting="$waiting $number-$hash"
+    set -- "$@" "$staged/$number-$hash"
+    shift
+  done
+  mkdir "$staged" "$@"
+  filled=
+}
+# foresee INDEX HASH FINGERPRINT KEY UNDO: makes the entry of a change that is needed; in the order of the names
+foresee() {
+  name=${waiting# }
+  name=${name%% *}
+  waiting=${waiting#" $name"}
+  index=$1 fingerprint=$3
+  find_entry "$2"
+  export entry fingerprint
+  if (o"$index") >/dev/null 2>&1 3>&- </dev/null; then return; fi
+  if entry_is_ours; then return; fi
+  entry=$staged/$name
+  export entry
+  fill_entry "$4" "$5"
+  filled="$filled $name"
+}
+end_entries() {
+  if [ -n "$filled" ]; then
+    # shellcheck disable=SC2086
+    set -- $filled
+    for name; do
+      set -- "$@" "$staged/$name"
+      shift
+    done
+    for made; do set -- "$@" "$made"/*; done
+    sync "$@" 2>/dev/null || :
+    # shellcheck disable=SC2086
+    set -- $filled
+    for name; do
+      set -- "$@" "$staged/$name"
+      shift
+    done
+    mv "$@" "$journal"
+    sync "$journal" 2>/dev/null || :
+    foreseen="${foreseen:-}$filled"
+  fi
+  rm -rf "$staged"
+}
+# drop_needless: removes the entries of changes that were foreseen and not begun
+drop_needless() {
+  if [ -e "$journal/new" ]; then rm -rf "$journal/new"; fi
+  # shellcheck disable=SC2086
+  for name in ${foreseen:-}; do
+    case "${begun:-} " in *" $name "*) ;; *) rm -rf "${journal:?}/$name" ;; esac
+  done
 }
 
 # visit INDEX HASH FINGERPRINT KEY UNDO [OUTPUT-KEY...]: observe, and if need be record and apply
 visit() {
   index=$1 fingerprint=$3
-  entry=$(entry_of "$2")
+  find_entry "$2"
   export entry fingerprint
   reason=$(o"$index" 2>&1 3>&- </dev/null)
   if [ $? -eq 0 ]; then
     record "$index" same
   else
-    if [ -z "$entry" ] || [ "$(cat "$entry/operation")" != "$operation" ]; then
+    if ! entry_is_ours; then
       save_entry "$2" "$4" "$5"
     fi
-    rm -f "$entry/done"
+    begun="${begun:-} ${entry##*/}"
+    if [ -e "$entry/done" ]; then rm -f "$entry/done"; fi
     perform "a$index"
     if [ "$performed" -ne 0 ]; then fail "$performed"; fi
-    printf '%s\n' "$fingerprint" > "$entry/done.new"
-    mv "$entry/done.new" "$entry/done"
-    record "$index" changed "$(printf %s "$reason" | hex)"
+    printf '%s\n' "$fingerprint" > "$entry/done"
+    say "$reason"
+    record "$index" changed "$said"
   fi
   shift 5
   for output; do yield_value "$output"; done
@@ -107,11 +222,16 @@ yield_value() {
     reason="its value $1 can't be read"
     fail "$performed"
   fi
-  record "$index" value "$1" "$(printf %s "$value" | hex)"
+  say "$value"
+  record "$index" value "$1" "$said"
 }
 fail() {
-  record "$index" failed "$1" "$(printf %s "${reason:-}" | hex)"
-  if [ -n "${locked:-}" ]; then drop_lock; fi
+  say "${reason:-}"
+  record "$index" failed "$1" "$said"
+  if [ -n "${locked:-}" ]; then
+    drop_needless
+    drop_lock
+  fi
   exit 1
 }
 
@@ -119,7 +239,7 @@ fail() {
 # the blobs that applying it would need
 look() {
   index=$1 fingerprint=$3
-  entry=$(entry_of "$2")
+  find_entry "$2"
   export entry fingerprint
   reason=$(o"$index" 2>&1 3>&- </dev/null)
   if [ $? -eq 0 ]; then
@@ -131,7 +251,8 @@ look() {
     done
     return
   fi
-  record "$index" needed "$(printf %s "$reason" | hex)"
+  say "$reason"
+  record "$index" needed "$said"
   while [ "$1" != -- ]; do shift; done
   shift
   for blob; do
@@ -157,16 +278,16 @@ undo_all() {
       rm -rf "$entry"
       continue
     fi
-    key=$(printf %s "$(cat "$entry/key")" | hex)
+    say "$(cat "$entry/key")"
     export entry
     state=changed
     if [ ! -e "$entry/undo" ]; then state=kept; fi
     perform undo_entry
     if [ "$performed" -eq 0 ]; then
       rm -rf "$entry"
-      record 0 $state "$key"
+      record 0 $state "$said"
     else
-      record 0 failed "$performed" "$key"
+      record 0 failed "$performed" "$said"
       failures=yes
     fi
   done

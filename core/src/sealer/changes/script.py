@@ -15,7 +15,7 @@ from importlib.resources import files
 from sealer.changes.base import Change
 from sealer.changes.quoting import quote
 
-_UNDO_BEGINS = ("trap '' HUP PIPE INT", '[ -d "$data" ] || { record end; exit 0; }', "take_lock")
+_UNDO_BEGINS = ('[ -d "$data" ] || { record end; exit 0; }', "take_lock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,21 +51,56 @@ def observe_script(setting: Setting, changes: Sequence[Planned]) -> str:
         outputs = [output.key for output in planned.change.outputs if not output.fresh]
         blobs = [blob.digest.partition(":")[2] for blob in planned.change.blobs]
         body.append(" ".join(["look", str(index), planned.hash, planned.fingerprint, *outputs, "--", *blobs]))
-    return _wrap(setting, body)
+    return _wrap(setting, [*body, "record end"])
 
 
 def converge_script(setting: Setting, changes: Sequence[Planned]) -> str:
     """Return a script that visits each change in order, and records and applies those that are needed."""
-    body = ["trap '' HUP PIPE INT", "take_lock", 'mkdir -p "$journal"']
-    body += [_functions(index, planned.change) for index, planned in enumerate(changes)]
+    captures = [str(index) for index, planned in enumerate(changes) if _reads(planned.change)]
+    body = [_functions(index, planned.change) for index, planned in enumerate(changes)]
+    body += [f"captures=' {' '.join(captures)} '", "take_lock", '[ -d "$journal" ] || mkdir "$journal"']
+    batches = {batch[0]: batch for batch in _batches(changes)}
     for index, planned in enumerate(changes):
+        if index in batches:
+            batch = batches[index]
+            body.append(" ".join(["begin_entries", *(changes[member].hash for member in batch)]))
+            body += [_call("foresee", member, changes[member]) for member in batch]
+            body.append("end_entries")
         outputs = [output.key for output in planned.change.outputs]
-        undo = planned.change.undo() or ""
-        key = quote(planned.change.key)
-        parts = ["visit", str(index), planned.hash, planned.fingerprint, key, quote(undo), *outputs]
-        body.append(" ".join(parts))
-    body.append("drop_lock")
-    return _wrap(setting, body)
+        body.append(" ".join([_call("visit", index, planned), *outputs]))
+    return _wrap(setting, _lasting([*body, "drop_needless", "drop_lock"]))
+
+
+def _call(function: str, index: int, planned: Planned) -> str:
+    change = planned.change
+    words = [str(index), planned.hash, planned.fingerprint, quote(change.key), quote(change.undo() or "")]
+    return " ".join([function, *words])
+
+
+def _reads(change: Change) -> bool:
+    """Whether the change has something to save before it is applied."""
+    return change.capture() != Change.capture(change)
+
+
+def _batches(changes: Sequence[Planned]) -> list[list[int]]:
+    """Return the runs of changes whose journal entries can be made together, by their indexes.
+
+    What a change saves must be the same before and after the changes ahead of it in its run.
+    """
+    batches: list[list[int]] = []
+    batch: list[int] = []
+    hashes: set[str] = set()
+    contained = True
+    for index, planned in enumerate(changes):
+        change = planned.change
+        if not change.foreseeable or planned.hash in hashes or (not contained and _reads(change)):
+            batches.append(batch)
+            batch, hashes, contained = [], set(), True
+        if change.foreseeable:
+            batch.append(index)
+            hashes.add(planned.hash)
+            contained = contained and change.contained
+    return [found for found in (*batches, batch) if len(found) > 1]
 
 
 def undo_script(setting: Setting) -> str:
@@ -81,7 +116,7 @@ def undo_script(setting: Setting) -> str:
         'rm -rf "${data:?}"',
         'rmdir "$(dirname "$data")" 2>/dev/null || :',
     ]
-    return _wrap(setting, body)
+    return _wrap(setting, _lasting(body))
 
 
 def rollback_script(setting: Setting, operation: str) -> str:
@@ -100,7 +135,7 @@ def rollback_script(setting: Setting, operation: str) -> str:
         'rm -rf "${data:?}"',
         'rmdir "$(dirname "$data")" 2>/dev/null || :',
     ]
-    return _wrap(setting, body)
+    return _wrap(setting, _lasting(body))
 
 
 def receive_script(setting: Setting) -> str:
@@ -154,18 +189,20 @@ def read_report(lines: Sequence[str]) -> ScriptReport:
     blobs: list[str] = []
     complete = False
     for line in lines:
-        match line.split():
+        words, plain, text = line.partition("=")
+        match words.split():
             case ["end"]:
                 complete = True
             case [index, ("same" | "changed" | "kept" | "needed") as state, *rest] if index.isdecimal():
-                changes.append(ChangeReport(index=int(index), state=state, reason=_text(rest)))
+                reason = text if plain else _text(rest)
+                changes.append(ChangeReport(index=int(index), state=state, reason=reason))
             case [index, "failed", status, *rest] if index.isdecimal() and status.isdecimal():
-                report = ChangeReport(
-                    index=int(index), state="failed", status=int(status), reason=_text(rest)
+                reason = text if plain else _text(rest)
+                changes.append(
+                    ChangeReport(index=int(index), state="failed", status=int(status), reason=reason)
                 )
-                changes.append(report)
             case [_, "value", key, *rest]:
-                values.append((key, _text(rest)))
+                values.append((key, text if plain else _text(rest)))
             case [_, "blob", digest]:
                 blobs.append(f"sha256:{digest}")
     return ScriptReport(
@@ -174,7 +211,7 @@ def read_report(lines: Sequence[str]) -> ScriptReport:
 
 
 def _text(parts: Sequence[str]) -> str:
-    """Decode the text of a record, which is hex so that it may hold anything."""
+    """Decode the text of a record that is hex because it holds more than plain characters."""
     try:
         return bytes.fromhex(parts[0]).decode(errors="replace") if parts else ""
     except ValueError:
@@ -188,13 +225,26 @@ def _resource(name: str) -> str:
 
 def _functions(index: int, change: Change) -> str:
     """Return the functions of one change; each body has lines of its own, so it may end in a comment."""
-    parts = [
-        f"o{index}() {{\n{change.observe()}\n}}",
-        f"c{index}() {{\n{change.capture()}\n}}",
-        f"a{index}() {{\n{change.apply()}\n}}",
-    ]
+    parts = [f"o{index}() {{\n{change.observe()}\n}}", f"a{index}() {{\n{change.apply()}\n}}"]
+    if _reads(change):
+        parts.append(f"c{index}() {{\n{change.capture()}\n}}")
     parts += [f"v{index}_{output.key}() {{\n{output.script}\n}}" for output in change.outputs]
     return "\n".join(parts)
+
+
+def _lasting(body: Sequence[str]) -> list[str]:
+    """Return a body that goes on when the operator is gone, and passes on what commands print while it can.
+
+    It runs in a subshell whose status becomes that of the script.
+    """
+    return [
+        "trap '' HUP PIPE INT",
+        "status=$({ { (",
+        *body,
+        "record end",
+        ") 4>&-; echo $? >&4; } 2>&1 | relay; } 4>&1 >&2)",
+        'exit "${status:-1}"',
+    ]
 
 
 def _wrap(setting: Setting, body: Sequence[str]) -> str:
@@ -215,7 +265,6 @@ def _wrap(setting: Setting, body: Sequence[str]) -> str:
         *exports,
         *directory,
         *body,
-        "record end",
         "exit 0",
         "} </dev/null",
         "",
