@@ -1,17 +1,15 @@
-"""Clusters to plan for, plans written as text, and shells to run what plans hold."""
+"""Clusters to plan for as the built-in plugins want them, plans written as text, and golden files."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-import subprocess
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
 
 from sealer.changes import Change
-from sealer.changes.script import Planned, Setting, converge_script
 from sealer.model import (
     MASTER,
     NODE,
@@ -22,15 +20,18 @@ from sealer.model import (
     Facts,
     Host,
     ImageMetadata,
-    ImageType,
-    Platform,
     RegistryEndpoint,
     Step,
     Value,
     show,
 )
+from sealer.testing import example_cluster, example_facts, example_host, example_image
+from sealer.testing.conformance.fragments import fragments
+from sealer.testing.examples import AMD64
+from sealer.testing.shells import SHELLS, syntax_errors
 
-AMD64 = Platform(architecture="amd64")
+__all__ = ["AMD64", "SHELLS"]
+
 VERSION = "v1.20.2"
 KUBERNETES_IMAGES = (
     "k8s.gcr.io/coredns:1.7.0",
@@ -44,44 +45,32 @@ KUBERNETES_IMAGES = (
 ANSWERS = {
     "kubernetes/modules": "overlay loaded\nbr_netfilter available",
     "kubernetes/ports": "0016\n0277",
+    "kubernetes/state": "none",
+    "kubernetes/missing-programs": "none",
+    "kubernetes/swap": "none",
+    "kubernetes/networks": "address 10.0.0.1/24\naddress fe80::1/64\nroute 10.0.0.0/24\nroute fe80::/64\nend",
+    "kubernetes/network-leftovers": "none",
     "containerd/oom": "allowed",
     "containerd/overlay": "yes",
+    "containerd/state": "none",
+    "registry/state": "none",
 }
-SHELLS = (("dash",), ("bash", "--posix"), ("busybox", "sh"))
 
 
 def facts(hostname: str = "n1", *, answers: Mapping[str, str] | None = None, **over: object) -> Facts:
     """Return the facts of a machine that passes all checks, with some of them replaced."""
-    base = Facts(
-        hostname=hostname,
-        platform=AMD64,
-        operating_system="debian 12",
-        kernel="6.1.0-18-amd64",
-        init="systemd",
-        machine_id="0123456789abcdef0123456789abcdef",
-        clock_offset=0.0,
-        cpus=4,
-        memory=8 << 30,
-        disk_free=100 << 30,
-        cgroup_version=2,
-        answers={**ANSWERS, **(answers or {})},
-    )
-    return dataclasses.replace(base, **over)  # type: ignore[arg-type]  # the test says which
+    return example_facts(hostname=hostname, answers={**ANSWERS, **(answers or {})}, **over)
 
 
 def host(number: int, role: str = NODE, **over: object) -> Host:
     """Return the host ``n<number>`` with the address 10.0.0.<number>."""
-    base = Host(name=f"10.0.0.{number}", address=f"10.0.0.{number}", roles=(role,), facts=facts(f"n{number}"))
-    return dataclasses.replace(base, **over)  # type: ignore[arg-type]  # the test says which
+    return example_host(number, master=role == MASTER, **{"facts": facts(f"n{number}"), **over})
 
 
 def image(version: str = VERSION, images: Iterable[str] = KUBERNETES_IMAGES) -> ImageMetadata:
     """Return a cluster image of that Kubernetes with these container images."""
-    return ImageMetadata(
+    return example_image(
         reference=f"kubernetes:{version}",
-        digest=f"sha256:{'1' * 64}",
-        type=ImageType.CLUSTER,
-        platform=AMD64,
         labels={RUNTIME_VERSION_LABEL: version},
         container_images=tuple(ContainerImage(image=name, platform=AMD64) for name in images),
     )
@@ -100,16 +89,13 @@ REGISTRY = RegistryEndpoint(
 
 def cluster(*hosts: Host, **over: object) -> Cluster:
     """Return a cluster; without hosts, one of a master and two nodes."""
-    base = Cluster(
-        name="demo",
-        image=image(),
-        hosts=hosts or (host(1, MASTER), host(2), host(3)),
-        container_runtime=ContainerRuntimeSettings(
-            socket="/run/containerd/containerd.sock", cgroup_driver="systemd"
-        ),
-        registry=REGISTRY,
-    )
-    return dataclasses.replace(base, **over)  # type: ignore[arg-type]  # the test says which
+    socket = "/run/containerd/containerd.sock"
+    given: dict[str, object] = {
+        "image": image(),
+        "container_runtime": ContainerRuntimeSettings(socket=socket, cgroup_driver="systemd"),
+        "registry": REGISTRY,
+    }
+    return example_cluster(*(hosts or (host(1, MASTER), host(2), host(3))), **{**given, **over})
 
 
 def plan_text(steps: Iterable[Step]) -> str:
@@ -167,11 +153,5 @@ def assert_golden(path: Path, text: str) -> None:
 
 
 def assert_parses(step: Step) -> None:
-    """Let every shell parse the step's script as core compiles it, and the undo of each change."""
-    planned = [Planned(change=change, fingerprint="f") for change in step.changes]
-    setting = Setting(data="/var/lib/sealer/demo", operation="op")
-    scripts = [converge_script(setting, planned), *(change.undo() or "" for change in step.changes)]
-    for shell in SHELLS:
-        for script in scripts:
-            parsed = subprocess.run([*shell, "-n"], input=script.encode(), capture_output=True, check=False)
-            assert parsed.returncode == 0, parsed.stderr.decode()
+    """Let every shell parse all fragments of a step."""
+    assert syntax_errors(dict(fragments(step))) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealer.model import Check, Cluster, Finding
+from sealer.model import Check, Cluster, Finding, Severity
 from sealer_container_containerd.runtime import Containerd
 from tests.plugins.kit import cluster, facts, host
 
@@ -51,3 +51,9 @@ def test_checks_ask_what_they_read() -> None:
     asked = {probe.name for probe in Containerd().probes()}
     checks: list[Check] = list(Containerd().checks(cluster()))
     assert {probe.name for check in checks for probe in check.probes()} <= asked
+
+
+@pytest.mark.parametrize("name", ["containerd/state", "containerd/overlay"])
+def test_an_answer_that_did_not_come_does_not_pass(name: str) -> None:
+    (finding,) = found(with_answer(name, ""))
+    assert finding.severity is Severity.NOT_CHECKED

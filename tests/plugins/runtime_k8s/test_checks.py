@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from sealer.model import MASTER, Check, Cluster, Finding, Host, Severity
+from sealer.model import MASTER, Check, Cluster, Finding, Host, Probe, Severity
+from sealer_runtime_k8s.prepare import prepare_step
 from sealer_runtime_k8s.runtime import Kubernetes
+from sealer_runtime_k8s.swap import NoSwap
 from tests.plugins.kit import cluster, facts, host, image
 
 
@@ -106,3 +108,61 @@ def test_checks_ask_what_they_read_and_have_ids_of_their_own() -> None:
     asked = {probe.name for probe in Kubernetes().probes()}
     assert {probe.name for check in checks for probe in check.probes()} <= asked
     assert len({check.id for check in checks}) == len(checks)
+
+
+def test_swap_is_told_of_and_can_be_turned_off() -> None:
+    view = master(answers={"kubernetes/swap": "/dev/sda2\n/swapfile"})
+    (finding,) = found(view)
+    assert (finding.check, finding.severity) == ("kubernetes-swap", Severity.WARNING)
+    (change,) = NoSwap().mend(view, finding)
+    prepared = [item for item in prepare_step(view, view.first_master).changes if item.key == change.key]
+    assert prepared == [change]
+
+
+@pytest.mark.parametrize(
+    ("line", "word", "severity"),
+    [
+        ("address 100.64.3.4/24", "100.64.3.4/32", Severity.ERROR),
+        ("route 10.96.1.0/24", "10.96.0.0/22", Severity.ERROR),
+        ("route 10.0.0.0/8", "10.0.0.0/8", Severity.WARNING),
+    ],
+)
+def test_networks_that_a_host_has_a_way_to_must_be_apart(line: str, word: str, severity: Severity) -> None:
+    check, seriousness, text = one(master(answers={"kubernetes/networks": f"{line}\nroute fe80::/64\nend"}))
+    assert (check, seriousness) == ("kubernetes-networks", severity)
+    assert word in text
+
+
+@pytest.mark.parametrize("answer", ["file /etc/cni/net.d/87-podman.conflist", "link flannel.1"])
+def test_what_another_network_of_pods_left_is_refused(answer: str) -> None:
+    check, severity, text = one(master(answers={"kubernetes/network-leftovers": answer}))
+    assert (check, severity) == ("kubernetes-network-leftovers", Severity.ERROR)
+    assert answer.split()[1] in text
+
+
+def test_what_this_very_cluster_has_is_no_leftover() -> None:
+    own = {
+        "kubernetes/state": "ours demo",
+        "kubernetes/networks": "route 100.64.1.0/24\nend",
+        "kubernetes/network-leftovers": "file /etc/cni/net.d/10-flannel.conflist\nlink cni0",
+    }
+    assert found(master(answers=own)) == []
+
+
+@pytest.mark.parametrize("probe", Kubernetes().probes(), ids=lambda probe: probe.name)
+@pytest.mark.parametrize("nonsense", ["", "\n", "x", "x y z", "left", "file", "zz zz", "\t/"])
+def test_no_answer_passes_and_none_is_too_strange(probe: Probe, nonsense: str) -> None:
+    findings = found(master(answers={probe.name: nonsense}))
+    assert all(finding.mend and finding.found for finding in findings)
+    if not nonsense:
+        assert findings
+        assert all(finding.severity is Severity.NOT_CHECKED for finding in findings)
+
+
+def test_ways_between_hosts_lead_to_masters_and_kubelets() -> None:
+    ways = {way.port: way for way in Kubernetes().traffic(cluster())}
+    assert ways[6443].sources == ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+    assert ways[6443].targets == ("10.0.0.1",)
+    assert ways[10250].sources == ("10.0.0.1",)
+    assert ways[10250].targets == ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+    assert ways[2380].sources == ways[2380].targets == ("10.0.0.1",)

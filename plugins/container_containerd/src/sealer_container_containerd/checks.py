@@ -10,6 +10,8 @@ from sealer_container_containerd.fragments import OVERLAY_PROBE, STATE_PROBE
 STATE = Probe(name="containerd/state", script=STATE_PROBE)
 OVERLAY = Probe(name="containerd/overlay", script=OVERLAY_PROBE)
 
+_NO_ANSWER = "the host could not answer"
+
 
 class NoOtherRuntime(Check):
     """The host runs no container runtime but ours, of this cluster."""
@@ -22,7 +24,10 @@ class NoOtherRuntime(Check):
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
         for host in cluster.hosts:
-            for line in host.facts.answers.get(STATE.name, "").splitlines():
+            answer = host.facts.answers.get(STATE.name, "")
+            if not answer:
+                yield self.not_checked(host.name, _NO_ANSWER)
+            for line in answer.splitlines():
                 kind, _, what = line.partition(" ")
                 if kind == "active":
                     yield self.finding(
@@ -58,7 +63,10 @@ class HasOverlay(Check):
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
         for host in cluster.hosts:
-            if host.facts.answers.get(OVERLAY.name) == "no":
+            answer = host.facts.answers.get(OVERLAY.name, "")
+            if not answer:
+                yield self.not_checked(host.name, _NO_ANSWER)
+            elif answer == "no":
                 yield self.finding(
                     host.name,
                     found=f"kernel {host.facts.kernel} without overlay",

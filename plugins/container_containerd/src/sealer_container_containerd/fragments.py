@@ -5,7 +5,13 @@ from __future__ import annotations
 from sealer.changes import quote
 from sealer_container_containerd.config import MARK, PROGRAMS, SOCKET, UNIT_PATH
 
-STATE_PROBE = f"""\
+
+def told(script: str) -> str:
+    """Return sh that prints what a script prints, or ``none`` when that is nothing: an answer in any case."""
+    return f'found=$({script}\n) || exit 1\necho "${{found:-none}}"'
+
+
+STATE_PROBE = told(f"""\
 cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {UNIT_PATH} 2>/dev/null) || :
 if [ -n "$cluster" ]; then
   echo "ours $cluster"
@@ -14,8 +20,8 @@ else
     if systemctl is-active -q "$unit" 2>/dev/null; then echo "active $unit"; fi
   done
   if [ -e /var/lib/containerd/io.containerd.metadata.v1.bolt ]; then echo "state /var/lib/containerd"; fi
-fi"""
-"""Prints ``ours CLUSTER``, or a line for each sign of another container runtime."""
+fi""")
+"""Prints ``ours CLUSTER``, a line for each sign of another container runtime, or ``none``."""
 
 OOM_PROBE = """\
 if sh -c 'echo -999 > /proc/self/oom_score_adj' 2>/dev/null; then echo allowed; else echo refused; fi"""

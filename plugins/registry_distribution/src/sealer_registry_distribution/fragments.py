@@ -8,13 +8,15 @@ from sealer_registry_distribution.credentials import Credentials
 
 
 def state_probe(port: int) -> str:
-    """Return sh that prints ``ours CLUSTER``, or ``busy`` when something listens on the port."""
+    """Return sh that prints ``ours CLUSTER``, ``busy`` when something listens on the port, or ``none``."""
     return f"""\
 cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {UNIT_PATH} 2>/dev/null) || :
 if [ -n "$cluster" ]; then
   echo "ours $cluster"
 elif cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q ':{port:04X} [0-9A-F]*:0000 0A '; then
   echo busy
+else
+  echo none
 fi"""
 
 

@@ -122,7 +122,9 @@ class PortIsFree(Check):
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
         host = cluster.first_master
         state, _, owner = host.facts.answers.get(_STATE.name, "").partition(" ")
-        if state == "busy":
+        if not state:
+            yield self.not_checked(host.name, "the host could not answer")
+        elif state == "busy":
             yield self.finding(
                 host.name,
                 found=f"port {PORT} is in use",

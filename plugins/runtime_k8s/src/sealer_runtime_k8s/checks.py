@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from sealer.model import Check, Cluster, Finding, Probe, Severity
 from sealer_runtime_k8s import probes
-from sealer_runtime_k8s.kubeadm import networks
+from sealer_runtime_k8s.apartness import NetworksApart, NoNetworkLeftovers
 from sealer_runtime_k8s.machine import (
     BridgeFilter,
     ControlGroups,
@@ -17,6 +17,7 @@ from sealer_runtime_k8s.machine import (
     ProgramsPresent,
 )
 from sealer_runtime_k8s.names import API_DOMAIN, node_name
+from sealer_runtime_k8s.swap import NoSwap
 from sealer_runtime_k8s.traffic import MASTER_PORTS, NODE_PORTS
 
 _NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -33,6 +34,9 @@ class Unused(Check):
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
         for host in cluster.hosts:
+            if not probes.answer(host, probes.STATE):
+                yield self.not_checked(host.name, probes.NO_ANSWER)
+                continue
             owner = probes.owner(host)
             if owner and owner != cluster.name:
                 yield self.finding(
@@ -42,14 +46,14 @@ class Unused(Check):
                     mend=f"delete the cluster {owner} first, or choose another host",
                 )
             lines = [line.split() for line in probes.answer(host, probes.STATE).splitlines()]
-            if any(words[0] == "kubelet" for words in lines):
+            if ["kubelet", "runs"] in lines:
                 yield self.finding(
                     host.name,
                     found="a kubelet is running",
                     wanted="a host without Kubernetes",
                     mend="kubeadm reset && systemctl disable --now kubelet",
                 )
-            left = [words[1] for words in lines if words[0] == "left"]
+            left = [words[1] for words in lines if len(words) == 2 and words[0] == "left"]
             if left:
                 yield self.finding(
                     host.name,
@@ -71,6 +75,9 @@ class PortsFree(Check):
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
         for host in cluster.hosts:
             if probes.owner(host) == cluster.name:
+                continue
+            if not probes.answer(host, probes.PORTS):
+                yield self.not_checked(host.name, probes.NO_ANSWER)
                 continue
             wanted = MASTER_PORTS if host.is_master else NODE_PORTS
             used = sorted(probes.listening_ports(host).intersection(wanted))
@@ -98,25 +105,6 @@ class NodeNames(Check):
                     found=f"host name {name!r}",
                     wanted="small letters, digits, '-' and '.', as node names have",
                     mend="hostnamectl set-hostname NAME",
-                )
-
-
-class NetworksApart(Check):
-    """No host's address lies in a network of pods or services."""
-
-    id = "kubernetes-networks"
-    title = "networks of pods and services"
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        wanted = networks(cluster)
-        for host in cluster.hosts:
-            network = wanted.holding(host.address)
-            if network is not None:
-                yield self.finding(
-                    host.name,
-                    found=f"its address {host.address} lies in {network}, a network of pods or services",
-                    wanted="networks apart from those of the hosts",
-                    mend="set PodCIDR and SvcCIDR in the environment to others",
                 )
 
 
@@ -151,5 +139,7 @@ def all_checks() -> tuple[Check, ...]:
         ControlGroups(),
         NodeNames(),
         NetworksApart(),
+        NoNetworkLeftovers(),
+        NoSwap(),
         OneEndpoint(),
     )

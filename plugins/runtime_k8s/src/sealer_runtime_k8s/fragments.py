@@ -14,7 +14,13 @@ from sealer_runtime_k8s.names import (
 
 MODULES = ("overlay", "br_netfilter")
 
-STATE_PROBE = f"""\
+
+def told(script: str) -> str:
+    """Return sh that prints what a script prints, or ``none`` when that is nothing: an answer in any case."""
+    return f'found=$({script}\n) || exit 1\necho "${{found:-none}}"'
+
+
+STATE_PROBE = told(f"""\
 cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {KUBELET_UNIT_PATH} 2>/dev/null) || :
 if [ -n "$cluster" ]; then
   echo "ours $cluster"
@@ -22,21 +28,46 @@ else
   if systemctl is-active -q {KUBELET_UNIT} 2>/dev/null; then echo "kubelet runs"; fi
   for path in /etc/kubernetes/manifests/*.yaml /etc/kubernetes/*.conf /etc/kubernetes/pki/ca.crt \\
     /var/lib/kubelet/config.yaml /var/lib/etcd/member /etc/systemd/system/kubelet.service.d/*.conf \\
-    /usr/lib/systemd/system/kubelet.service.d/*.conf; do
+    /usr/lib/systemd/system/kubelet.service.d/*.conf \\
+    /etc/rancher/k3s /etc/rancher/rke2 /var/lib/k0s /var/snap/microk8s/current; do
     if [ -e "$path" ]; then echo "left $path"; fi
   done
-fi"""
-"""Prints ``ours CLUSTER``, or a line for each sign of another Kubernetes."""
+fi""")
+"""Prints ``ours CLUSTER``, a line for each sign of another Kubernetes, or ``none``."""
 
 PORTS_PROBE = """\
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); print $2 }' | sort -u"""
 """Prints the TCP ports that something listens on, in hexadecimal."""
 
-PROGRAMS_PROBE = """\
+PROGRAMS_PROBE = told("""\
 for program in conntrack iptables ip mount nsenter ethtool socat modprobe; do
   command -v "$program" >/dev/null 2>&1 || echo "$program"
-done"""
-"""Prints the programs that are missing."""
+done""")
+"""Prints the programs that are missing, or ``none``."""
+
+SWAP_PROBE = told("awk 'NR > 1 { print $1 }' /proc/swaps")
+"""Prints what is swapped to, or ``none``."""
+
+NETWORKS_PROBE = """\
+ip -o addr show | awk '$2 != "lo" { print "address", $4 }'
+for family in 4 6; do
+  ip -$family route show 2>/dev/null |
+    awk '$1 != "default" { print "route", ($1 ~ /^[0-9a-f]*[.:]/) ? $1 : $2 }'
+done
+echo end"""
+"""Prints ``address ADDRESS/LENGTH`` and ``route NETWORK`` lines, and ``end``."""
+
+NETWORK_LEFTOVERS_PROBE = told("""\
+for file in /etc/cni/net.d/*.conf /etc/cni/net.d/*.conflist; do
+  if [ -e "$file" ]; then echo "file $file"; fi
+done
+for path in /sys/class/net/*; do
+  link=${path##*/}
+  for known in cni0 flannel.1 flannel.4096 vxlan.calico cilium_host kube-ipvs0 weave antrea-gw0; do
+    if [ "$link" = "$known" ]; then echo "link $link"; fi
+  done
+done""")
+"""Prints ``file PATH`` and ``link NAME`` lines of other networks of pods, or ``none``."""
 
 MODULES_PROBE = """\
 present() {

@@ -29,6 +29,8 @@ class ProgramsPresent(Check):
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
         for host in cluster.hosts:
+            if not probes.answer(host, probes.MISSING):
+                yield self.not_checked(host.name, probes.NO_ANSWER)
             missing = [p for p in _missing(host) if p not in _OPTIONAL_PROGRAMS]
             if missing:
                 yield self.finding(
@@ -115,7 +117,9 @@ class BridgeFilter(Check):
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
         for host in cluster.hosts:
-            if probes.module_state(host, "br_netfilter") == probes.ABSENT:
+            if not probes.answer(host, probes.MODULES):
+                yield self.not_checked(host.name, probes.NO_ANSWER)
+            elif probes.module_state(host, "br_netfilter") == probes.ABSENT:
                 yield self.finding(
                     host.name,
                     found=f"kernel {host.facts.kernel} without br_netfilter",
@@ -148,4 +152,4 @@ class ControlGroups(Check):
 
 
 def _missing(host: Host) -> list[str]:
-    return probes.answer(host, probes.MISSING).split()
+    return [program for program in probes.answer(host, probes.MISSING).split() if program != "none"]

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from sealer.changes import (
     Change,
-    Command,
     Copy,
     Directory,
     File,
@@ -24,10 +23,9 @@ from sealer_runtime_k8s import fragments
 from sealer_runtime_k8s.kubeadm import endpoint, networks
 from sealer_runtime_k8s.names import API_DOMAIN, KUBELET_UNIT, MARK, PROGRAMS
 from sealer_runtime_k8s.probes import ABSENT, AVAILABLE, module_state
+from sealer_runtime_k8s.swap import swap_off
 
 PREPARED = "kubernetes-prepared"
-
-_FSTAB = "/etc/fstab"
 
 _PATHS = (
     "/etc/kubernetes",
@@ -123,12 +121,7 @@ def _kernel(cluster: Cluster, host: Host) -> Iterator[Change]:
     yield from (Sysctl(name=name, value=value) for name, value in sysctls.items())
     lines = "".join(f"{name} = {value}\n" for name, value in sysctls.items())
     yield File(path="/etc/sysctl.d/90-sealer-kubernetes.conf", content=f"# Written by Sealer.\n{lines}")
-    yield Command(
-        title="swap off",
-        run=f"{fragments.SWAP_OFF}\n{fragments.take_swap_out(_FSTAB)}",
-        unless=fragments.swap_is_off(_FSTAB),
-        revert=f"{fragments.put_swap_back(_FSTAB)}\n{fragments.SWAP_ON}",
-    )
+    yield swap_off()
 
 
 def _programs(cluster: Cluster) -> Iterator[Change]:
