@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -23,18 +24,21 @@ SUDOERS = """\
 free    ALL=(ALL) NOPASSWD: ALL
 asked   ALL=(ALL) ALL
 typist  ALL=(ALL) NOPASSWD: ALL
-Defaults:typist requiretty
+clerk   ALL=(ALL) ALL
+Defaults:typist,clerk requiretty
 """
 
+every_user = pytest.mark.parametrize("user", ["free", "asked", "typist", "clerk"])
+
 PROGRAM = """
-import asyncio, json, os
+import asyncio, hashlib, json, os
 from pathlib import Path
 from sealer.errors import HostError
 from sealer.hosts import Secret, SshSettings, Target, open_connection
 
 async def stream():
     for _ in range(64):
-        yield bytes(1 << 16)
+        yield bytes(range(256)) * 256
 
 async def main():
     settings = SshSettings(
@@ -59,7 +63,7 @@ except HostError as error:
 def lab(module_lab_nodes: LabNodes) -> Lab:
     lab = module_lab_nodes(1, "sshd")
     node = lab.node("n1")
-    for user in ("free", "asked", "typist", "stranger"):
+    for user in ("free", "asked", "typist", "clerk", "stranger"):
         node.run(["useradd", "--create-home", "--shell", "/bin/bash", user])
         node.run(["chpasswd"], input=f"{user}:{PASSWORD}\n")
     return lab
@@ -86,7 +90,7 @@ def operate(lab: Lab, user: str, body: str, *, sudo_password: str = "") -> dict[
     return answer
 
 
-@pytest.mark.parametrize("user", ["free", "asked"])
+@every_user
 def test_scripts_run_as_root(lab: Lab, sudoers: None, user: str) -> None:
     answer = operate(
         lab,
@@ -99,23 +103,26 @@ def test_scripts_run_as_root(lab: Lab, sudoers: None, user: str) -> None:
     assert answer == {"status": 3, "lines": ["0", "/root"], "stderr": ["err"]}
 
 
-@pytest.mark.parametrize("user", ["free", "asked"])
+@every_user
 def test_streams_arrive_whole(lab: Lab, sudoers: None, user: str) -> None:
     answer = operate(
         lab,
         user,
         """
-        result = await connection.send("wc -c", stream())
-        answer = {"size": result.stdout.strip()}
+        result = await connection.send("tee /tmp/streamed | sha256sum", stream())
+        came_back = await connection.read_file("/tmp/streamed")
+        answer = {"digest": result.stdout.split()[0], "back": hashlib.sha256(came_back).hexdigest()}
         """,
     )
-    assert answer == {"size": str(4 << 20)}
+    digest = hashlib.sha256(bytes(range(256)) * 256 * 64).hexdigest()
+    assert answer == {"digest": digest, "back": digest}
 
 
-def test_the_password_is_seen_nowhere(lab: Lab, sudoers: None) -> None:
+@pytest.mark.parametrize("user", ["asked", "clerk"])
+def test_the_password_is_seen_nowhere(lab: Lab, sudoers: None, user: str) -> None:
     answer = operate(
         lab,
-        "asked",
+        user,
         """
         look = "set; for file in /proc/[0-9]*/cmdline /proc/[0-9]*/environ; do cat $file; echo; done; cat"
         result = await connection.run_script(look)
@@ -128,7 +135,7 @@ def test_the_password_is_seen_nowhere(lab: Lab, sudoers: None) -> None:
     assert logs.stdout == ""
 
 
-@pytest.mark.parametrize("user", ["free", "asked"])
+@every_user
 def test_a_script_that_takes_too_long_is_ended(lab: Lab, sudoers: None, user: str) -> None:
     answer = operate(
         lab,
@@ -142,7 +149,7 @@ def test_a_script_that_takes_too_long_is_ended(lab: Lab, sudoers: None, user: st
     assert lab.node("n1").run(["test", "-d", f"/proc/{process}"], check=False).returncode != 0
 
 
-@pytest.mark.parametrize("user", ["free", "asked"])
+@every_user
 def test_a_script_goes_on_when_the_operator_is_gone(lab: Lab, sudoers: None, user: str) -> None:
     node = lab.node("n1")
     node.run(["rm", "-f", "/tmp/began", "/tmp/go", "/tmp/ended"])
@@ -167,20 +174,43 @@ def test_a_script_goes_on_when_the_operator_is_gone(lab: Lab, sudoers: None, use
     node.run(["sh", "-c", f"touch /tmp/go; {wait}"])
 
 
-def test_a_wrong_password_is_tried_once(lab: Lab, sudoers: None) -> None:
-    answer = operate(lab, "asked", "", sudo_password="battery staple")
-    assert answer["error"] == "AuthenticationFailed"
+@every_user
+def test_what_a_script_leaves_running_runs_on(lab: Lab, sudoers: None, user: str) -> None:
+    answer = operate(
+        lab,
+        user,
+        """
+        await connection.run_script("sleep 1000 >/dev/null 2>&1 </dev/null & echo $! > /tmp/left")
+        result = await connection.run_script("sleep 0.2; kill $(cat /tmp/left) && echo running")
+        answer = {"left": result.stdout}
+        """,
+    )
+    assert answer == {"left": "running\n"}
+
+
+@pytest.mark.parametrize("user", ["asked", "clerk"])
+def test_a_wrong_password_is_tried_once(lab: Lab, sudoers: None, user: str) -> None:
+    answer = operate(lab, user, "", sudo_password="battery staple")
+    assert answer["error"] == "PrivilegesRefused"
     assert "1 incorrect password attempt" in answer["message"]
     assert "check the password" in answer["hint"]
 
 
 def test_a_user_whom_sudoers_does_not_know(lab: Lab, sudoers: None) -> None:
     answer = operate(lab, "stranger", "")
-    assert answer["error"] == "AuthenticationFailed"
+    assert answer["error"] == "PrivilegesRefused"
     assert "not in the sudoers file" in answer["message"]
 
 
-def test_a_user_who_needs_a_terminal(lab: Lab, sudoers: None) -> None:
-    answer = operate(lab, "typist", "")
-    assert answer["error"] == "AuthenticationFailed"
-    assert "Defaults:typist !requiretty" in answer["hint"]
+@pytest.mark.parametrize("user", ["typist", "clerk"])
+def test_a_terminal_that_can_not_be_made(lab: Lab, sudoers: None, user: str) -> None:
+    node = lab.node("n1")
+    node.run(["chmod", "0", "/usr/bin/script"])
+    try:
+        answer = operate(lab, user, "")
+    finally:
+        node.run(["chmod", "755", "/usr/bin/script"])
+    assert answer["error"] == "PrivilegesRefused"
+    assert "you must have a tty" in answer["message"]
+    assert "install script" in answer["hint"]
+    assert f"Defaults:{user} !requiretty" in answer["hint"]

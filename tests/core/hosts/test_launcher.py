@@ -3,6 +3,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from sealer.hosts.launcher import (
     launch_words,
     script_input,
     stream_input,
+    terminal_command,
 )
 
 SHELLS = [("dash",), ("bash",), ("bash", "--posix"), ("busybox", "sh")]
@@ -114,6 +116,28 @@ def test_the_command_line_suits_any_login_shell() -> None:
     assert shlex.split(command) == ["exec", *launch_words(("sudo", "-p", "", "--"))]
     assert "\n" not in command
     assert "!" not in command
+
+
+@every_shell
+def test_a_prefix_that_insists_on_a_terminal_gets_one_and_bytes_stay_as_they_are(
+    shell: tuple[str, ...], tmp_path: Path
+) -> None:
+    picky = tmp_path / "picky"
+    picky.write_text('#!/bin/sh\n: </dev/tty || exit 99\n[ -z "$1" ] || exit 98\nshift\nexec "$@"\n')
+    picky.chmod(0o755)
+
+    def run(command: str, data: bytes) -> subprocess.CompletedProcess[bytes]:
+        argv = [*shell, "-c", command]
+        # A session of its own has no terminal, wherever the tests were started.
+        return subprocess.run(argv, input=data, capture_output=True, start_new_session=True, check=False)
+
+    prefix = (str(picky), "")
+    assert run(launch_command(prefix), script_input(":")).returncode == 99
+    sent = bytes(range(256)) * 64
+    done = run(terminal_command(prefix), stream_input("cat; echo err >&2; exit 7") + sent)
+    assert done.returncode == 7
+    assert (find_ready(done.stdout) or (0, b""))[1] == sent
+    assert (find_ready(done.stderr) or (0, b""))[1] == b"err\n"
 
 
 @pytest.mark.parametrize("shell", [("dash",), ("bash",), ("busybox", "sh")], ids=" ".join)

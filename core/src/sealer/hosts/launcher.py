@@ -53,6 +53,23 @@ def launch_command(prefix: Sequence[str] = ()) -> str:
     return f"exec {words + ' ' if words else ''}sh -c '{_LAUNCHER}'"
 
 
+def terminal_command(prefix: Sequence[str]) -> str:
+    """Return a command line that starts the launcher behind a prefix that insists on a terminal.
+
+    The terminal is one that ``script`` makes on the host, and nothing passes through it: the launcher has the
+    session's own streams. So there is no echo, bytes stay as they are, and the end of the connection is the
+    end of some pipes, as without a terminal. When the terminal ends after a script, processes that it left
+    behind are sent a hangup: they are born to ignore it.
+    """
+    words = " ".join(word or '\\"\\"' for word in prefix)
+    streams = "<&3 >&4 2>&5 3<&- 4>&- 5>&-"
+    return (
+        f"exec env SHELL=/bin/sh sealer_launcher='trap \"\" HUP; {_LAUNCHER}' sh -c '"
+        f'exec script -qec "exec {words} sh -c \\"\\$sealer_launcher\\" {streams}" /dev/null '
+        "3<&0 4>&1 5>&2 </dev/null >/dev/null'"
+    )
+
+
 def script_input(script: str) -> bytes:
     """Return the standard input that makes a launcher run a script.
 

@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 
 from sealer.errors import HostError, PrivilegesRefused
 from sealer.hosts.execution import Execution
-from sealer.hosts.launcher import launch_command
+from sealer.hosts.launcher import launch_command, terminal_command
 from sealer.hosts.privilege import PRIVILEGE_SCRIPT, Privilege
 from sealer.hosts.runner import ScriptRunner
 from sealer.hosts.settings import SshSettings
@@ -20,6 +20,8 @@ from sealer.hosts.ssh.sessions import Sessions
 
 PRIVILEGE_TIMEOUT = 60.0
 """Seconds within which sudo must have answered."""
+
+_NO_TERMINAL = "must have a tty"  # how sudo says so
 
 
 class SshConnection(ScriptRunner):
@@ -43,8 +45,7 @@ class SshConnection(ScriptRunner):
         self._sessions = Sessions(
             host, lambda: open_link(host, address, settings, keys, way.open), limit=settings.sessions
         )
-        self._privilege = Privilege.ROOT
-        self._use(Privilege.ROOT)
+        self._use(Privilege())
 
     async def connect(self) -> None:
         """Log in, and find out how to become root.
@@ -57,7 +58,7 @@ class SshConnection(ScriptRunner):
         """
         await self._sessions.link()
         self._use(await self._find_privilege())
-        if self._privilege is Privilege.SUDO_WITH_PASSWORD:
+        if self._privilege.password:
             await self._try_password()
         self._sessions.prepare_ahead()
 
@@ -82,14 +83,15 @@ class SshConnection(ScriptRunner):
     @contextlib.asynccontextmanager
     async def _lend(self, sessions: Sessions) -> AsyncIterator[Execution]:
         async with sessions.lend() as execution:
-            if self._privilege is Privilege.SUDO_WITH_PASSWORD:
+            if self._privilege.password:
                 await self._await_sudo(execution)
             yield execution
 
     def _use(self, privilege: Privilege) -> None:
         self._privilege = privilege
-        self._sessions.command = launch_command(privilege.prefix)
-        if privilege is Privilege.SUDO_WITH_PASSWORD and self._password is not None:
+        command = terminal_command if privilege.terminal else launch_command
+        self._sessions.command = command(privilege.prefix)
+        if privilege.password and self._password is not None:
             self._sessions.greeting = f"{self._password.reveal()}\n".encode(errors="surrogateescape")
 
     async def _find_privilege(self) -> Privilege:
@@ -102,19 +104,19 @@ class SshConnection(ScriptRunner):
         answer, _, said = result.stdout.strip().partition(" ")
         match answer:
             case "root":
-                return Privilege.ROOT
-            case "sudo":
-                return Privilege.SUDO
+                return Privilege()
+            case "sudo" | "terminal":
+                return Privilege(sudo=True, terminal=answer == "terminal")
             case "none":
                 raise PrivilegesRefused(
                     f"{self._user} is not root, and the host has no sudo",
                     host=self.host,
                     hint="log in as root, or install sudo",
                 )
-            case _ if self._password is None:
+            case _ if self._password is None or _NO_TERMINAL in said:
                 raise self._sudo_refused(said)
             case _:
-                return Privilege.SUDO_WITH_PASSWORD
+                return Privilege(sudo=True, password=True, terminal=answer == "terminal-refused")
 
     async def _try_password(self) -> None:
         """Try sudo with the password, once: nothing follows it that sudo could take for a second attempt.
@@ -146,7 +148,7 @@ class SshConnection(ScriptRunner):
 
     def _refused(self, errors: tuple[str, ...]) -> HostError:
         said = "\n".join(errors)
-        if self._privilege is not Privilege.ROOT:
+        if self._privilege.sudo:
             return self._sudo_refused(said)
         return HostError(
             f"the login shell of {self._user} did not start sh: {_last_line(said)}",
@@ -156,8 +158,9 @@ class SshConnection(ScriptRunner):
 
     def _sudo_refused(self, said: str) -> PrivilegesRefused:
         user = self._user
-        if "you must have a tty" in said:
-            hint = f"let {user} use sudo without a terminal (in sudoers: Defaults:{user} !requiretty)"
+        if _NO_TERMINAL in said:
+            rule = f"Defaults:{user} !requiretty"
+            hint = f"install script (of util-linux) on the host, or let sudo go without (in sudoers: {rule})"
         elif self._password is None:
             rule = f"{user} ALL=(ALL) NOPASSWD: ALL"
             hint = f"give the password of {user}, or allow sudo without one (in sudoers: {rule})"
