@@ -123,7 +123,7 @@ def test_a_prefix_that_insists_on_a_terminal_gets_one_and_bytes_stay_as_they_are
     shell: tuple[str, ...], tmp_path: Path
 ) -> None:
     picky = tmp_path / "picky"
-    picky.write_text('#!/bin/sh\n: </dev/tty || exit 99\n[ -z "$1" ] || exit 98\nshift\nexec "$@"\n')
+    picky.write_text('#!/bin/sh\n( : </dev/tty ) || exit 99\n[ -z "$1" ] || exit 98\nshift\nexec "$@"\n')
     picky.chmod(0o755)
 
     def run(command: str, data: bytes) -> subprocess.CompletedProcess[bytes]:
