@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sealer.changes.base import Change, Output
 from sealer.changes.quoting import quote
@@ -64,6 +64,12 @@ class Command(Change):
 
     def undo(self) -> str | None:
         return self.revert or None
+
+    def fingerprint(self) -> str:
+        if self.unless or self.creates:
+            # The guard decides whether it is done. Its wording may hold what each plan makes anew: a password.
+            return Change.fingerprint(replace(self, run=""))
+        return Change.fingerprint(self)
 
     @property
     def outputs(self) -> tuple[Output, ...]:
