@@ -1,6 +1,8 @@
-"""How a command's text reaches the shell."""
+"""How a command's text reaches the shell, and what tells one command from another."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from sealer.changes import Command, quote
 from sealer.changes.script import Setting, converge_script
@@ -34,3 +36,11 @@ def test_an_attempt_of_another_operation_is_reverted_as_well(disk: Disk) -> None
     assert "File exists" not in log
     assert half.exists()
     assert [change.state for change in report.changes] == ["failed"]
+
+
+def test_a_guard_and_no_wording_tells_guarded_commands_apart() -> None:
+    made = [Command(title="make", run=f"echo {word}", creates="/made") for word in ("one", "two")]
+    assert made[0].fingerprint() == made[1].fingerprint()
+    assert made[0].fingerprint() != replace(made[0], creates="/other").fingerprint()
+    free = [Command(title="make", run=f"echo {word}") for word in ("one", "two")]
+    assert free[0].fingerprint() != free[1].fingerprint()
