@@ -23,7 +23,7 @@ REACHED = "core/reached"
 ECHOES = "core/echoes"
 
 # Each way is tried by a process of its own, 50 at a time, with the first program of the host that can.
-_REACH = """\
+REACH = """\
 tool=none
 if command -v python3 >/dev/null; then tool=python3
 elif perl -MIO::Socket::IP -e 1 2>/dev/null; then tool=perl
@@ -44,8 +44,8 @@ except OSError as error:
     # shellcheck disable=SC2016
     bash) if timeout 3 bash -c ': <>"/dev/tcp/$1/$2"' sealer "$1" "$2" 2>&1; then echo open
       elif [ $? = 124 ]; then echo timed out; fi ;;
-    nc) if timeout 3 nc "$1" "$2" </dev/null 2>&1; then echo open
-      elif [ $? = 124 ]; then echo timed out; fi ;;
+    # Some of its kind wait for the server to end the connection, so a time-out tells nothing.
+    nc) if timeout 3 nc "$1" "$2" </dev/null 2>&1; then echo open; fi ;;
   esac
 }
 try() {
@@ -111,7 +111,7 @@ class PortsReachable(Check):
         ways = sorted({f"{target.address},{way.port}" for way, target in self._ways(cluster, host)})
         if not ways:
             return ()
-        return (Probe(name=REACHED, script=_REACH.replace("WAYS", " ".join(map(quote, ways)))),)
+        return (Probe(name=REACHED, script=REACH.replace("WAYS", " ".join(map(quote, ways)))),)
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
         """Return a finding for each port that others don't reach, with these; and for what was not tried.
