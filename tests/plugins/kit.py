@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -62,7 +63,7 @@ def facts(hostname: str = "n1", *, answers: Mapping[str, str] | None = None, **o
     return example_facts(hostname=hostname, answers={**ANSWERS, **(answers or {})}, **over)
 
 
-def host(number: int, role: str = NODE, **over: object) -> Host:
+def host(number: int, role: str = NODE, **over: Any) -> Host:
     """Return the host ``n<number>`` with the address 10.0.0.<number>."""
     return example_host(number, master=role == MASTER, **{"facts": facts(f"n{number}"), **over})
 

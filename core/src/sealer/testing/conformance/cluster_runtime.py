@@ -1,0 +1,143 @@
+"""The contract of cluster runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, ClassVar
+
+import pytest
+
+from sealer.cluster.parts import Parts
+from sealer.model import Cluster, ImageMetadata, Step, at
+from sealer.operation.plan import Plan, fingerprint, make_plan
+from sealer.providers import ClusterRuntime
+from sealer.testing.conformance.fragments import fragments
+from sealer.testing.conformance.hosts import HostContract
+from sealer.testing.conformance.planning import PlanningContract, install
+from sealer.testing.conformance.scenarios import Scenario
+from sealer.testing.purity import pure
+from sealer.testing.shells import syntax_errors
+from sealer.testing.stand_ins import STAND_INS
+
+_CORES_NAMES = ("rootfs@", "registry-store@", "registry-access@", "container-runtime@", "app/", "host@")
+
+
+class ClusterRuntimeContract(PlanningContract, HostContract):
+    """What ``sealer_cluster_runtimes`` provides.
+
+    Attributes:
+        joins_in_parallel: Whether nodes join side by side; False for distributions that can't.
+    """
+
+    joins_in_parallel: ClassVar[bool] = True
+
+    @pytest.fixture
+    def provider(self) -> Any:
+        """Return the cluster runtime to be tested."""
+        raise NotImplementedError("override the fixture 'provider': it returns the cluster runtime")
+
+    def with_stand_ins(self, provider: ClusterRuntime) -> Parts:
+        """Return the runtime with a container runtime and a registry that are stand-ins."""
+        return replace(STAND_INS, runtime=provider)
+
+    def test_the_first_master_brings_the_api(self, provider: ClusterRuntime, cluster: Cluster) -> None:
+        """``create`` provides ``api`` and ``member@`` the first master, and no other member."""
+        provided = _provided(provider.create(cluster))
+        assert "api" in provided
+        assert _of(provided, "member@") == {at("member", cluster.first_master.name)}
+
+    def test_each_host_that_joins_becomes_a_member(self, provider: ClusterRuntime, cluster: Cluster) -> None:
+        """``join`` provides ``member@`` each of the hosts it was given, and of no other."""
+        for hosts in (cluster.hosts[1:], cluster.hosts[2:], ()):
+            provided = _provided(provider.join(cluster, hosts))
+            assert _of(provided, "member@") == {at("member", host.name) for host in hosts}
+            assert "api" not in provided
+
+    def test_names_of_others_are_left_to_them(self, provider: ClusterRuntime, cluster: Cluster) -> None:
+        """Files, registry and container runtime are brought by core and the other providers."""
+        steps = [*provider.create(cluster), *provider.join(cluster, cluster.hosts[1:])]
+        provided = _provided(steps)
+        foreign = {name for name in provided if name.startswith(_CORES_NAMES)}
+        assert foreign | provided & {"registry", "cluster", "ready"} == set()
+
+    def test_members_wait_for_the_api(self, provider: ClusterRuntime, plan: Plan, cluster: Cluster) -> None:
+        """Nobody joins what is not there."""
+        for host in cluster.hosts[1:]:
+            assert _provider_of(plan, "api") in _before(plan, _provider_of(plan, at("member", host.name)))
+
+    def test_nodes_do_not_wait_for_one_another(self, plan: Plan, cluster: Cluster) -> None:
+        """A hundred nodes join in the time of one."""
+        members = {_provider_of(plan, at("member", node.name)) for node in cluster.nodes}
+        for member in members if self.joins_in_parallel else ():
+            assert _before(plan, member) & members == set()
+
+    def test_a_host_that_joins_has_its_files_and_its_container_runtime(
+        self, plan: Plan, cluster: Cluster, scenario: Scenario
+    ) -> None:
+        """What a member needs of core and of the container runtime is required, not hoped for."""
+        for host in cluster.hosts:
+            before = _before(plan, _provider_of(plan, at("member", host.name)))
+            assert _provider_of(plan, at("rootfs", host.name)) in before
+            if scenario.boxed:
+                assert _provider_of(plan, at("container-runtime", host.name)) in before
+            if scenario.packed:
+                assert _provider_of(plan, at("registry-access", host.name)) in before
+
+    def test_fingerprints_are_the_same_in_every_planning(
+        self, plan: Plan, cluster: Cluster, parts: Parts
+    ) -> None:
+        """An operation that is resumed knows by them which steps are done."""
+        again = install(cluster, parts)
+        assert [fingerprint(step) for step in again.steps] == [fingerprint(step) for step in plan.steps]
+
+    def test_hosts_can_leave(self, provider: ClusterRuntime, cluster: Cluster) -> None:
+        """``remove`` provides ``removed@`` each node it was given; its steps run on hosts that stay."""
+        for leaving in (cluster.nodes[1:], cluster.nodes[:1], ()):
+            steps = tuple(provider.remove(cluster, leaving))
+            assert _provided(steps) >= {at("removed", host.name) for host in leaving}
+            gone = {host.name for host in leaving}
+            assert not [step.id for step in steps if step.host in gone]
+            # Nothing else is planned then: what these steps require they bring themselves.
+            make_plan(steps)
+            found = {name: text for step in steps for name, text in fragments(step)}
+            assert syntax_errors(found) == []
+
+    def test_planning_that_hosts_leave_touches_nothing(
+        self, provider: ClusterRuntime, cluster: Cluster
+    ) -> None:
+        """No file, no network, no other process."""
+        tuple(provider.remove(cluster, cluster.nodes))
+        with pure():
+            tuple(provider.remove(cluster, cluster.nodes))
+
+    def test_the_kubeconfig_has_an_absolute_path(
+        self, provider: ClusterRuntime, image: ImageMetadata, cluster: Cluster
+    ) -> None:
+        """It is read on the first master, whatever directory that is in."""
+        path = provider.kubeconfig_path(cluster)
+        assert path.startswith("/")
+        assert ".." not in path.split("/")
+
+
+def _provided(steps: Iterable[Step]) -> set[str]:
+    return {name for step in steps for name in step.provides}
+
+
+def _of(names: set[str], prefix: str) -> set[str]:
+    return {name for name in names if name.startswith(prefix)}
+
+
+def _provider_of(plan: Plan, name: str) -> str:
+    return next(step.id for step in plan.steps if name in step.provides)
+
+
+def _before(plan: Plan, step: str) -> set[str]:
+    """Return all steps that a step waits for, directly or not."""
+    found: set[str] = set()
+    waiting = [step]
+    while waiting:
+        new = plan.waits_for[waiting.pop()] - found
+        found |= new
+        waiting += new
+    return found

@@ -1,0 +1,93 @@
+"""The contract of container runtimes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from sealer.changes import Command, Unit
+from sealer.cluster.parts import Parts
+from sealer.model import Cluster, at
+from sealer.operation.plan import Plan, fingerprint
+from sealer.providers import ContainerRuntime
+from sealer.testing.conformance.hosts import HostContract
+from sealer.testing.conformance.planning import PlanningContract, install
+from sealer.testing.stand_ins import STAND_INS
+
+_CGROUP_DRIVERS = frozenset({"systemd", "cgroupfs"})
+_DOMAINS = ("docker.io", "quay.io", "registry.example:5000")
+
+
+class ContainerRuntimeContract(PlanningContract, HostContract):
+    """What ``sealer_container_runtimes`` provides."""
+
+    @pytest.fixture
+    def provider(self) -> Any:
+        """Return the container runtime to be tested."""
+        raise NotImplementedError("override the fixture 'provider': it returns the container runtime")
+
+    def with_stand_ins(self, provider: ContainerRuntime) -> Parts:
+        """Return it with a cluster runtime and a registry that are stand-ins."""
+        return replace(STAND_INS, container=provider)
+
+    def beside_stand_ins(self, provider: ContainerRuntime, scenario: Any) -> Parts:
+        """Return those parts that a scenario has; the container runtime is there always."""
+        parts = self.with_stand_ins(provider)
+        return parts if scenario.packed else replace(parts, registry=None)
+
+    def test_it_runs_on_every_host(self, provider: ContainerRuntime, cluster: Cluster) -> None:
+        """The steps of a host are made there, and provide ``container-runtime@`` it and nothing of others."""
+        for host in cluster.hosts:
+            steps = tuple(provider.install(cluster, host))
+            assert {step.host for step in steps} == {host.name}
+            provided = {name for step in steps for name in step.provides}
+            assert at("container-runtime", host.name) in provided
+            assert all(name.endswith(f"@{host.name}") for name in provided)
+
+    def test_hosts_do_not_wait_for_one_another(self, plan: Plan, cluster: Cluster) -> None:
+        """It is installed everywhere at the same time."""
+        for host in cluster.hosts:
+            step = next(step for step in plan.steps if at("container-runtime", host.name) in step.provides)
+            waited = {plan.step(identity).host for identity in plan.waits_for[step.id]}
+            assert waited <= {host.name}
+
+    def test_settings_say_what_a_cluster_runtime_must_know(
+        self, provider: ContainerRuntime, cluster: Cluster
+    ) -> None:
+        """The path of a socket, and one of the two cgroup drivers that there are."""
+        settings = provider.settings(cluster.hosts)
+        assert settings.socket.startswith("/")
+        assert settings.cgroup_driver in _CGROUP_DRIVERS
+
+    def test_every_domain_is_mirrored(self, provider: ContainerRuntime, cluster: Cluster) -> None:
+        """Whatever form the mirror has, it names each domain and holds where the registry is."""
+        registry = cluster.registry
+        if registry is None:
+            return
+        told = repr(tuple(provider.mirrors(registry, _DOMAINS)))
+        assert [domain for domain in _DOMAINS if domain not in told] == []
+        assert registry.domain in told
+
+    def test_mirrors_change_files_alone(self, provider: ContainerRuntime, cluster: Cluster) -> None:
+        """They take effect without restarting what runs: images come later, for applications."""
+        for change in provider.mirrors(cluster.registry, _DOMAINS) if cluster.registry else ():
+            assert not isinstance(change, Command | Unit), f"{change.describe()} is more than a file"
+
+    def test_mirrors_of_more_domains_hold_those_of_fewer(
+        self, provider: ContainerRuntime, cluster: Cluster
+    ) -> None:
+        """An application image adds its domains later, and must not take away those that are there."""
+        if cluster.registry is None:
+            return
+        first = {change.key: change for change in provider.mirrors(cluster.registry, _DOMAINS[:1])}
+        other = {change.key: change for change in provider.mirrors(cluster.registry, _DOMAINS[1:])}
+        assert all(first[key] == other[key] for key in first.keys() & other.keys())
+
+    def test_fingerprints_are_the_same_in_every_planning(
+        self, plan: Plan, cluster: Cluster, parts: Parts
+    ) -> None:
+        """An operation that is resumed knows by them which steps are done."""
+        again = install(cluster, parts)
+        assert [fingerprint(step) for step in again.steps] == [fingerprint(step) for step in plan.steps]

@@ -1,0 +1,126 @@
+"""Every built-in plugin keeps the contracts that strangers' plugins are held to; a new folder is found."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sealer.model import ImageMetadata
+from sealer.plugins import Kind
+from sealer.providers import AppType, ToolRunner
+from sealer.testing.conformance import (
+    AppSample,
+    AppTypeContract,
+    BaseRecipeContract,
+    ClusterRuntimeContract,
+    ContainerRuntimeContract,
+    HostChecksContract,
+    RecipeSample,
+    RegistryContract,
+)
+from tests.plugins.installed import PLUGINS, Found, found
+
+
+def each(kind: Kind) -> Any:
+    """Make the fixture ``built_in`` stand for each provider of a kind in turn."""
+
+    @pytest.fixture(name="built_in", params=found(kind), ids=lambda one: str(one.provider.name))
+    def built_in(self: object, request: pytest.FixtureRequest) -> Found:
+        return request.param  # type: ignore[no-any-return]  # one of the parameters
+
+    return built_in
+
+
+class TestClusterRuntimes(ClusterRuntimeContract):
+    built_in = each(Kind.CLUSTER_RUNTIME)
+
+    @pytest.fixture
+    def provider(self, built_in: Found) -> Any:
+        return built_in.provider
+
+    @pytest.fixture
+    def image(self, built_in: Found) -> ImageMetadata:
+        return built_in.samples.IMAGE  # type: ignore[no-any-return]  # checked where it is written
+
+
+class TestContainerRuntimes(ContainerRuntimeContract):
+    built_in = each(Kind.CONTAINER_RUNTIME)
+
+    @pytest.fixture
+    def provider(self, built_in: Found) -> Any:
+        return built_in.provider
+
+
+class TestRegistries(RegistryContract):
+    built_in = each(Kind.REGISTRY)
+
+    @pytest.fixture
+    def provider(self, built_in: Found) -> Any:
+        return built_in.provider
+
+
+class TestAppTypes(AppTypeContract):
+    built_in = each(Kind.APP_TYPE)
+    repeatable = (
+        # These programs compare before they change anything.
+        "apply * of *",
+        "install or upgrade the chart of *",
+        # What a script does is its author's; that it can be run again is what docs/kubefile.md asks of it.
+        "run * of *",
+    )
+
+    @pytest.fixture
+    def provider(self, built_in: Found) -> Any:
+        return built_in.provider
+
+    @pytest.fixture
+    def samples(self, built_in: Found) -> Sequence[AppSample]:
+        return built_in.samples.SAMPLES  # type: ignore[no-any-return]  # checked where it is written
+
+    @pytest.fixture
+    def run(
+        self,
+        provider: AppType,
+        built_in: Found,
+        monkeypatch: pytest.MonkeyPatch,
+        request: pytest.FixtureRequest,
+    ) -> ToolRunner:
+        """Return core's runner, with the programs that the samples need on PATH."""
+        if any(shutil.which(tool) is None for tool in getattr(built_in.samples, "TOOLS", ())):
+            artifacts: Path = request.getfixturevalue("artifacts")
+            monkeypatch.setenv("PATH", f"{artifacts / 'bin'}{os.pathsep}{os.environ['PATH']}")
+        from sealer.build.tools import run_tool
+
+        return run_tool
+
+
+class TestBaseRecipes(BaseRecipeContract):
+    built_in = each(Kind.BASE_RECIPE)
+
+    @pytest.fixture
+    def provider(self, built_in: Found) -> Any:
+        return built_in.provider
+
+    @pytest.fixture
+    def samples(self, built_in: Found) -> Sequence[RecipeSample]:
+        return built_in.samples.RELEASES  # type: ignore[no-any-return]  # checked where it is written
+
+
+if found(Kind.HOST_CHECKS):
+
+    class TestHostChecks(HostChecksContract):
+        built_in = each(Kind.HOST_CHECKS)
+
+        @pytest.fixture
+        def provider(self, built_in: Found) -> Any:
+            return built_in.provider
+
+
+def test_every_plugin_folder_is_found() -> None:
+    folders = {one.folder for kind in Kind for one in found(kind)}
+    assert folders == {file.parent.name for file in PLUGINS.glob("*/pyproject.toml")}
