@@ -33,7 +33,7 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
         request = Request.from_plain(operation.request, str(operation.directory))
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
             if operation.verb in REMOVALS:
-                return await take_back(context, records, operation, connections)
+                return await take_back(context, records, operation, connections, redactor)
             if operation.verb == FIX:
                 return await carry_on_mending(context, operation, connections, redactor)
             prepared = prepare_again(context, request)

@@ -59,7 +59,7 @@ async def delete(context: Context, records: ClusterRecords, *, force: bool = Fal
         abandon(records.open_operation())
         operation = records.begin(DELETE, {**request.to_plain(), _FORCE: force})
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
-            return await take_back(context, records, operation, connections)
+            return await take_back(context, records, operation, connections, redactor)
 
 
 async def remove_hosts(
@@ -87,7 +87,7 @@ async def remove_hosts(
         prepare_again(context, request)
         operation = records.begin(REMOVE, {**plain, **leaving}, before=plain)
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
-            return await take_back(context, records, operation, connections)
+            return await take_back(context, records, operation, connections, redactor)
 
 
 def _require_removable(spec: ClusterSpec, addresses: Sequence[str]) -> None:
@@ -105,7 +105,11 @@ def _require_removable(spec: ClusterSpec, addresses: Sequence[str]) -> None:
 
 
 async def _leave(
-    context: Context, records: ClusterRecords, operation: Operation, connections: Connections
+    context: Context,
+    records: ClusterRecords,
+    operation: Operation,
+    connections: Connections,
+    redactor: Redactor,
 ) -> Summary:
     """Drive the removal of single hosts: the cluster forgets them, then they take back what was changed."""
     request = Request.from_plain(operation.request, str(operation.directory))
@@ -128,9 +132,9 @@ async def _leave(
             blobs=context.store,
             uploads=uploads,
             events=events,
-            redactor=Redactor(),
+            redactor=redactor,
         )
-        remover = Remover(data=cluster.data, operation=operation.id, events=events)
+        remover = Remover(data=cluster.data, operation=operation.id, events=events, redactor=redactor)
         return Branching(default=applier, others={step.id: remover for step in taking})
 
     summary = await drive(context, operation, make_plan([*steps, *taking]), connections, make_visitor)
@@ -157,7 +161,7 @@ async def rollback(context: Context, records: ClusterRecords, identity: str | No
         request = Request.from_plain(target.request, str(target.directory))
         operation = records.begin(ROLLBACK, {**request.to_plain(), _TARGET: target.id})
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
-            return await take_back(context, records, operation, connections)
+            return await take_back(context, records, operation, connections, redactor)
 
 
 async def reset(context: Context, clusterfile: Clusterfile) -> Summary:
@@ -180,11 +184,15 @@ async def reset(context: Context, clusterfile: Clusterfile) -> Summary:
         records.require_none_open()
         operation = records.begin(RESET, Request.of_hosts(clusterfile).to_plain())
         async with reach(context, spec, redactor) as connections:
-            return await take_back(context, records, operation, connections)
+            return await take_back(context, records, operation, connections, redactor)
 
 
 async def take_back(
-    context: Context, records: ClusterRecords, operation: Operation, connections: Connections
+    context: Context,
+    records: ClusterRecords,
+    operation: Operation,
+    connections: Connections,
+    redactor: Redactor,
 ) -> Summary:
     """Drive an operation that takes things back, and remember or forget the cluster accordingly.
 
@@ -192,13 +200,14 @@ async def take_back(
         HostsFailed: Some hosts could not be brought back; the others are.
     """
     if operation.verb == REMOVE:
-        return await _leave(context, records, operation, connections)
+        return await _leave(context, records, operation, connections, redactor)
     request = Request.from_plain(operation.request, str(operation.directory))
     spec = request.clusterfile.cluster
     only = operation.request.get(_TARGET)
 
     def make_visitor(events: EventSink) -> Remover:
-        return Remover(data=f"{spec.data_root}/{spec.name}", operation=operation.id, events=events, only=only)
+        data = f"{spec.data_root}/{spec.name}"
+        return Remover(data=data, operation=operation.id, events=events, redactor=redactor, only=only)
 
     left = _left_behind(context, operation, connections, f"{spec.data_root}/{spec.name}")
     plan = removal_plan(request.without_hosts(left))

@@ -175,12 +175,14 @@ class Remover:
         data: The cluster's directory on hosts.
         operation: The operation's id.
         events: Gets output.
+        redactor: Takes secrets out of what hosts print.
         only: The operation whose changes are taken back, or None for all.
     """
 
     data: str
     operation: str
     events: EventSink
+    redactor: Redactor
     only: str | None = None
 
     async def visit(self, step: Step, connection: Connection, values: Mapping[tuple[str, str], str]) -> Visit:
@@ -192,7 +194,7 @@ class Remover:
         del values
 
         def on_line(line: str) -> None:
-            self.events(HostOutput(host=step.host, step=step.id, line=line))
+            self.events(HostOutput(host=step.host, step=step.id, line=self.redactor.redact(line)))
 
         setting = Setting(data=self.data, operation=self.operation)
         script = undo_script(setting) if self.only is None else rollback_script(setting, self.only)
@@ -204,7 +206,7 @@ class Remover:
             raise ChangeFailed(
                 f"could not be taken back: {what}",
                 host=step.host,
-                output="\n".join(result.stderr),
+                output="\n".join(self.redactor.redact(line) for line in result.stderr),
                 hint="mend what the log says, then run the same command again",
             )
         for change in report.changes:
