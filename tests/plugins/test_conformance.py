@@ -70,7 +70,7 @@ class TestAppTypes(AppTypeContract):
         # These programs compare before they change anything.
         "apply * of *",
         "install or upgrade the chart of *",
-        # What a script does is its author's; that it can be run again is what docs/kubefile.md asks of it.
+        # What a script does, and whether it bears being run again, is its author's.
         "run * of *",
     )
 

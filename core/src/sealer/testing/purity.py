@@ -13,7 +13,6 @@ import threading
 from collections.abc import Iterator
 
 _FORBIDDEN = ("socket.", "subprocess.", "shutil.", "tempfile.", "urllib.", "http.", "ftplib.", "os.")
-_SLEEP = "time.sleep"
 
 # Events of ``os.`` that only look, and belong to importing and to reading.
 _LOOKING = frozenset({"os.listdir", "os.scandir", "os.walk", "os.fwalk"})
@@ -49,8 +48,6 @@ def _audit(event: str, arguments: tuple[object, ...]) -> None:
         fault = _opened(arguments)
     elif event in _LOOKING:
         fault = None if _guard.reading or _is_own(arguments[0]) else f"looks into {arguments[0]!r}"
-    elif event == _SLEEP:
-        fault = "sleeps"
     elif event.startswith(_FORBIDDEN):
         fault = f"{event}{arguments!r}"
     else:

@@ -67,9 +67,3 @@ class Contract:
         assert provider.summary.strip(), "the summary is what people choose a plugin by"
         assert provider.summary == " ".join(provider.summary.split())
         assert len(provider.summary) <= 100
-
-    def test_the_provider_holds_no_state(self, provider: Provider) -> None:
-        """It is asked in any order, any number of times, and gets all that it needs as arguments."""
-        held = {name: repr(value) for name, value in vars(provider).items()}
-        again = type(provider)()
-        assert {name: repr(value) for name, value in vars(again).items()} == held

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from sealer.changes import Change
+from sealer.changes import Change, Command
 from sealer.model import Step, fill, show, used_values
 
 STAND_IN = "0123456789abcdef"
@@ -31,6 +31,8 @@ def texts_of(change: Change) -> Iterator[tuple[str, str]]:
     yield "observe", change.observe()
     yield "capture", change.capture()
     yield "apply", change.apply()
+    if isinstance(change, Command):
+        yield "run", change.run  # which apply hands to another shell as text
     undo = change.undo()
     if undo is not None:
         yield "undo", undo

@@ -133,6 +133,14 @@ class PlanningContract(Contract):
         again = install(cluster, parts)
         assert [_frame(step) for step in again.steps] == [_frame(step) for step in plan.steps]
 
+    def test_planning_leaves_nothing_in_the_provider(
+        self, provider: Any, cluster: Cluster, parts: Parts
+    ) -> None:
+        """It is asked in any order, any number of times, and gets all that it needs as arguments."""
+        held = {name: repr(value) for name, value in getattr(provider, "__dict__", {}).items()}
+        install(cluster, parts)
+        assert {name: repr(value) for name, value in getattr(provider, "__dict__", {}).items()} == held
+
     def test_planning_touches_nothing(self, plan: Plan, cluster: Cluster, parts: Parts) -> None:
         """No file, no network, no other process: a plan can be made anywhere, for hosts that are off."""
         del plan  # made first, so that all modules are imported by now
