@@ -65,16 +65,22 @@ DEFAULT_IGNORED = Ignored(
 )
 """Nothing below /etc, /opt, /root, /usr or /var/lib is left out but systemd's seed and time stamps."""
 
-_hashes: dict[tuple[str, int, int, int, int], str] = {}
-"""Digests by path, inode, size and both times: nothing on a node can change a file and keep its ctime."""
+_hashes: dict[tuple[str, int, int, int, int, int], str] = {}
+"""Digests by path, device, inode, size and both times: nothing on a node can change a file and keep its ctime.
+
+The device is 0 for files that all nodes share. The number of an inode tells nothing of the node: a shared file
+keeps it when a node writes to it, and two nodes may do so in one tick of the clock.
+"""
 
 
-def read_files(pid: int, ignored: Ignored) -> Mapping[str, str]:
+def read_files(pid: int, ignored: Ignored, *, shared_until: int = 0) -> Mapping[str, str]:
     """Return every file a process sees below its root, by absolute path, and what is known about each.
 
     Args:
         pid: The process, as the host numbers it.
         ignored: What is left out.
+        shared_until: Files whose status changed last before then, in nanoseconds since 1970, are those that all
+            nodes share.
     """
     top = Path(f"/proc/{pid}/root")
     left_out = [re.compile(fnmatch.translate(tree)).match for tree in ignored.trees]
@@ -92,7 +98,8 @@ def read_files(pid: int, ignored: Ignored) -> Mapping[str, str]:
                 continue
             try:
                 status = entry.stat(follow_symlinks=False)
-                found[path] = _describe(entry.path, path, status, bare=_covered(path, ignored.contents))
+                bare = _covered(path, ignored.contents)
+                found[path] = _describe(entry.path, path, status, bare=bare, shared_until=shared_until)
             except FileNotFoundError:
                 continue
             if stat.S_ISDIR(status.st_mode):
@@ -104,20 +111,21 @@ def _covered(path: str, names: tuple[str, ...]) -> bool:
     return any(path == name or path.startswith(f"{name}/") for name in names)
 
 
-def _describe(real: str, path: str, status: os.stat_result, *, bare: bool) -> str:
+def _describe(real: str, path: str, status: os.stat_result, *, bare: bool, shared_until: int) -> str:
     """Say in words what a file is: its type, mode, owner, and its contents or target."""
     mode = f"{stat.filemode(status.st_mode)} {status.st_uid}:{status.st_gid}"
     if stat.S_ISLNK(status.st_mode):
         return f"{mode} -> {Path(real).readlink()}"
     if stat.S_ISREG(status.st_mode) and not bare:
-        return f"{mode} {status.st_size} bytes sha256:{_digest(real, path, status)}"
+        return f"{mode} {status.st_size} bytes sha256:{_digest(real, path, status, shared_until)}"
     if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
         return f"{mode} device {os.major(status.st_rdev)}:{os.minor(status.st_rdev)}"
     return mode
 
 
-def _digest(real: str, path: str, status: os.stat_result) -> str:
-    key = (path, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+def _digest(real: str, path: str, status: os.stat_result, shared_until: int) -> str:
+    device = 0 if status.st_ctime_ns < shared_until else status.st_dev
+    key = (path, device, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     if key not in _hashes:
         try:
             with Path(real).open("rb") as file:

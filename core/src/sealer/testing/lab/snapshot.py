@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 from sealer.testing.lab import system
 from sealer.testing.lab.files import DEFAULT_IGNORED, Ignored, read_files
@@ -87,8 +88,9 @@ def snapshot(node: Node, *, ignored: Ignored = DEFAULT_IGNORED) -> Snapshot:
     """
     node.wait_until_started()
     link = system.links(node)
+    shared_until = Path(node.record.lower).stat().st_ctime_ns
     things: dict[Kind, Mapping[str, str]] = {
-        Kind.FILE: read_files(node.init.pid, ignored),
+        Kind.FILE: read_files(node.init.pid, ignored, shared_until=shared_until),
         Kind.UNIT_FILE: system.unit_files(node),
         Kind.UNIT: system.units(node),
         Kind.MOUNT: system.mounts(node),
