@@ -67,7 +67,7 @@ class Command(Change):
 
     def fingerprint(self) -> str:
         if self.unless or self.creates:
-            # The guard decides whether it is done. Its wording may hold what each plan makes anew: a password.
+            # The guard decides whether it is done; the wording may hold a password that each plan makes anew.
             return Change.fingerprint(replace(self, run=""))
         return Change.fingerprint(self)
 

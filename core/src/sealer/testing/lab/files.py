@@ -66,10 +66,10 @@ DEFAULT_IGNORED = Ignored(
 """Nothing below /etc, /opt, /root, /usr or /var/lib is left out but systemd's seed and time stamps."""
 
 _hashes: dict[tuple[str, int, int, int, int, int], str] = {}
-"""Digests by path, device, inode, size and both times: nothing on a node can change a file and keep its ctime.
+"""Digests by path, device, inode, size and times: nothing on a node can change a file and keep its ctime.
 
-The device is 0 for files that all nodes share. The number of an inode tells nothing of the node: a shared file
-keeps it when a node writes to it, and two nodes may do so in one tick of the clock.
+The device is 0 for files that all nodes share. The inode does not tell nodes apart: a shared file keeps its
+number when a node writes to it, and two nodes may do so in one tick of the clock.
 """
 
 
@@ -79,8 +79,8 @@ def read_files(pid: int, ignored: Ignored, *, shared_until: int = 0) -> Mapping[
     Args:
         pid: The process, as the host numbers it.
         ignored: What is left out.
-        shared_until: Files whose status changed last before then, in nanoseconds since 1970, are those that all
-            nodes share.
+        shared_until: Files whose status changed last before then, in nanoseconds since 1970, are those that
+            all nodes share.
     """
     top = Path(f"/proc/{pid}/root")
     left_out = [re.compile(fnmatch.translate(tree)).match for tree in ignored.trees]
