@@ -31,6 +31,7 @@ from engine_root import make_root
 from engine_work import TOP, make_work
 
 from sealer.testing.lab import Lab, Node
+from sealer.testing.lab.cgroups import hierarchies
 
 DELAY = 0.1
 """Seconds that packets are held back in each direction of a slow link: a round trip takes twice as much."""
@@ -42,10 +43,11 @@ DRIVE = Path(__file__).with_name("engine_drive.py")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """One run: wall seconds, processor seconds of the operator, and the largest process's resident bytes."""
+    """One run: wall seconds, processor seconds of operator and nodes, the operator's most resident bytes."""
 
     seconds: float
     processor: float
+    nodes: float
     memory: int
 
 
@@ -100,6 +102,7 @@ class Bench:
     def _run(self, command: Command) -> Measured:
         environment = {**os.environ, **dict(command.variables)}
         words = self._lab.operator_command(command.words)
+        before = self._nodes_processor()
         with tempfile.TemporaryFile() as output:
             began = time.monotonic()
             process = subprocess.Popen(
@@ -113,7 +116,18 @@ class Bench:
                 text = output.read().decode(errors="replace")
                 raise SystemExit(f"{' '.join(command.words[:3])} ... failed:\n{text[-4000:]}")
         processor = usage.ru_utime + usage.ru_stime
-        return Measured(seconds=seconds, processor=processor, memory=usage.ru_maxrss * 1024)
+        nodes = self._nodes_processor() - before
+        return Measured(seconds=seconds, processor=processor, nodes=nodes, memory=usage.ru_maxrss * 1024)
+
+    def _nodes_processor(self) -> float:
+        """Return the processor seconds that all nodes together have used."""
+        for hierarchy in hierarchies():
+            group = hierarchy.lab(self._lab.name)
+            if (group / "cpuacct.usage").exists():
+                return int((group / "cpuacct.usage").read_text()) / 1e9
+            if (group / "cpu.stat").exists() and "usage_usec" in (text := (group / "cpu.stat").read_text()):
+                return int(text.split()[1]) / 1e6
+        raise SystemExit("this machine does not count the processor time of control groups")
 
     @staticmethod
     def _everywhere(nodes: Sequence[Node], script: str) -> list[str]:
@@ -140,6 +154,7 @@ def summary(results: Mapping[str, Sequence[Measured]]) -> dict[str, dict[str, ob
             "seconds": round(medians[way], 2),
             "runs": [round(run.seconds, 2) for run in runs],
             "processor_seconds": round(statistics.median(run.processor for run in runs), 2),
+            "nodes_processor_seconds": round(statistics.median(run.nodes for run in runs), 2),
             "peak_mib": round(max(run.memory for run in runs) / 2**20, 1),
             "times_steps": round(medians[way] / medians["steps"], 2),
             "times_together": round(medians[way] / medians["together"], 2),
@@ -150,9 +165,12 @@ def summary(results: Mapping[str, Sequence[Measured]]) -> dict[str, dict[str, ob
 
 def print_summary(title: str, ways: Mapping[str, Mapping[str, object]]) -> None:
     print(title)
-    print("             wall s   processor s   peak MiB   / 20 steps   / 1 step   runs")
+    print("             wall s   processor s   that of nodes   peak MiB   / 20 steps   / 1 step   runs")
+    numbers = (
+        "{seconds:>8} {processor_seconds:>13} {nodes_processor_seconds:>15} {peak_mib:>10} "
+        "{times_steps:>12} {times_together:>10}"
+    )
     for way, row in ways.items():
-        numbers = "{seconds:>8} {processor_seconds:>13} {peak_mib:>10} {times_steps:>12} {times_together:>10}"
         print(f"  {way:10}{numbers.format(**row)}   {row['runs']}", flush=True)
 
 

@@ -70,15 +70,19 @@ class Change(ABC):
 
     @property
     def foreseeable(self) -> bool:
-        """Whether it may be observed, and its journal entry made, some changes ahead.
+        """Whether it may be observed, and its journal entry made, some changes ahead; it costs the host less.
 
-        Observing it must then be quick and change nothing. Entries that are made together cost little.
+        ``observe`` must then be quick and give its reason in one line. The very shell that runs everything
+        runs it and ``capture``, without ``set -e``: they must not exit, nor change directory or variables.
         """
         return False
 
     @property
     def contained(self) -> bool:
-        """Whether applying it touches nothing that a foreseeable change behind it might save."""
+        """Whether applying it touches nothing that a foreseeable change behind it looks at or saves.
+
+        It may still make directories for it.
+        """
         return False
 
     def capture(self) -> str:

@@ -50,7 +50,7 @@ give() {
 
 # save_path PATH: remember a file, link or its absence, with its time stamps
 save_path() {
-  parents_of "$1" > "$entry/parents"
+  parents_of "$1" > "$entry/parents" || return
   if [ -e "$1" ] || [ -L "$1" ]; then cp -a "$1" "$entry/saved"; fi
 }
 
@@ -105,7 +105,7 @@ make_directory() {
   fi
 }
 save_directory() {
-  parents_of "$1" > "$entry/parents"
+  parents_of "$1" > "$entry/parents" || return
   if [ -d "$1" ]; then stat -c '%a %U:%G' "$1" > "$entry/mode"; fi
 }
 restore_directory() {

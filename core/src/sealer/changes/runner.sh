@@ -98,11 +98,17 @@ next_number() {
   number=$newest
   while [ ${#number} -lt 6 ]; do number=0$number; done
 }
-# fill_entry KEY UNDO: what the journal keeps of the change of $index, in the directory $entry
+# fill_entry KEY UNDO: what the journal keeps of the change of $index, in the directory $entry; $here says that
+# the change can be captured by this very shell
 fill_entry() {
   case $captures in
     *" $index "*)
-      perform "c$index"
+      if [ -z "${here:-}" ]; then
+        perform "c$index"
+      else
+        "c$index" 3>&- </dev/null
+        performed=$?
+      fi
       if [ "$performed" -ne 0 ]; then fail "$performed"; fi
       ;;
   esac
@@ -144,8 +150,10 @@ begin_entries() {
   done
   mkdir "$staged" "$@"
   filled=
+  seen=yes
 }
-# foresee INDEX HASH FINGERPRINT KEY UNDO: makes the entry of a change that is needed; in the order of the names
+# foresee INDEX HASH FINGERPRINT KEY UNDO: makes the entry of a change that is needed; in the order of the names.
+# What was seen is used when the change is visited, unless $seen is taken back before.
 foresee() {
   name=${waiting# }
   name=${name%% *}
@@ -153,11 +161,19 @@ foresee() {
   index=$1 fingerprint=$3
   find_entry "$2"
   export entry fingerprint
-  if (o"$index") >/dev/null 2>&1 3>&- </dev/null; then return; fi
+  # In this very shell: what can be foreseen is looked at by the shell's own means and changes nothing in it.
+  if o"$index" > "$data/lock/reason" 2>&1 3>&- </dev/null; then
+    eval "seen$index=same"
+    return
+  fi
+  IFS= read -r reason < "$data/lock/reason" || reason=
+  eval "seen$index=needed why$index=\$reason"
   if entry_is_ours; then return; fi
   entry=$staged/$name
   export entry
+  here=yes
   fill_entry "$4" "$5"
+  here=
   filled="$filled $name"
 }
 end_entries() {
@@ -196,8 +212,12 @@ visit() {
   index=$1 fingerprint=$3
   find_entry "$2"
   export entry fingerprint
-  reason=$(o"$index" 2>&1 3>&- </dev/null)
-  if [ $? -eq 0 ]; then
+  state=
+  if [ -n "${seen:-}" ]; then eval "state=\${seen$index:-} reason=\${why$index:-}"; fi
+  if [ -z "$state" ]; then
+    reason=$(o"$index" 2>&1 3>&- </dev/null) && state=same
+  fi
+  if [ "$state" = same ]; then
     record "$index" same
   else
     if ! entry_is_ours; then

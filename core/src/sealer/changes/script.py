@@ -68,6 +68,8 @@ def converge_script(setting: Setting, changes: Sequence[Planned]) -> str:
             body.append("end_entries")
         outputs = [output.key for output in planned.change.outputs]
         body.append(" ".join([_call("visit", index, planned), *outputs]))
+        if not planned.change.contained:
+            body.append("seen=")
     return _wrap(setting, _lasting([*body, "drop_needless", "drop_lock"]))
 
 

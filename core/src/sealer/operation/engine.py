@@ -137,7 +137,7 @@ class Engine:
 
     async def _run_step(self, step: Step) -> None:
         began = time.monotonic()
-        self._journal.started(step.id)
+        await self._journal.started(step.id)
         try:
             visit = await self._visit_with_retries(step)
         except asyncio.CancelledError:
@@ -147,12 +147,12 @@ class Engine:
             self._failures[step.id] = error
             if self._fail_fast:
                 self.stop()
-            self._journal.failed(step.id, str(error))
+            await self._journal.failed(step.id, str(error))
             self._finish(step, Outcome.FAILED, began, error=str(error))
             return
         secret = {o.key for change in step.changes for o in change.outputs if o.secret}
         plain = {key: text for key, text in visit.values.items() if key not in secret}
-        self._journal.done(step.id, DoneStep(fingerprint=fingerprint(step), values=plain))
+        await self._journal.done(step.id, DoneStep(fingerprint=fingerprint(step), values=plain))
         for key, text in visit.values.items():
             self._values[step.id, key] = text
         if visit.changed:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,6 +42,8 @@ class History:
 class Journal:
     """Appends transitions of steps. Use it as a context manager; one process at a time.
 
+    Transitions that come while the disk is busy are synced together: many hosts wait no longer than one.
+
     Args:
         path: Its file; a torn last line, left by a crash in the middle of a write, is cut off.
 
@@ -49,6 +53,10 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._written = self._synced = 0
+        self._syncing: asyncio.Task[None] | None = None
+        self._guard = threading.Lock()
+        self._open = True
         try:
             whole = path.read_bytes() if path.exists() else b""
             end = whole.rfind(b"\n") + 1
@@ -64,25 +72,31 @@ class Journal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        os.close(self._file)
+        with self._guard:
+            self._open = False
+            os.close(self._file)
 
-    def started(self, step: str) -> None:
+    async def started(self, step: str) -> None:
         """Note that a step begins."""
         self._append({"event": "started", "step": step})
+        await self._synced_so_far()
 
-    def done(self, step: str, done: DoneStep) -> None:
+    async def done(self, step: str, done: DoneStep) -> None:
         """Note that a step is done, with its plain values; a secret one must not be among them."""
         self._append(
             {"event": "done", "step": step, "fingerprint": done.fingerprint, "values": dict(done.values)}
         )
+        await self._synced_so_far()
 
-    def failed(self, step: str, message: str) -> None:
+    async def failed(self, step: str, message: str) -> None:
         """Note that a step failed."""
         self._append({"event": "failed", "step": step, "message": message})
+        await self._synced_so_far()
 
     def finished(self, state: str) -> None:
         """Note that the operation is over: ``done`` or ``aborted``."""
         self._append({"event": "finished", "state": state})
+        self._sync()
 
     def _append(self, record: Mapping[str, object]) -> None:
         line = json.dumps({"time": round(time.time(), 3), **record}, ensure_ascii=False) + "\n"
@@ -90,7 +104,32 @@ class Journal:
             data = line.encode()
             while data:
                 data = data[os.write(self._file, data) :]
-            os.fsync(self._file)
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+        self._written += 1
+
+    async def _synced_so_far(self) -> None:
+        """Wait until all that was written by now is on the disk."""
+        wanted = self._written
+        while self._synced < wanted:
+            if self._syncing is None:
+                self._syncing = asyncio.create_task(self._sync_apart())
+            # The others that wait for it go on waiting when this one is cancelled.
+            await asyncio.shield(self._syncing)
+
+    async def _sync_apart(self) -> None:
+        written = self._written
+        try:
+            await asyncio.to_thread(self._sync)
+            self._synced = written
+        finally:
+            self._syncing = None
+
+    def _sync(self) -> None:
+        try:
+            with self._guard:
+                if self._open:
+                    os.fdatasync(self._file)
         except OSError as error:
             raise _unwritable(self._path, error) from error
 
