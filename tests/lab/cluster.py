@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sealer.testing.lab import Difference, Lab, Node, Snapshot, compare, snapshot
+from sealer.testing.lab import Difference, Lab, Snapshot, compare, snapshot
 from tests.lab.images import CLUSTER_IMAGE
-from tests.lab.operator import CLUSTER, DATA, Operator
+from tests.lab.operator import CLUSTER, Operator
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,10 +102,3 @@ def eventually(holds: Callable[[], bool], *, what: str, seconds: float = 120.0) 
     while not holds():
         assert time.monotonic() < deadline, f"{what}: not within {seconds:.0f} seconds"
         time.sleep(0.5)
-
-
-def host_journal(node: Node) -> dict[str, str]:
-    """Return the marks of changes that were applied on a host: inode and time of each, by its entry."""
-    script = f"cd {DATA}/journal 2>/dev/null && find . -name done -printf '%h %i %T@\\n' || :"
-    lines = node.run(["sh", "-c", script]).stdout.splitlines()
-    return dict(line.split(" ", 1) for line in lines)

@@ -124,9 +124,15 @@ class Operator:
         parent = self.sealer_home / "clusters" / CLUSTER / "operations"
         return tuple(sorted(path for path in parent.glob("*") if path.name[0] != "."))
 
+    @property
+    def has_open_operation(self) -> bool:
+        """Whether the newest operation is not over."""
+        return bool(self.operations()) and not any(r["event"] == "finished" for r in self.journal())
+
     def journal(self) -> tuple[Mapping[str, Any], ...]:
         """Return the records of the newest operation's journal, but for a torn last one."""
-        whole = (self.operations()[-1] / "journal.jsonl").read_text()
+        file = self.operations()[-1] / "journal.jsonl"
+        whole = file.read_text() if file.exists() else ""
         return tuple(json.loads(line) for line in whole.splitlines(keepends=True) if line.endswith("\n"))
 
 

@@ -111,7 +111,7 @@ class Plain(ClusterRuntime):
 
 
 def _prepare(cluster: Cluster, host: Host) -> Step:
-    link = "ip link show plain0 >/dev/null 2>&1 || ip link add plain0 type bridge"
+    link = "ip link show plain0 >/dev/null 2>&1 || ip link add plain0 address 02:00:00:00:00:01 type bridge"
     chain = "iptables -t nat -N PLAIN-OUT 2>/dev/null || :"
     return Step(
         id=at("plain/prepare", host.name),
