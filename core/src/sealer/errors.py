@@ -15,7 +15,8 @@
           PrivilegesRefused         1    logged in, but not allowed what root is
         ChangeFailed                1    a change that could not be observed, applied or undone
       ChecksFailed                  3    host checks that found the hosts unfit
-      HostsFailed                   5    some hosts failed; the operation can be resumed
+      HostsFailed                   5    some hosts failed; the operation can be resumed (1 when none was
+                                         begun, 4 when content failed verification and nothing else failed)
       OperationLocked               6    another operation holds the cluster
       Interrupted                   130  the user stopped the operation; it can be resumed
 
@@ -196,13 +197,25 @@ class HostsFailed(SealerError):
         message: A summary.
         failures: The error of each failed host or step, by its name.
         hint: The command that resumes the operation.
+        resumable: Whether an operation was begun that can be resumed.
     """
 
     exit_code = 5
 
-    def __init__(self, message: str, *, failures: Mapping[str, SealerError], hint: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        failures: Mapping[str, SealerError],
+        hint: str | None = None,
+        resumable: bool = True,
+    ) -> None:
         super().__init__(message, hint=hint)
         self.failures = dict(failures)
+        if failures and all(isinstance(failure, VerificationError) for failure in failures.values()):
+            self.exit_code = VerificationError.exit_code
+        elif not resumable:
+            self.exit_code = SealerError.exit_code
 
 
 class OperationLocked(SealerError):

@@ -82,7 +82,9 @@ def require_all(connections: Connections) -> Mapping[str, Connection]:
     if len(failures) == 1:
         raise next(iter(failures.values()))
     if failures:
-        raise HostsFailed(f"{len(failures)} of {len(connections)} hosts can't be used", failures=failures)
+        raise HostsFailed(
+            f"{len(failures)} of {len(connections)} hosts can't be used", failures=failures, resumable=False
+        )
     return {host: found for host, found in connections.items() if not isinstance(found, HostError)}
 
 
@@ -110,7 +112,9 @@ async def observe_all(
     if len(failures) == 1:
         raise next(iter(failures.values()))
     if failures:
-        raise HostsFailed(f"{len(failures)} of {len(outcomes)} hosts can't be observed", failures=failures)
+        raise HostsFailed(
+            f"{len(failures)} of {len(outcomes)} hosts can't be observed", failures=failures, resumable=False
+        )
     return {host: found for host, found in outcomes.items() if not isinstance(found, HostError)}
 
 
