@@ -161,7 +161,7 @@ class Note(AppType):
 
     def launch(self, cluster: Cluster, app: Application) -> Iterable[Change]:
         """Return one command."""
-        return (Command(title=f"note {app.name}", run=f"note {' '.join(app.files)}", unless="note taken"),)
+        return (Command(title=f"note {app.name}", run=f"note {' '.join(app.files)}"),)
 
 
 STAND_INS = Parts(runtime=Toy(), container=Box(), registry=Shelf(), app_types={"note": Note()})
