@@ -203,14 +203,13 @@ class Inotify(Check):
             if None in limits.values():
                 yield self.not_checked(host.name, NO_ANSWER)
                 continue
-            low = [f"{name} is {value}" for name, value in limits.items() if (value or 0) < _INOTIFY[name]]
+            low = {name: value for name, value in limits.items() if (value or 0) < _INOTIFY[name]}
             if low:
-                least = ", ".join(f"{name} {value}" for name, value in _INOTIFY.items())
                 yield self.finding(
                     host.name,
-                    found="; ".join(low),
-                    wanted=f"at least {least}",
-                    mend="; ".join(f"sysctl -w {name}={value}" for name, value in _INOTIFY_MENDED.items()),
+                    found="; ".join(f"{name} is {value}" for name, value in low.items()),
+                    wanted="at least " + ", ".join(str(_INOTIFY[name]) for name in low),
+                    mend="; ".join(f"sysctl -w {name}={_INOTIFY_MENDED[name]}" for name in low),
                 )
 
     def mend(self, cluster: Cluster, finding: Finding) -> tuple[Change, ...]:
