@@ -100,10 +100,14 @@ def test_a_script_goes_on_when_the_operator_is_killed(tmp_path: Path) -> None:
         time.sleep(0.01)
 
 
-async def test_closing_ends_the_wait_for_scripts() -> None:
+@pytest.mark.parametrize("runs", [True, False], ids=["while it runs", "while it starts"])
+async def test_closing_ends_the_wait_for_scripts(tmp_path: Path, runs: bool) -> None:
     connection = LocalConnection("here")
-    running = asyncio.create_task(connection.run_script("sleep 1"))
-    await asyncio.sleep(0.1)
+    began = tmp_path / "began"
+    running = asyncio.create_task(connection.run_script(f"touch {began}; sleep 5"))
+    await asyncio.sleep(0)
+    while runs and not began.exists():
+        await asyncio.sleep(0.01)
     await connection.close()
     with pytest.raises(HostUnreachable):
         await running
