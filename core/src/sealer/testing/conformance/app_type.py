@@ -12,11 +12,10 @@ import pytest
 
 from sealer.build.tools import run_tool
 from sealer.cluster.parts import Parts
-from sealer.model import Application, Cluster, ImageMetadata, Step
-from sealer.operation.plan import Plan, fingerprint
+from sealer.model import Application, ImageMetadata, Step
 from sealer.providers import AppType, ToolRunner
 from sealer.testing.conformance.fragments import fragments
-from sealer.testing.conformance.planning import PlanningContract, install
+from sealer.testing.conformance.planning import PlanningContract
 from sealer.testing.examples import example_applications, example_cluster, example_image
 from sealer.testing.purity import pure, unwatched
 from sealer.testing.shells import syntax_errors
@@ -152,13 +151,6 @@ class AppTypeContract(PlanningContract):
         changes = tuple(provider.launch(example_cluster(), app))
         step = Step(id="launch", title="launch", host="10.0.0.1", changes=changes)
         assert syntax_errors(dict(fragments(step))) == []
-
-    def test_fingerprints_are_the_same_in_every_planning(
-        self, plan: Plan, cluster: Cluster, parts: Parts
-    ) -> None:
-        """An operation that is resumed knows by them which steps are done."""
-        again = install(cluster, parts)
-        assert [fingerprint(step) for step in again.steps] == [fingerprint(step) for step in plan.steps]
 
 
 def laid_out(sample: AppSample, directory: Path) -> Path:

@@ -10,11 +10,11 @@ import pytest
 
 from sealer.cluster.parts import Parts
 from sealer.model import Cluster, ImageMetadata, Step, at
-from sealer.operation.plan import Plan, fingerprint, make_plan
+from sealer.operation.plan import Plan, make_plan
 from sealer.providers import ClusterRuntime
 from sealer.testing.conformance.fragments import fragments
 from sealer.testing.conformance.hosts import HostContract
-from sealer.testing.conformance.planning import PlanningContract, install
+from sealer.testing.conformance.planning import PlanningContract
 from sealer.testing.conformance.scenarios import Scenario
 from sealer.testing.purity import pure
 from sealer.testing.shells import syntax_errors
@@ -83,13 +83,6 @@ class ClusterRuntimeContract(PlanningContract, HostContract):
                 assert _provider_of(plan, at("container-runtime", host.name)) in before
             if scenario.packed:
                 assert _provider_of(plan, at("registry-access", host.name)) in before
-
-    def test_fingerprints_are_the_same_in_every_planning(
-        self, plan: Plan, cluster: Cluster, parts: Parts
-    ) -> None:
-        """An operation that is resumed knows by them which steps are done."""
-        again = install(cluster, parts)
-        assert [fingerprint(step) for step in again.steps] == [fingerprint(step) for step in plan.steps]
 
     def test_hosts_can_leave(self, provider: ClusterRuntime, cluster: Cluster) -> None:
         """``remove`` provides ``removed@`` each node it was given; its steps run on hosts that stay."""

@@ -17,7 +17,7 @@ from sealer.errors import SealerError
 from sealer.image.extension import LAYER_CONTENT, LayerContent
 from sealer.image.oci import Descriptor
 from sealer.model import Cluster, ImageMetadata, Step, used_values
-from sealer.operation.plan import Plan
+from sealer.operation.plan import Plan, fingerprint
 from sealer.testing.conformance.base import Contract
 from sealer.testing.conformance.fragments import fragments, identity, is_data, secret_values
 from sealer.testing.conformance.scenarios import SCENARIOS, Scenario
@@ -132,6 +132,16 @@ class PlanningContract(Contract):
         """Journals know steps and changes by their ids and keys, also after months and by other processes."""
         again = install(cluster, parts)
         assert [_frame(step) for step in again.steps] == [_frame(step) for step in plan.steps]
+
+    def test_fingerprints_are_the_same_in_every_planning(
+        self, plan: Plan, cluster: Cluster, parts: Parts
+    ) -> None:
+        """An operation that is resumed knows by them which steps are done.
+
+        What is made anew in each planning, such as a key, belongs into a command with a guard.
+        """
+        again = install(cluster, parts)
+        assert [fingerprint(step) for step in again.steps] == [fingerprint(step) for step in plan.steps]
 
     def test_planning_leaves_nothing_in_the_provider(
         self, provider: Any, cluster: Cluster, parts: Parts

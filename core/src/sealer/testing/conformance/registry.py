@@ -18,11 +18,7 @@ from sealer.testing.stand_ins import STAND_INS
 
 
 class RegistryContract(PlanningContract, HostContract):
-    """What ``sealer_registries`` provides.
-
-    Its steps may differ from planning to planning in what they hold, as new keys do, but not in what they are
-    called by and how they are undone.
-    """
+    """What ``sealer_registries`` provides."""
 
     @pytest.fixture
     def provider(self) -> Any:
