@@ -242,7 +242,7 @@ def test_a_new_key_is_recorded_when_told_and_a_changed_one_is_refused_before_any
     make_plain_image(newcomer)
     addresses = net.address("n1"), net.address("n3")
     words = ("-m", addresses[0], "-n", addresses[1], "--pk", str(net.key))
-    unknown = newcomer.sealer("run", IMAGE, *words, code=5)
+    unknown = newcomer.sealer("run", IMAGE, *words, code=1)
     assert net.fingerprint("n1") in unknown.stderr
     assert "--accept-new" in unknown.stderr
     assert not (newcomer.sealer_home / "known_hosts").exists()

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from sealer.errors import AuthenticationFailed, HostError
+from sealer.errors import AuthenticationFailed, HostError, HostUnreachable
 from sealer.hosts.child import Child
 from sealer.hosts.execution import Execution
 from sealer.hosts.launcher import launch_words
@@ -61,6 +61,7 @@ class LocalConnection(ScriptRunner):
         super().__init__(host)
         self._sessions = asyncio.Semaphore(SESSIONS)
         self._running: set[Execution] = set()
+        self._closed = False
         self._words = launch_words(() if os.geteuid() == 0 else ("sudo", "-n", "-H", "--"))
 
     async def connect(self) -> None:
@@ -75,6 +76,7 @@ class LocalConnection(ScriptRunner):
 
     async def close(self) -> None:
         """Let go of what still runs."""
+        self._closed = True
         for execution in tuple(self._running):
             execution.abandon()
 
@@ -104,6 +106,8 @@ class LocalConnection(ScriptRunner):
                 raise self._refused((f"{self._words[0]}: {error.strerror}",)) from error
             self._running.add(execution)
             try:
+                if self._closed:
+                    raise HostUnreachable("the connection was closed", host=self.host)
                 yield execution
             finally:
                 self._running.discard(execution)
