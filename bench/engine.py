@@ -65,10 +65,10 @@ class Bench:
             "ansible": lambda addresses: peers.ansible(self._work, addresses),
         }
 
-    def shape(self, delay: float) -> None:
-        """Hold packets of all nodes back for so many seconds."""
-        for node in self._lab.nodes:
-            node.shape(delay=delay) if delay else node.unshape()
+    def delay(self, count: int) -> None:
+        """Hold all packets of so many nodes back."""
+        for node in self._lab.nodes[:count]:
+            node.shape(delay=DELAY)
 
     def measure(self, way: str, count: int) -> Measured:
         """Do the work on that many nodes that have nothing of it, and look whether it was done."""
@@ -202,7 +202,7 @@ def main() -> None:
         }
         for name, counts, delay in (("hosts", given.hosts, 0.0), ("delayed", given.delayed, DELAY)):
             if counts and delay:
-                bench.shape(delay)
+                bench.delay(max(counts))
             for count in counts:
                 ways = summary(measure_all(bench, count, repetitions))
                 report[f"{name}-{count}"] = ways
