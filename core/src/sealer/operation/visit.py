@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -26,7 +27,8 @@ from sealer.hosts.secret import Redactor
 from sealer.model import Step, Value, fill, show
 from sealer.operation.stream import BlobSource, stream_blobs, stream_size
 
-_NO_SPACE = "No space left on device"
+_NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes")
+"""What programs say of a full disk; the last is of GNU tar when a part of its block still fitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,7 +159,7 @@ class Applier:
         output = "\n".join(self.redactor.redact(line) for line in result.stderr)
         if "arrived damaged" in output:
             return VerificationError(f"{message}: {output.splitlines()[-1]}", place=step.host)
-        if _NO_SPACE in output:
+        if _NO_SPACE.search(output):
             return ChangeFailed(
                 f"{message}: the disk is full",
                 host=step.host,
