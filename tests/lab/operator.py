@@ -112,6 +112,11 @@ class Operator:
         homes = {"HOME": str(self.home), "SEALER_HOME": str(self.sealer_home)}
         return {**own, **homes, "PYTHONPATH": paths, "NO_COLOR": "1", **self.variables}
 
+    def forget_cluster(self) -> None:
+        """Take the cluster away, if there is one."""
+        if (self.sealer_home / "clusters" / CLUSTER / "cluster.json").exists():
+            self.sealer("delete", "--all", "--yes")
+
     def host_flags(self, *, masters: Sequence[str] = ("n1",), nodes: Sequence[str] = ()) -> tuple[str, ...]:
         """Return the flags that name hosts of the lab, and the key that opens them."""
         assert self.lab is not None
@@ -149,6 +154,11 @@ class Running:
         self._said: list[str] = []
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
+
+    @property
+    def process(self) -> int:
+        """The number of its process."""
+        return self._process.pid
 
     def _read(self) -> None:
         assert self._process.stderr is not None
