@@ -229,11 +229,13 @@ def test_shapes_that_make_no_sense_are_refused(values: tuple[str, str, str]) -> 
 
 
 def test_snapshots_of_an_untouched_node_are_equal(lab: Lab, node: Node) -> None:
+    node.wait_until_started()
     before = snapshot(node)
     ssh(lab, node.name, "true")
     assert compare(before, snapshot(node)) == ()
     node.power_off()
     node.power_on()
+    node.wait_until_started()
     assert compare(before, snapshot(node)) == ()
 
 
