@@ -3,18 +3,46 @@
 from __future__ import annotations
 
 import json
+import re
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sealer.testing.lab import Difference, Lab, Snapshot, compare, snapshot
+from sealer.testing.lab import Difference, Lab, Node, Snapshot, compare, snapshot
+from tests.lab.end_state import end_state
 from tests.lab.images import CLUSTER_IMAGE
 from tests.lab.operator import CLUSTER, Operator
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
+class End:
+    """What an undisturbed installation comes to, so that others can be compared with it.
+
+    Attributes:
+        nodes: What is on each node.
+        workloads: What runs in the cluster.
+        run_seconds: How long the installation took.
+        delete_seconds: How long its deletion took; 0 before there was one.
+    """
+
+    nodes: tuple[Snapshot, ...]
+    workloads: Mapping[str, int]
+    run_seconds: float
+    delete_seconds: float = 0.0
+
+    def differences(self, nodes: Iterable[Node]) -> list[str]:
+        """Return what is different on nodes of another installation."""
+        return [
+            f"{node.name}: {difference}"
+            for old, node in zip(self.nodes, nodes, strict=True)
+            for difference in compare(old, end_state(node))
+        ]
+
+
+@dataclass(kw_only=True)
 class Site:
     """Three machines, ``n1`` of which becomes the master, and who makes a cluster of them.
 
@@ -23,14 +51,14 @@ class Site:
         operator: On their operator's side.
         before: What was on each of them before anything was installed, by name.
         kubectl: The program on the operator's side.
-        timings: How long things took that ran undisturbed, in seconds.
+        end: What the first installation came to.
     """
 
     lab: Lab
     operator: Operator
     before: Mapping[str, Snapshot]
     kubectl: Path
-    timings: dict[str, float] = field(default_factory=dict)
+    end: End | None = None
 
     @property
     def run_words(self) -> tuple[str, ...]:
@@ -48,18 +76,22 @@ class Site:
         return (self.operator.sealer_home / "clusters" / CLUSTER / "cluster.json").exists()
 
     def install(self) -> None:
-        """Make the cluster, unless it is there, and note how long that took."""
+        """Make the cluster, unless it is there, and note what it comes to."""
         if not self.is_installed:
             began = time.monotonic()
             self.operator.sealer(*self.run_words)
-            self.timings["run"] = time.monotonic() - began
+            seconds = time.monotonic() - began
+            self.wait_for_pods()
+            states = tuple(end_state(node) for node in self.lab.nodes)
+            self.end = End(nodes=states, workloads=self.workloads(), run_seconds=seconds)
 
     def delete(self) -> None:
         """Take the cluster away, if it is there, and note how long that took."""
         if self.is_installed:
             began = time.monotonic()
             self.operator.sealer("delete", "--all", "--yes")
-            self.timings["delete"] = time.monotonic() - began
+            if self.end is not None:
+                self.end.delete_seconds = time.monotonic() - began
 
     def residue(self) -> dict[str, tuple[Difference, ...]]:
         """Return what is not as it was before anything was installed, by node."""
@@ -79,6 +111,15 @@ class Site:
         items = self.ask("get", "pods", "--all-namespaces")["items"]
         return {f"{item['metadata']['namespace']}/{item['metadata']['name']}": item for item in items}
 
+    def workloads(self) -> dict[str, int]:
+        """Return how many pods there are of each workload, by names without what is drawn by lot."""
+        names = (re.sub(r"(-[0-9a-f]{8,10})?-[0-9a-z]{5}$", "", name) for name in self.pods())
+        return dict(Counter(names))
+
+    def wait_for_pods(self) -> None:
+        """Wait until every pod is ready."""
+        eventually(lambda: all(map(is_ready, self.pods().values())), what="every pod is ready")
+
     def ready_pods(self) -> dict[str, str]:
         """Return the nodes of the pods whose containers are all ready, by the pods' names."""
         return {name: pod["spec"]["nodeName"] for name, pod in self.pods().items() if is_ready(pod)}
@@ -91,7 +132,12 @@ def make_site(lab: Lab, operator: Operator, *, kubectl: Path) -> Site:
 
 
 def is_ready(pod: Mapping[str, Any]) -> bool:
-    """Tell whether a pod runs and serves."""
+    """Tell whether a pod runs and serves.
+
+    That a pod of the control plane is ready, which answered us, its kubelet says a minute late.
+    """
+    if "kubernetes.io/config.mirror" in pod["metadata"].get("annotations", {}):
+        return bool(pod["status"]["phase"] == "Running")
     conditions = pod["status"].get("conditions", [])
     return any(item["type"] == "Ready" and item["status"] == "True" for item in conditions)
 
