@@ -165,10 +165,13 @@ def sysctls(node: Node) -> Mapping[str, str]:
 
     The limits of connection tracking are left out too: they are the whole machine's and not the node's.
     """
-    script = "cd /proc/sys && find net -type f | sort | while read -r f; do"
-    script += ' printf "%s\\t" "$f"; { tr "\\n" " " <"$f"; } 2>/dev/null; echo; done'
-    pairs = (line.partition("\t") for line in _lines(node, "sh", "-c", script))
-    return {name: value.strip() for name, _, value in pairs if not _VOLATILE_SYSCTLS.fullmatch(name)}
+    found: dict[str, str] = {}
+    # Some can't be read: only written, or not without the hardware.
+    for line in _lines(node, "sh", "-c", "cd /proc/sys && grep -rs '' net || :"):
+        name, _, value = line.partition(":")
+        if not _VOLATILE_SYSCTLS.fullmatch(name):
+            found[name] = f"{found.get(name, '')} {value}".strip()
+    return found
 
 
 def processes(node: Node) -> Mapping[str, str]:
