@@ -167,7 +167,7 @@ def sysctls(node: Node) -> Mapping[str, str]:
     """
     found: dict[str, str] = {}
     # Some can't be read: only written, or not without the hardware.
-    for line in _lines(node, "sh", "-c", "cd /proc/sys && grep -rs '' net || :"):
+    for line in _lines(node, "sh", "-c", "cd /proc/sys && grep -ars '' net || :"):
         name, _, value = line.partition(":")
         if not _VOLATILE_SYSCTLS.fullmatch(name):
             found[name] = f"{found.get(name, '')} {value}".strip()
