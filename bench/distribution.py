@@ -60,7 +60,7 @@ class Measured:
     received: int
 
 
-async def send(home: Path, lab: Lab, count: int) -> None:
+async def send(home: Path, lab: Lab, count: int, uploads: int) -> None:
     """Do what `sealer run` does until the rootfs is on all hosts, and no more."""
     store = ImageStore(home)
     layers = store.resolve(IMAGE).layers
@@ -80,7 +80,7 @@ async def send(home: Path, lab: Lab, count: int) -> None:
             data=DATA,
             operation="bench",
             blobs=store,
-            uploads=asyncio.Semaphore(5),
+            uploads=asyncio.Semaphore(uploads),
             events=discard,
             redactor=Redactor(),
         )
@@ -102,10 +102,11 @@ async def send(home: Path, lab: Lab, count: int) -> None:
 class Bench:
     """An image in a store, the files it was made of, and the hosts."""
 
-    def __init__(self, lab: Lab, home: Path, tree: Path) -> None:
+    def __init__(self, lab: Lab, home: Path, tree: Path, uploads: int) -> None:
         self._lab = lab
         self._home = home
         self._tree = tree
+        self._uploads = uploads
 
     def measure(self, count: int) -> dict[str, Measured]:
         """Distribute in every way, each to hosts that have nothing, and with Sealer once more."""
@@ -139,7 +140,7 @@ class Bench:
 
     def _sealer(self, count: int) -> None:
         words = [sys.executable, __file__, str(self._home), "--send", str(count), "--lab", self._lab.name]
-        self._all([self._lab.operator_command(words)])
+        self._all([self._lab.operator_command([*words, "--uploads", str(self._uploads)])])
 
     def _tar(self, count: int) -> None:
         pipe = 'tree=$1; shift; tar -C "$tree" -cf - . | "$@"'
@@ -205,20 +206,21 @@ def main() -> None:
     parser.add_argument("--hosts", type=int, nargs="+", default=[1, 2, 4, 8])
     parser.add_argument("--links", nargs="+", choices=LINKS, default=list(LINKS))
     parser.add_argument("--repetitions", type=int, default=3)
+    parser.add_argument("--uploads", type=int, default=5, help="hosts that Sealer sends to at one time")
     parser.add_argument("--lab", default="bench", help="name of the lab that is made")
     parser.add_argument("--network", default="10.94.0.0/24", help="its network")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--send", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.send:
-        asyncio.run(send(given.directory, Lab.attach(given.lab), given.send))
+        asyncio.run(send(given.directory, Lab.attach(given.lab), given.send, given.uploads))
         return
     report: dict[str, dict[int, dict[str, dict[str, float]]]] = {}
     with tempfile.TemporaryDirectory() as home, Lab(given.lab, given.network) as lab:
         build_image(given.directory, Path(home))
         layers = image_files(ImageStore(Path(home)).resolve(IMAGE).layers)
         lab.up(max(given.hosts), "sshd")
-        bench = Bench(lab, Path(home), given.directory)
+        bench = Bench(lab, Path(home), given.directory, given.uploads)
         if not given.json:
             print(f"{sum(layer.size for layer in layers) / 1e6:.1f} MB of layers")
             names = ("sealer", "sealer again", "tar | ssh", "scp -r")
