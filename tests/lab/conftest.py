@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sealer.testing.lab import Lab
-from sealer.testing.lab.fixtures import lab_nodes, lab_root, module_lab_nodes, new_lab
+from sealer.testing.lab import Lab, Node
+from sealer.testing.lab.fixtures import LabNodes, lab_nodes, lab_root, module_lab_nodes, new_lab
 from sealer.testing.registry import RegistryServer
 from tests.lab.cluster import Site, make_site
 from tests.lab.images import build_images, share
+from tests.lab.machine import Machine, install_busybox
 from tests.lab.operator import Operator
 
 __all__ = ["builder", "lab_nodes", "lab_root", "module_lab_nodes", "new_lab", "site", "user"]
@@ -43,3 +45,25 @@ def site(user: Operator, artifacts: Path, lab_root: Path) -> Iterator[Site]:
     with Lab(f"test-{os.getpid()}-0") as lab:
         lab.up(3)
         yield make_site(lab, user.trusting(lab), kubectl=artifacts / "bin/kubectl")
+
+
+@pytest.fixture(scope="module")
+def bare_node(module_lab_nodes: LabNodes) -> Node:
+    """Return a node with busybox beside its own programs."""
+    (one,) = module_lab_nodes(1).nodes
+    program = shutil.which("busybox")
+    assert program, "install busybox"
+    install_busybox(one, Path(program).read_bytes())
+    return one
+
+
+@pytest.fixture
+def machine(bare_node: Node) -> Machine:
+    """Return a machine that scripts run on with its own shell and programs."""
+    return Machine(node=bare_node)
+
+
+@pytest.fixture(params=["dash", "busybox"])
+def any_shell(bare_node: Node, request: pytest.FixtureRequest) -> Machine:
+    """Return a machine that scripts run on with its own shell and programs, then with busybox alone."""
+    return Machine(node=bare_node, busybox=request.param == "busybox")
