@@ -12,7 +12,8 @@ hex() { od -An -v -tx1 | tr -d ' \n'; }
 
 # mode_is PATH MODE OWNER
 mode_is() {
-  [ "$(stat -c %a:%U:%G "$1")" = "$2:$3" ] || { echo "mode or owner is $(stat -c %a:%U:%G "$1")"; return 1; }
+  found=$(stat -c '%a:%U:%G %a:%u:%g' "$1")
+  case " $found " in *" $2:$3 "*) ;; *) echo "mode or owner is ${found% *}"; return 1 ;; esac
 }
 
 # file_is PATH SHA256 MODE OWNER
@@ -241,8 +242,13 @@ netfilter_tools() {
   done
 }
 nft_tables() { if command -v nft >/dev/null; then nft list tables 2>/dev/null || :; fi; }
+nft_chains() {
+  command -v nft >/dev/null || return 0
+  nft list chains 2>/dev/null | awk '/^table / { table = $2 " " $3 } /^[[:space:]]*chain / { print table " " $2 }'
+}
 save_netfilter() {
   nft_tables > "$entry/nft-tables"
+  nft_chains > "$entry/nft-chains"
   for tool in $(netfilter_tools); do
     "$tool-save" 2>/dev/null | sed -n 's/^\*/* /p; s/^:\([^ ]*\).*/: \1/p' > "$entry/$tool-chains" || :
   done
@@ -254,7 +260,8 @@ remove_new_chains() {
     "$tool-save" 2>/dev/null | removal_of_chains "$entry/$tool-chains" "$@" > "$entry/$tool-removal"
     if [ -s "$entry/$tool-removal" ]; then "$tool-restore" --noflush < "$entry/$tool-removal" || return 1; fi
   done
-  remove_new_tables
+  remove_empty_chains
+  remove_empty_tables
 }
 # removal_of_chains BEFORE PREFIX...: turns iptables-save output into a restore script that removes our
 # chains and the rules that lead to them, and touches nothing else. iptables-restore applies it at once.
@@ -280,22 +287,41 @@ removal_of_chains() {
       if (ours(name)) { flushes = flushes "-F " name "\n"; deletions = deletions "-X " name "\n" }
     }
     /^-A / && !ours($2) {
-      for (i = 3; i < NF; i++)
-        if (($i == "-j" || $i == "-g") && ours($(i + 1))) { rules = rules "-D" substr($0, 3) "\n"; break }
+      text = $0
+      gsub(/"([^"\\]|\\.)*"/, "text", text)
+      words = split(text, word, " ")
+      for (i = 3; i < words; i++)
+        if ((word[i] == "-j" || word[i] == "-g") && ours(word[i + 1])) { rules = rules "-D" substr($0, 3) "\n"; break }
     }
     /^COMMIT/ && (rules flushes) != "" { printf "*%s\n%s%s%sCOMMIT\n", table, rules, flushes, deletions }'
 }
-# A table that was not there before goes when nothing but empty built-in chains is left in it.
-remove_new_tables() {
+# nft_is_empty: the text of a table or chain holds nothing but built-in chains that let everything pass
+nft_is_empty() {
+  awk '
+    /^[[:space:]]*(table .*|chain [A-Z]+ \{|type .* hook .*policy accept;|\}|#.*)?$/ { next }
+    { found = 1 } END { exit found }'
+}
+# iptables makes the built-in chains that it needs: those that were not there before and are empty go.
+remove_empty_chains() {
+  [ -e "$entry/nft-chains" ] || return 0
+  nft_chains | while read -r family table chain; do
+    grep -Fxq "$family $table $chain" "$entry/nft-chains" && continue
+    case $table in filter | nat | mangle | raw | security) ;; *) continue ;; esac
+    case $chain in PREROUTING | INPUT | FORWARD | OUTPUT | POSTROUTING) ;; *) continue ;; esac
+    if nft list chain "$family" "$table" "$chain" | nft_is_empty; then
+      nft delete chain "$family" "$table" "$chain"
+    fi
+  done
+}
+# The same of whole tables.
+remove_empty_tables() {
   nft_tables | while IFS= read -r line; do
     grep -Fxq "$line" "$entry/nft-tables" && continue
     # "table ip nat" is a list of words.
     # shellcheck disable=SC2086
     set -- $line
     case $3 in filter | nat | mangle | raw | security) ;; *) continue ;; esac
-    if nft list table "$2" "$3" | awk '
-      /^table / || /^[[:space:]]*(chain [A-Z]+ \{|type .* hook .*policy accept;|\}|#.*)?$/ { next }
-      { found = 1 } END { exit found }'; then nft delete table "$2" "$3"; fi
+    if nft list table "$2" "$3" | nft_is_empty; then nft delete table "$2" "$3"; fi
   done
 }
 
