@@ -58,12 +58,16 @@ def bare_node(module_lab_nodes: LabNodes) -> Node:
 
 
 @pytest.fixture
-def machine(bare_node: Node) -> Machine:
-    """Return a machine that scripts run on with its own shell and programs."""
-    return Machine(node=bare_node)
+def machine(bare_node: Node) -> Iterator[Machine]:
+    """Return a machine that scripts run on with its own shell and programs; what is left is taken back."""
+    one = Machine(node=bare_node)
+    yield one
+    one.undo()
 
 
 @pytest.fixture(params=["dash", "busybox"])
-def any_shell(bare_node: Node, request: pytest.FixtureRequest) -> Machine:
+def any_shell(bare_node: Node, request: pytest.FixtureRequest) -> Iterator[Machine]:
     """Return a machine that scripts run on with its own shell and programs, then with busybox alone."""
-    return Machine(node=bare_node, busybox=request.param == "busybox")
+    one = Machine(node=bare_node, busybox=request.param == "busybox")
+    yield one
+    one.undo()

@@ -75,6 +75,7 @@ class Machine:
         if self.busybox:
             # The script puts the usual directories ahead of what PATH it finds; these go ahead of them.
             script = script.replace("\nPATH=", f"\nPATH={BUSYBOX}:", 1)
+            assert f"\nPATH={BUSYBOX}:" in script
             shell = [f"{BUSYBOX}/sh"]
         else:
             shell = ["/bin/sh"]

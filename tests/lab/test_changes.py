@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sealer.changes import (
@@ -47,10 +49,10 @@ def test_files_links_copies_and_directories(any_shell: Machine) -> None:
         any_shell,
         File(path="/opt/trial/old", content="new\n", mode=0o600),
         File(path="/opt/trial/bytes", content=bytes(range(256))),
-        File(path="/opt/trial/deep/er/file", content="x", owner="root:12"),
+        File(path="/opt/trial/deep/er/file", content="x", owner="root:man"),
         Symlink(path="/opt/trial/link", target="/etc"),
         Copy(source="/bin/true", path="/opt/trial/bin/true"),
-        Directory(path="/opt/trial/some/directory", mode=0o700, owner="12:12"),
+        Directory(path="/opt/trial/some/directory", mode=0o700, owner="12:34"),
         Directory(path="/opt/trial", mode=0o711),
     )
     assert any_shell.run("stat -c %y /opt/trial/old") == times
@@ -70,8 +72,13 @@ def test_a_line_of_hosts_leaves_all_others_as_they_are(any_shell: Machine) -> No
 
 def test_a_hosts_file_without_a_last_newline(any_shell: Machine) -> None:
     original = any_shell.run("cat /etc/hosts")
-    any_shell.run("printf '192.0.2.9 last.example' >> /etc/hosts")
-    require_reversible(any_shell, HostsEntry(address="192.0.2.1", names=("trial.example",)))
+    last = "192.0.2.9 last.example"
+    any_shell.run(f"printf '{last}' >> /etc/hosts")
+    any_shell.apply(HostsEntry(address="192.0.2.1", names=("trial.example",)))
+    lines = ["192.0.2.1 trial.example # sealer:trial.example", last]
+    assert sorted(any_shell.run("tail -n 2 /etc/hosts").splitlines()) == sorted(lines)
+    any_shell.undo()
+    assert any_shell.run("cat /etc/hosts") == f"{original}{last}\n"
     any_shell.node.run(["sh", "-c", "cat > /etc/hosts"], input=original)
 
 
@@ -116,12 +123,14 @@ def test_a_unit_that_a_package_brought(machine: Machine) -> None:
     path = "/usr/lib/systemd/system/trial.service"
     machine.node.run(["sh", "-c", f"cat > {path}"], input=service(7004))
     machine.run("systemctl daemon-reload")
-    with machine.unharmed():
-        assert machine.apply(Unit(name="trial.service")) == ["changed"]
-        assert command_line(machine) == "/bin/sleep 7004"
-        assert machine.apply(Unit(name="trial.service", content=service(7005))) == ["changed"]
-        assert command_line(machine) == "/bin/sleep 7005"
-        machine.undo()
+    for unit, seconds in (
+        (Unit(name="trial.service"), 7004),
+        (Unit(name="trial.service", content=service(7005)), 7005),
+    ):
+        with machine.unharmed():
+            assert machine.apply(unit) == ["changed"]
+            assert command_line(machine) == f"/bin/sleep {seconds}"
+            machine.undo()
     machine.run(f"rm {path}; systemctl daemon-reload")
 
 
@@ -141,17 +150,17 @@ def test_a_unit_that_others_start_is_stopped_in_the_end(machine: Machine) -> Non
 
 
 def test_a_unit_is_started_again_for_what_it_reads(machine: Machine) -> None:
-    changes = (
-        File(path="/etc/trial.conf", content="1"),
-        Unit(name="trial.service", content=service(7008), watches=("/etc/trial.conf",)),
-    )
+    file = File(path="/etc/trial.conf", content="1")
+    unit = Unit(name="trial.service", content=service(7008), watches=("/etc/trial.conf",))
     show = "systemctl show -p MainPID trial.service"
     with machine.unharmed():
-        machine.apply(*changes)
+        machine.apply(file, unit)
         first = machine.run(show)
         machine.run("printf 2 > /etc/trial.conf")
-        assert machine.look(*changes) == ["the content of /etc/trial.conf differs", "what it reads changed"]
-        assert machine.apply(*changes) == ["changed", "changed"]
+        assert machine.look(unit) == ["what it reads changed"]
+        assert machine.apply(file, unit) == ["changed", "same"]  # it was started with what is there again
+        assert machine.run(show) == first
+        assert machine.apply(replace(file, content="2"), unit) == ["changed", "changed"]
         assert machine.run(show) != first
         machine.undo()
 
@@ -229,7 +238,7 @@ COMMIT
 :KUBE-FORWARD - [0:0]
 -A FORWARD -j KUBE-FORWARD
 -A KUBE-FOREIGN -j KUBE-FORWARD
--A KUBE-FORWARD -j KUBE-FOREIGN
+-A KUBE-FORWARD -j ACCEPT
 COMMIT
 """
 
