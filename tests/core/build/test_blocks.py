@@ -16,6 +16,7 @@ import pytest
 
 from sealer.build.blocks import BLOCK, LayerWriter
 from sealer.errors import ImageError
+from sealer.image.extension import LAYER_SIZE
 from sealer.image.store import ImageStore
 
 CONTENT = random.Random(1).randbytes(BLOCK + 12345) + b"text " * BLOCK
@@ -43,6 +44,14 @@ def test_digests_are_those_of_the_content(store: ImageStore, compress: bool) -> 
     blob = store.verified_blob(digest).read_bytes()
     assert (gzip.decompress(blob) if compress else blob) == CONTENT
     assert diff == f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+
+
+@pytest.mark.parametrize("compress", [True, False])
+def test_a_layer_says_how_large_it_is_unpacked(store: ImageStore, compress: bool) -> None:
+    with LayerWriter(store, compress=compress) as layer:
+        layer.write(CONTENT)
+        written = layer.commit("test", {"other": "note"})
+    assert written.descriptor.annotations == {"other": "note", LAYER_SIZE: str(len(CONTENT))}
 
 
 def test_how_content_is_cut_when_it_is_written_does_not_matter(store: ImageStore, tmp_path: Path) -> None:

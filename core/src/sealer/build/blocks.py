@@ -17,6 +17,7 @@ from isal import igzip_threaded
 
 from sealer.errors import ImageError
 from sealer.image.blobs import BlobWriter
+from sealer.image.extension import LAYER_SIZE
 from sealer.image.oci import OCI_LAYER, OCI_LAYER_GZIP, Descriptor
 from sealer.image.store import ImageStore
 
@@ -54,9 +55,11 @@ class LayerWriter:
         self._store = store
         self._compress = compress
         self._moved = moved
-        self._hash = hashlib.sha256()
+        # What is not compressed is the blob itself, which has its own digest.
+        self._hash = hashlib.sha256() if compress else None
         self._block = bytearray(BLOCK)
         self._used = 0
+        self._size = 0
         self._stream: IO[bytes] | None = None
         self._resources = ExitStack()
 
@@ -112,8 +115,10 @@ class LayerWriter:
         if self._stream is not None:
             self._stream.close()
         media_type = OCI_LAYER_GZIP if self._compress else OCI_LAYER
-        descriptor = self._blob.commit(media_type, annotations=annotations)
-        return Layer(descriptor=descriptor, diff_id=f"sha256:{self._hash.hexdigest()}", created_by=created_by)
+        said = {**annotations, LAYER_SIZE: str(self._size)}
+        descriptor = self._blob.commit(media_type, annotations=said)
+        diff_id = descriptor.digest if self._hash is None else f"sha256:{self._hash.hexdigest()}"
+        return Layer(descriptor=descriptor, diff_id=diff_id, created_by=created_by)
 
     def _advance(self, count: int) -> None:
         self._used += count
@@ -122,9 +127,11 @@ class LayerWriter:
 
     def _flush(self) -> None:
         with memoryview(self._block)[: self._used] as block:
-            self._hash.update(block)
+            if self._hash is not None:
+                self._hash.update(block)
             (self._stream or self._blob).write(block)
         self._moved(self._used)
+        self._size += self._used
         self._used = 0
 
 
