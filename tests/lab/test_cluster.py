@@ -123,7 +123,7 @@ def test_running_the_application_again_changes_nothing(application: Site) -> Non
 
 
 def test_no_secret_is_in_what_the_operator_keeps(application: Site) -> None:
-    registry = "/var/lib/sealer/my-cluster/registry"
+    registry = "/var/lib/sealer/my-cluster/registry/sea.hub"
     master = application.lab.node("n1")
     secrets = [master.run(["cat", f"{registry}/{name}"]).stdout.strip() for name in ("password", "basic")]
     assert all(len(secret) > 8 for secret in secrets)

@@ -54,7 +54,7 @@ ANSWERS = {
     "containerd/oom": "allowed",
     "containerd/overlay": "yes",
     "containerd/state": "none",
-    "registry/state": "none",
+    "registry/state": "listening 0016",
 }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sealer.changes import Command, Tree
@@ -12,7 +14,7 @@ from sealer.errors import ImageError, PlanError, UsageError
 from sealer.model import Application, ImageType, Launch
 from sealer.operation.plan import Plan
 
-from .examples import LAYERS, PARTS, cluster, image, layer
+from .examples import LAYERS, PARTS, cluster, host, image, layer
 
 EVERYWHERE = {f"10.0.0.{number}": LAYERS for number in (1, 2, 3)}
 
@@ -78,8 +80,6 @@ def test_a_layer_that_does_not_say_what_it_holds_goes_to_both() -> None:
 
 
 def test_a_layer_that_cannot_be_unpacked_is_refused() -> None:
-    from dataclasses import replace
-
     with pytest.raises(ImageError, match="can't be unpacked"):
         image_files((replace(layer("e", None), media_type="application/x-strange"),))
 
@@ -149,8 +149,6 @@ def test_an_application_image_goes_to_the_first_master_and_the_registry() -> Non
 
 
 def test_an_application_image_with_images_needs_a_registry() -> None:
-    from dataclasses import replace
-
     app = image(type=ImageType.APPLICATION)
     with pytest.raises(PlanError, match="has no registry"):
         application_plan(replace(cluster(), registry=None), app, EVERYWHERE, PARTS, LaunchChoice())
@@ -161,3 +159,27 @@ def test_a_new_image_launches_its_applications_anew_though_the_commands_are_the_
     (other,) = install(digest="sha256:" + "b" * 64).step(f"{'b' * 12}/app/net").changes
     assert one.key == other.key
     assert one.fingerprint() != other.fingerprint()
+
+
+def test_a_hosts_environment_comes_before_that_of_the_cluster_and_the_image() -> None:
+    master = replace(host(1, master=True), env={"ZONE": "own", "COLOR": "red"})
+    plan = installation_plan(
+        cluster(master, replace(host(2), env={"ZONE": "other"}), host(3)), EVERYWHERE, PARTS, IMAGE_CHOICE
+    )
+    step = next(step for step in plan.steps if step.provides == ("app/web",))
+    assert (step.env["ZONE"], step.env["COLOR"]) == ("own", "red")
+
+
+def test_another_environment_launches_anew() -> None:
+    def marks(zone: str) -> list[str]:
+        hosts = (replace(host(1, master=True), env={"ZONE": zone}), host(2), host(3))
+        plan = installation_plan(cluster(*hosts), EVERYWHERE, PARTS, IMAGE_CHOICE)
+        return [
+            change.fingerprint()
+            for step in plan.steps
+            if step.provides == ("app/web",)
+            for change in step.changes
+        ]
+
+    assert marks("a") == marks("a")
+    assert marks("a") != marks("b")

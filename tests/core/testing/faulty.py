@@ -32,6 +32,7 @@ from sealer.model import (
     Platform,
     Probe,
     RegistryEndpoint,
+    RegistrySettings,
     Step,
     Traffic,
     at,
@@ -401,7 +402,8 @@ class TestUnmirrored(ContainerRuntimeContract):
 class Announced(Shelf):
     def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
         everyone = tuple(host.name for host in cluster.hosts)
-        yield Traffic(purpose="shelf", port=5000, sources=everyone, targets=everyone[:1])
+        port = self.endpoint(cluster).port
+        yield Traffic(purpose="shelf", port=port, sources=everyone, targets=everyone[:1])
 
 
 class TestSoundRegistry(RegistryContract):
@@ -413,6 +415,16 @@ class TestUnannounced(RegistryContract):
     provider = giving(Shelf())
 
 
+class Stubborn(Announced):
+    def endpoint(self, cluster: Cluster) -> RegistryEndpoint:
+        return super().endpoint(replace(cluster, registry_settings=RegistrySettings()))
+
+
+class TestStubborn(RegistryContract):
+    finds = ("test_the_user_decides_about_domain_and_port",)
+    provider = giving(Stubborn())
+
+
 class Open(Announced):
     def endpoint(self, cluster: Cluster) -> RegistryEndpoint:
         found = super().endpoint(cluster)
@@ -420,7 +432,11 @@ class Open(Announced):
 
 
 class TestOpen(RegistryContract):
-    finds = ("test_its_password_is_a_secret_that_it_makes", "test_the_endpoint_can_be_reached")
+    finds = (
+        "test_its_password_is_a_secret_that_it_makes",
+        "test_the_endpoint_can_be_reached",
+        "test_the_user_decides_about_domain_and_port",
+    )
     provider = giving(Open())
 
 

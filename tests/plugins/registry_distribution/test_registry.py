@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from cryptography import x509
 
 from sealer.changes import Command, File
 from sealer.changes.script import Planned, Setting, converge_script, read_report
-from sealer.model import Cluster, Step, used_values
+from sealer.model import Cluster, RegistrySettings, Step, used_values
 from sealer_registry_distribution import fragments, sealer_registries
 from sealer_registry_distribution.config import config_yml, listen_address, unit_text
 from sealer_registry_distribution.registry import Distribution
@@ -93,7 +94,7 @@ def test_the_host_keeps_the_credentials_that_came_first(shell: tuple[str, ...], 
     first, second = visit(), visit()
     assert first == second
     assert first["ca"].startswith("-----BEGIN CERTIFICATE-----")
-    directory = Path(view.data, "registry")
+    directory = Path(view.data, "registry", "sea.hub")
     assert directory.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o600}
 
@@ -126,17 +127,17 @@ def test_a_port_that_is_listened_on_is_found(shell: tuple[str, ...]) -> None:
         port = server.getsockname()[1]
 
         def answer() -> str:
-            script = fragments.state_probe(port)
-            done = subprocess.run([*shell], input=script, capture_output=True, text=True, check=True)
+            done = subprocess.run([*shell], input=fragments.STATE, capture_output=True, text=True, check=True)
             return done.stdout.strip()
 
-        assert answer() == "none"
+        assert answer().split()[0] == "listening"
+        assert f"{port:04X}" not in answer().split()
         server.listen()
-        assert answer() == "busy"
+        assert f"{port:04X}" in answer().split()
 
 
 @pytest.mark.parametrize(
-    ("answer", "word"), [("busy", "port 5000 is in use"), ("ours other", "cluster other")]
+    ("answer", "word"), [("listening 0016 1388", "port 5000 is in use"), ("ours other", "cluster other")]
 )
 def test_a_port_that_is_taken_is_refused(answer: str, word: str) -> None:
     taken = host(1, "master", facts=facts(answers={"registry/state": answer}))
@@ -147,7 +148,7 @@ def test_a_port_that_is_taken_is_refused(answer: str, word: str) -> None:
 
 def test_the_registry_of_this_cluster_may_be_there_already() -> None:
     ours = host(1, "master", facts=facts(answers={"registry/state": "ours demo"}))
-    nodes_do_not_matter = host(2, facts=facts("n2", answers={"registry/state": "busy"}))
+    nodes_do_not_matter = host(2, facts=facts("n2", answers={"registry/state": "listening 1388"}))
     view = cluster(ours, nodes_do_not_matter)
     (check,) = Distribution().checks(view)
     assert list(check.evaluate(view)) == []
@@ -158,3 +159,40 @@ def test_the_plan_has_the_same_steps_whenever_it_is_made() -> None:
     first, second = step_of(view), step_of(view)
     assert [change.key for change in first.changes] == [change.key for change in second.changes]
     assert dataclasses.replace(first, changes=()) == dataclasses.replace(second, changes=())
+
+
+def test_domain_and_port_are_those_of_the_clusterfile() -> None:
+    busy = host(1, "master", facts=facts(answers={"registry/state": "listening 1388 1F90"}))
+    view = dataclasses.replace(
+        cluster(busy), registry_settings=RegistrySettings(domain="hub.example.org", port=8080)
+    )
+    provider = Distribution()
+    step = step_of(view)
+    assert provider.endpoint(view).netloc == "hub.example.org:8080"
+    assert [way.port for way in provider.traffic(view)] == [8080]
+    (config,) = (change for change in step.changes if isinstance(change, File))
+    document = yaml.safe_load(config.content)
+    assert document["http"]["addr"] == "10.0.0.1:8080"
+    assert document["auth"]["htpasswd"]["realm"] == "hub.example.org"
+    commands = [change for change in step.changes if isinstance(change, Command)]
+    assert any(":1F90" in command.run for command in commands)
+    assert not any(":1388" in command.run for command in commands)
+    (check,) = provider.checks(view)
+    (finding,) = check.evaluate(view)
+    assert finding.found == "port 8080 is in use"
+
+
+def test_the_certificate_is_for_the_domain_and_another_domain_gets_another() -> None:
+    def certificate(domain: str) -> tuple[x509.Certificate, str]:
+        view = dataclasses.replace(cluster(), registry_settings=RegistrySettings(domain=domain))
+        change = credentials_change(step_of(view))
+        texts = [word for word in shlex.split(change.run) if "BEGIN CERTIFICATE" in word]
+        line = texts[-1]  # the authority's comes first
+        return x509.load_pem_x509_certificate(line.encode()), change.creates
+
+    first, place = certificate("hub.example.org")
+    second, other_place = certificate("sea.hub")
+    names = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.DNSName) == ["hub.example.org"]
+    assert place != other_place
+    assert second.subject != first.subject

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -65,17 +66,19 @@ def launch_steps(
             )
             for app in _chosen(image, choice)
         ]
+    host = cluster.first_master
+    own = cluster.env_of(host)
     steps: list[Step] = []
     waits = tuple(requires)
     for name, title, changes, env in launches:
         step = Step(
             id=f"{image.digest[7:19]}/{name}",
             title=title,
-            host=cluster.first_master.name,
-            changes=tuple(_of_image(change, image.digest) for change in changes),
+            host=host.name,
+            changes=tuple(_tied(change, image, {**env, **own}) for change in changes),
             provides=(name,),
             requires=waits,
-            env=_environment({**env, **cluster.env}, root, cluster.rootfs, kubeconfig),
+            env=_environment({**env, **own}, root, cluster.rootfs, kubeconfig),
             directory=root,
         )
         steps.append(step)
@@ -83,10 +86,14 @@ def launch_steps(
     return tuple(steps)
 
 
-def _of_image(change: Change, digest: str) -> Change:
-    """Tie a command to the image: the same words mean something else when the files are others."""
+def _tied(change: Change, image: ImageMetadata, env: Mapping[str, str]) -> Change:
+    """Tie a command to image and environment: the same words mean something else when these are others.
+
+    The environment may hold a password: its digest stands for it.
+    """
     if isinstance(change, Command):
-        return replace(change, run=f"{change.run}\n# of image {digest}")
+        digest = hashlib.sha256(repr(sorted(env.items())).encode()).hexdigest()
+        return replace(change, run=f"{change.run}\n# of image {image.digest}, with environment {digest}")
     return change
 
 

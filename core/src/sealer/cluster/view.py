@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sealer.cluster.parts import Parts
 from sealer.clusterfile import Clusterfile, HostSpec
-from sealer.model import Cluster, Facts, Host, ImageMetadata, ImageType
+from sealer.model import Cluster, Facts, Host, ImageMetadata, ImageType, RegistrySettings
 
 
 def cluster_view(
@@ -31,6 +31,7 @@ def cluster_view(
         host_aliases={alias.ip: alias.hostnames for alias in spec.host_aliases},
         data_root=spec.data_root,
         container_runtime=None if parts.container is None else parts.container.settings(hosts),
+        registry_settings=RegistrySettings(domain=spec.registry.domain, port=spec.registry.port),
         documents=tuple(document.data for document in clusterfile.documents),
     )
     if parts.registry is None:

@@ -6,6 +6,7 @@ from sealer.model.cluster import (
     Cluster,
     ContainerRuntimeSettings,
     RegistryEndpoint,
+    RegistrySettings,
 )
 from sealer.model.host import MASTER, NODE, Facts, Host, Probe
 from sealer.model.image import (
@@ -50,6 +51,7 @@ __all__ = [
     "Platform",
     "Probe",
     "RegistryEndpoint",
+    "RegistrySettings",
     "Severity",
     "Step",
     "Traffic",

@@ -17,6 +17,19 @@ NO_ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RegistrySettings:
+    """What the user wants of the cluster's registry; None leaves it to the registry.
+
+    Attributes:
+        domain: The name that hosts reach it by.
+        port: The TCP port it listens on.
+    """
+
+    domain: str | None = None
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryEndpoint:
     """How hosts reach the cluster's registry.
 
@@ -61,10 +74,12 @@ class Cluster:
         name: The cluster's name.
         image: The metadata of the cluster image (of the first master's platform).
         hosts: Masters first, in the user's order.
-        env: Environment: that of the image, overridden by the user's.
+        env: Environment: that of the image, overridden by the user's. What is done on, or said of, one host
+            takes ``env_of`` that host; what is said of the cluster as a whole, that of the first master.
         host_aliases: Names that every host resolves to an address, by that address.
         data_root: The directory on hosts that holds the data of all clusters.
         container_runtime: Set when the image needs a container runtime beside the cluster runtime.
+        registry_settings: What the user wants of the registry; providers of registries follow it.
         registry: Set when the image carries container images.
         documents: Further documents of the Clusterfile, such as kubeadm's, as plain data.
     """
@@ -76,6 +91,7 @@ class Cluster:
     host_aliases: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: NO_ALIASES)
     data_root: str = DEFAULT_DATA_ROOT
     container_runtime: ContainerRuntimeSettings | None = None
+    registry_settings: RegistrySettings = field(default_factory=RegistrySettings)
     registry: RegistryEndpoint | None = None
     documents: tuple[Mapping[str, object], ...] = ()
 
@@ -93,6 +109,10 @@ class Cluster:
     def first_master(self) -> Host:
         """The master that creates the cluster and launches applications."""
         return self.masters[0]
+
+    def env_of(self, host: Host) -> Mapping[str, str]:
+        """Return the environment on a host: the cluster's, overridden by the host's own."""
+        return {**self.env, **host.env}
 
     @property
     def data(self) -> str:

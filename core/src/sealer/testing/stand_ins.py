@@ -119,8 +119,8 @@ class Shelf(Registry):
         """Return where it is, and the values that its step yields."""
         step = at("shelf", cluster.first_master.name)
         return RegistryEndpoint(
-            domain="shelf.local",
-            port=5000,
+            domain=cluster.registry_settings.domain or "shelf.local",
+            port=cluster.registry_settings.port or 5000,
             address=cluster.first_master.address,
             username="sealer",
             password=Value(step=step, key="password", secret=True),

@@ -6,18 +6,15 @@ from sealer.changes import quote
 from sealer_registry_distribution.config import MARK, UNIT, UNIT_PATH
 from sealer_registry_distribution.credentials import Credentials
 
-
-def state_probe(port: int) -> str:
-    """Return sh that prints ``ours CLUSTER``, ``busy`` when something listens on the port, or ``none``."""
-    return f"""\
+STATE = f"""\
 cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {UNIT_PATH} 2>/dev/null) || :
 if [ -n "$cluster" ]; then
   echo "ours $cluster"
-elif cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -q ':{port:04X} [0-9A-F]*:0000 0A '; then
-  echo busy
 else
-  echo none
+  printf listening
+  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" {{ sub(/.*:/, "", $2); printf " %s", $2 }}'
 fi"""
+"""sh that prints ``ours CLUSTER``, or ``listening`` and the ports that are listened on, in hexadecimal."""
 
 
 def write_credentials(directory: str, credentials: Credentials) -> str:
@@ -40,8 +37,9 @@ def write_credentials(directory: str, credentials: Credentials) -> str:
 
 
 def remove_credentials(directory: str) -> str:
-    """Return sh that removes the directory."""
-    return f"rm -rf {quote(directory)} {quote(f'{directory}.new')}"
+    """Return sh that removes the directory, and that above it when nothing is left there."""
+    above = quote(directory.rpartition("/")[0])
+    return f"rm -rf {quote(directory)} {quote(f'{directory}.new')}\nrmdir {above} 2>/dev/null || :"
 
 
 def listens(port: int) -> str:

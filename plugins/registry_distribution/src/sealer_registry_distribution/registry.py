@@ -12,11 +12,11 @@ from sealer_registry_distribution import fragments
 from sealer_registry_distribution.config import PROGRAM, UNIT, config_yml, unit_text
 from sealer_registry_distribution.credentials import issue_credentials
 
-DOMAIN = "sea.hub"
-PORT = 5000
+DEFAULT_DOMAIN = "sea.hub"
+DEFAULT_PORT = 5000
 USERNAME = "sealer"
 
-_STATE = Probe(name="registry/state", script=fragments.state_probe(PORT))
+_STATE = Probe(name="registry/state", script=fragments.STATE)
 
 
 class Distribution(Registry):
@@ -33,7 +33,8 @@ class Distribution(Registry):
 
     def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
         everyone = tuple(host.name for host in cluster.hosts)
-        yield Traffic(purpose="registry", port=PORT, sources=everyone, targets=(cluster.first_master.name,))
+        target = cluster.first_master.name
+        yield Traffic(purpose="registry", port=_port(cluster), sources=everyone, targets=(target,))
 
     def hosts(self, cluster: Cluster) -> tuple[Host, ...]:
         return (cluster.first_master,)
@@ -41,8 +42,8 @@ class Distribution(Registry):
     def endpoint(self, cluster: Cluster) -> RegistryEndpoint:
         step = _step_id(cluster)
         return RegistryEndpoint(
-            domain=DOMAIN,
-            port=PORT,
+            domain=_domain(cluster),
+            port=_port(cluster),
             address=cluster.first_master.address,
             username=USERNAME,
             password=Value(step=step, key="password", secret=True),
@@ -53,14 +54,15 @@ class Distribution(Registry):
     def serve(self, cluster: Cluster) -> Iterable[Step]:
         """Return one step: the program, credentials, configuration, the unit, and the wait for its port.
 
-        Every plan brings new credentials; those that reached the host first stay.
+        Every plan brings new credentials; those that reached the host first stay, as long as the domain does.
         """
         host = cluster.first_master
-        directory = f"{cluster.data}/registry"
-        config = f"{directory}/config.yml"
+        domain, port = _domain(cluster), _port(cluster)
+        directory = f"{cluster.data}/registry/{domain}"
+        config = f"{cluster.data}/registry/config.yml"
         credentials = issue_credentials(
             username=USERNAME,
-            domain=DOMAIN,
+            domain=domain,
             addresses=(host.address, "127.0.0.1"),
             now=datetime.now(UTC),
         )
@@ -71,7 +73,7 @@ class Distribution(Registry):
             changes=(
                 Copy(source=f"{cluster.rootfs}/bin/registry", path=PROGRAM),
                 Command(
-                    title="credentials of the registry",
+                    title=f"credentials of the registry {domain}",
                     run=fragments.write_credentials(directory, credentials),
                     creates=directory,
                     revert=fragments.remove_credentials(directory),
@@ -87,8 +89,8 @@ class Distribution(Registry):
                         store=cluster.registry_storage,
                         directory=directory,
                         address=host.address,
-                        port=PORT,
-                        domain=DOMAIN,
+                        port=port,
+                        domain=domain,
                     ),
                 ),
                 Unit(
@@ -100,8 +102,8 @@ class Distribution(Registry):
                 ),
                 Command(
                     title="wait for the registry",
-                    run=fragments.wait_until_it_listens(PORT),
-                    unless=fragments.listens(PORT),
+                    run=fragments.wait_until_it_listens(port),
+                    unless=fragments.listens(port),
                     limit=60,
                 ),
             ),
@@ -121,23 +123,33 @@ class PortIsFree(Check):
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
         host = cluster.first_master
-        state, _, owner = host.facts.answers.get(_STATE.name, "").partition(" ")
+        port = _port(cluster)
+        state, _, rest = host.facts.answers.get(_STATE.name, "").partition(" ")
         if not state:
             yield self.not_checked(host.name, "the host could not answer")
-        elif state == "busy":
+        elif state == "listening" and f"{port:04X}" in rest.split():
             yield self.finding(
                 host.name,
-                found=f"port {PORT} is in use",
-                wanted=f"port {PORT} for the registry of the cluster",
-                mend=f"find the program with 'ss -ltnp sport = :{PORT}' and stop it",
+                found=f"port {port} is in use",
+                wanted=f"port {port} for the registry of the cluster",
+                mend=f"find the program with 'ss -ltnp sport = :{port}' and stop it, "
+                "or give the registry another one: spec.registry.localRegistry.port",
             )
-        elif state == "ours" and owner != cluster.name:
+        elif state == "ours" and (owner := rest) != cluster.name:
             yield self.finding(
                 host.name,
                 found=f"the registry of the cluster {owner}",
                 wanted="a host that belongs to no other cluster",
                 mend=f"delete the cluster {owner} first, or choose another host",
             )
+
+
+def _domain(cluster: Cluster) -> str:
+    return cluster.registry_settings.domain or DEFAULT_DOMAIN
+
+
+def _port(cluster: Cluster) -> int:
+    return cluster.registry_settings.port or DEFAULT_PORT
 
 
 def _step_id(cluster: Cluster) -> str:

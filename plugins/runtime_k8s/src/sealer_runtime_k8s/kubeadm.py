@@ -122,9 +122,10 @@ def networks(cluster: Cluster) -> Networks:
 
 
 def _networking(cluster: Cluster) -> dict[str, Any]:
+    env = cluster.env_of(cluster.first_master)
     computed = {
-        "podSubnet": cluster.env.get("PodCIDR") or DEFAULT_PODS,
-        "serviceSubnet": cluster.env.get("SvcCIDR") or DEFAULT_SERVICES,
+        "podSubnet": env.get("PodCIDR") or DEFAULT_PODS,
+        "serviceSubnet": env.get("SvcCIDR") or DEFAULT_SERVICES,
     }
     return merge(computed, _users(cluster, "ClusterConfiguration").get("networking") or {})
 
@@ -150,7 +151,9 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
     version = image_version(cluster.image)
     networks(cluster)
     names = ["127.0.0.1", "localhost", API_DOMAIN, *(master.address for master in cluster.masters)]
-    names += [name.strip() for name in cluster.env.get("CertSANs", "").split(",") if name.strip()]
+    for master in cluster.masters:
+        wanted = cluster.env_of(master).get("CertSANs", "").split(",")
+        names += [name.strip() for name in wanted if name.strip()]
     base = _header("ClusterConfiguration", version) | {
         "clusterName": cluster.name,
         "kubernetesVersion": str(version),

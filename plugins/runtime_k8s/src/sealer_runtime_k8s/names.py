@@ -24,7 +24,7 @@ def directory(cluster: Cluster) -> str:
 
 def node_name(cluster: Cluster, host: Host) -> str:
     """Return the name of a host's Node object: its host name, or its address when the user wants that."""
-    if cluster.env.get("UseIPasNodeName", "").lower() == "true":
+    if cluster.env_of(host).get("UseIPasNodeName", "").lower() == "true":
         return host.address
     return host.facts.hostname.lower()
 

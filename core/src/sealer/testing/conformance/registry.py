@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sealer.cluster.parts import Parts
-from sealer.model import Cluster, Value, at
+from sealer.model import Cluster, RegistrySettings, Value, at
 from sealer.operation.plan import Plan
 from sealer.providers import Registry
 from sealer.testing.conformance.hosts import HostContract
@@ -54,6 +54,13 @@ class RegistryContract(PlanningContract, HostContract):
         assert endpoint.domain
         assert endpoint.domain == endpoint.domain.lower().strip()
         assert endpoint.username
+
+    def test_the_user_decides_about_domain_and_port(self, provider: Registry, cluster: Cluster) -> None:
+        """What the Clusterfile says of the registry is followed."""
+        wanted = RegistrySettings(domain="registry.conformance.example", port=45123)
+        settled = replace(cluster, registry_settings=wanted)
+        endpoint = provider.endpoint(settled)
+        assert (endpoint.domain, endpoint.port) == (wanted.domain, wanted.port)
 
     def test_its_password_is_a_secret_that_it_makes(self, provider: Registry, cluster: Cluster) -> None:
         """The values of the endpoint are outputs of its own steps, and are marked as they are there."""
