@@ -27,8 +27,10 @@ LAYER_CONTENT = "io.sealer.layer.content"
 """Annotation of a layer's descriptor: which part of the root it holds, so that a host gets what it needs."""
 
 LAYER_SIZE = "io.sealer.layer.unpacked-size"
-"""Annotation of a layer's descriptor: its size in bytes before compression, as a decimal number. That is about
-what its files take on a disk."""
+"""Annotation of a layer's descriptor: its size in bytes before compression, as a decimal number.
+
+That is about what its files take on a disk.
+"""
 
 
 class LayerContent(enum.StrEnum):
