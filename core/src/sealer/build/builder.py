@@ -14,19 +14,22 @@ from pathlib import Path
 
 from sealer.build.applications import AppStage, StagedApp, materialise, recognise
 from sealer.build.assembly import assemble
-from sealer.build.blocks import Layer, Moved
+from sealer.build.blocks import Layer
 from sealer.build.container_images import ContainerImageCache, PackedImage
+from sealer.build.content import layer_room, plan_contents
 from sealer.build.context import Directory
 from sealer.build.discovery import CHARTS, MANIFESTS, Discovery, NamedImage, merged, named
 from sealer.build.inputs import AppFiles, BuildInput, Files, GivenFile, GivenFiles
-from sealer.build.layers import build_time, tree_size, write_files, write_tree
+from sealer.build.layer_cache import LayerCache
+from sealer.build.layer_plans import LayerPlan
+from sealer.build.layers import build_time, write_layer, write_layers
 from sealer.build.parent import RegistryContent, extract, registry_content
-from sealer.build.registry_tree import MAXIMUM_LAYERS, RegistryLayer, content_of, registry_layers
+from sealer.build.progress import Progress
+from sealer.build.registry_tree import registry_layers, registry_plan
 from sealer.build.tools import run_tool
 from sealer.build.tree import Mount
 from sealer.errors import ImageError
-from sealer.events import EventSink, TransferProgress, discard
-from sealer.image.extension import LAYER_CONTENT, LayerContent
+from sealer.events import EventSink, discard
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
 from sealer.image.transport import Transport
@@ -34,7 +37,6 @@ from sealer.model import Application, ContainerImage
 from sealer.providers import AppType
 
 _LOOKED_INTO = (MANIFESTS, CHARTS)
-_REPORT_EVERY = 8 << 20
 
 
 async def build_image(
@@ -106,6 +108,7 @@ class _Build:
         self._workspace = workspace
         self._sink = sink
         self._stopped = threading.Event()
+        self._cache = LayerCache(store=store, reading=order.cached)
         self.time = build_time()
 
     def container_images(self, apps: Sequence[StagedApp]) -> tuple[NamedImage, ...]:
@@ -132,8 +135,12 @@ class _Build:
         self, apps: Sequence[StagedApp], images: Sequence[NamedImage], transport: Transport
     ) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
         """Write the layers of content, and meanwhile fetch and write those of container images."""
-        content = asyncio.create_task(asyncio.to_thread(self._content, apps))
-        packed = asyncio.create_task(self._pack(images, transport))
+        room = layer_room(self._order)
+        share = len(self._order.contents)
+        share += (room - share) // 2
+        plans = await asyncio.to_thread(plan_contents, self._order, apps, share)
+        content = asyncio.create_task(asyncio.to_thread(self._write, plans))
+        packed = asyncio.create_task(self._pack(images, transport, room - len(plans)))
         try:
             return await asyncio.gather(content, packed)
         except BaseException:
@@ -143,24 +150,20 @@ class _Build:
             await asyncio.gather(content, packed, return_exceptions=True)
             raise
 
-    def _content(self, apps: Sequence[StagedApp]) -> tuple[Layer, ...]:
-        staged = {app.application.name: app for app in apps}
-        layers: list[Layer] = []
-        for each in self._order.contents:
-            if isinstance(each, GivenFiles):
-                layers.append(self._given_layer(each))
-            elif isinstance(each, Files):
-                layers.append(self._tree_layer(each.mounts, each.created_by, LayerContent.ROOTFS))
-            else:
-                app = staged[each.name]
-                layers.append(
-                    self._tree_layer(
-                        app.mounts, app.created_by, LayerContent.APPLICATION, hides=self._hidden(app)
-                    )
-                )
-        return tuple(layers)
+    def _write(self, plans: Sequence[LayerPlan]) -> tuple[Layer, ...]:
+        progress = Progress(plans, self._sink)
 
-    async def _pack(self, images: Sequence[NamedImage], transport: Transport) -> tuple[Layer, ...]:
+        def write(plan: LayerPlan) -> Layer:
+            def moved(count: int) -> None:
+                if self._stopped.is_set():
+                    raise _StoppedError
+                progress.add(plan.subject, count)
+
+            return write_layer(self._cache, plan, self.time, moved)
+
+        return write_layers(write, plans)
+
+    async def _pack(self, images: Sequence[NamedImage], transport: Transport, room: int) -> tuple[Layer, ...]:
         names = {str(image.reference): image for image in images}
         archived = {archive.name: archive for archive in self._order.archived}
         archived |= {archive.name: archive for archive in self._order.available if archive.name in names}
@@ -176,82 +179,15 @@ class _Build:
         fetched = await cache.fetch_all(list(wanted.values()), self._order.platform)
         taken = [await cache.take_archived(archive) for archive in archived.values()]
         packed = [*fetched, *taken]
-        return await asyncio.to_thread(self._registry, packed, cache)
+        return await asyncio.to_thread(self._registry, packed, cache, room)
 
-    def _registry(self, packed: Sequence[PackedImage], cache: ContainerImageCache) -> tuple[Layer, ...]:
+    def _registry(
+        self, packed: Sequence[PackedImage], cache: ContainerImageCache, room: int
+    ) -> tuple[Layer, ...]:
         """Write what container images add to the registry of the parent."""
         parent = self._order.parent
         held = registry_content(self._store, parent) if parent else RegistryContent()
-        taken = [
-            layer
-            for layer in (parent.layers if parent else ())
-            if layer.annotations.get(LAYER_CONTENT) == LayerContent.REGISTRY
-        ]
-        layers = registry_layers(packed, held, MAXIMUM_LAYERS - len(taken))
-        return tuple(self._registry_layer(layer, cache) for layer in layers)
-
-    def _registry_layer(self, layer: RegistryLayer, cache: ContainerImageCache) -> Layer:
-        names = " ".join(str(reference) for reference in layer.images)
-        for file in layer.files:
-            if file.blob:
-                cache.verify(file.blob)
-        return write_files(
-            self._store,
-            [(file.path, content_of(file, cache), 0o644) for file in layer.files],
-            created_by=f"container images: {names}",
-            content=LayerContent.REGISTRY,
-            time=self.time,
-            # Blobs of container images are compressed already.
-            compress=False,
-            moved=self._progress(f"packing {names}", layer.size),
-        )
-
-    def _tree_layer(
-        self, mounts: Sequence[Mount], created_by: str, content: LayerContent, hides: str | None = None
-    ) -> Layer:
-        return write_tree(
-            self._store,
-            mounts,
-            created_by=created_by,
-            content=content,
-            time=self.time,
-            hides=hides,
-            moved=self._progress(created_by, tree_size(mounts)),
-        )
-
-    def _given_layer(self, given: GivenFiles) -> Layer:
-        files = {file.path: file for file in given.files}
-        return write_files(
-            self._store,
-            [(file.path, file.content, 0o755 if file.executable else 0o644) for file in files.values()],
-            created_by=given.created_by,
-            content=LayerContent.ROOTFS,
-            time=self.time,
-            compress=True,
-            moved=self._progress(given.created_by, sum(map(_size, files.values()))),
-        )
-
-    def _progress(self, subject: str, total: int) -> Moved:
-        """Return what reports the bytes of one layer, and ends it when the build has failed elsewhere."""
-        done = 0
-        reported = -_REPORT_EVERY
-
-        def moved(count: int) -> None:
-            nonlocal done, reported
-            if self._stopped.is_set():
-                raise _StoppedError
-            done = min(total, done + count)
-            if done - reported >= _REPORT_EVERY or done == total:
-                reported = done
-                self._sink(TransferProgress(subject=subject, host=None, moved=done, total=total))
-
-        return moved
-
-    def _hidden(self, app: StagedApp) -> str | None:
-        """Return the directory of the parent's application that this one takes the place of, if any."""
-        inherited = self._order.parent.extension.applications if self._order.parent else ()
-        name = app.application.name
-        return app.application.directory if any(each.name == name for each in inherited) else None
+        return self._write([registry_plan(layer, cache) for layer in registry_layers(packed, held, room)])
 
     def _given(self) -> Iterator[GivenFile]:
         for each in self._order.contents:
@@ -313,10 +249,6 @@ def _within(mounts: Iterable[Mount], names: Sequence[str]) -> Iterator[Mount]:
         for item in mount.directory.children(mount.item.path):
             if item.name in names and item.is_directory:
                 yield replace(mount, item=item, target=item.name)
-
-
-def _size(file: GivenFile) -> int:
-    return len(file.content) if isinstance(file.content, bytes) else file.content.stat().st_size
 
 
 @contextmanager

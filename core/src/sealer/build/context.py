@@ -41,6 +41,8 @@ class Item:
         mode: Type and permissions, as ``os.stat`` has them.
         size: Of a file, in bytes.
         link: Where a symbolic link points, or "".
+        stamp: Device, inode, and the times of the last modification and the last change in nanoseconds; as
+            long as they are the same, nobody has written to it.
         ignored: Whether a rule keeps it out; files below it may be taken in again by a later rule.
     """
 
@@ -48,6 +50,7 @@ class Item:
     mode: int
     size: int = 0
     link: str = ""
+    stamp: tuple[int, int, int, int] = (0, 0, 0, 0)
     ignored: bool = False
 
     @property
@@ -250,7 +253,14 @@ def _item(directory: int, name: str, path: str, *, ignored: bool = False) -> Ite
         return None
     except OSError as error:
         raise ImageError(f"cannot read {path}: {error.strerror}") from error
-    return Item(path=path, mode=status.st_mode, size=status.st_size, link=link, ignored=ignored)
+    return Item(
+        path=path,
+        mode=status.st_mode,
+        size=status.st_size,
+        link=link,
+        stamp=(status.st_dev, status.st_ino, status.st_mtime_ns, status.st_ctime_ns),
+        ignored=ignored,
+    )
 
 
 def _outside(path: str, links: Sequence[Item]) -> OutsideError:

@@ -101,6 +101,7 @@ class BuildInput:
         available: Container images in archives that are packed when something names them, instead of asking
             a registry.
         ignored_images: Full names of container images that are not packed although something names them.
+        cached: Whether layers that were made from the same before are taken over.
     """
 
     name: Reference | None
@@ -116,3 +117,4 @@ class BuildInput:
     archived: tuple[ArchivedImage, ...] = ()
     available: tuple[ArchivedImage, ...] = ()
     ignored_images: frozenset[str] = frozenset()
+    cached: bool = True

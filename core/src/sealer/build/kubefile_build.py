@@ -45,6 +45,7 @@ class BuildRequest:
         ignored_image_list: A file that names container images that are not packed.
         image_archives: Archives, or directories of some, whose container images need no registry.
         pull: When the parent image is pulled.
+        cached: Whether layers that were made from the same before are taken over.
         skip_tls_verify: Whether to accept any certificate of registries and servers, and plain HTTP.
     """
 
@@ -58,6 +59,7 @@ class BuildRequest:
     ignored_image_list: Path | None = None
     image_archives: tuple[Path, ...] = ()
     pull: PullPolicy = PullPolicy.MISSING
+    cached: bool = True
     skip_tls_verify: bool = False
 
 
@@ -99,6 +101,7 @@ async def build_kubefile(
                 container_images=wanted,
                 ignored_images=ignored,
                 available=available,
+                cached=request.cached,
             )
             return await build_image(
                 store, order, types, context=context, skip_tls_verify=request.skip_tls_verify, sink=sink

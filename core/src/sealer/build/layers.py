@@ -1,20 +1,23 @@
-"""Write layers: trees of files, and nothing of the machine they are written on."""
+"""Write layers: those that were made from the same before are taken from the cache, and nothing is read."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from sealer.build.blocks import Layer, LayerWriter, Moved
+from sealer.build.blocks import Layer, LayerDigest, LayerWriter, Moved
+from sealer.build.layer_cache import LayerCache
+from sealer.build.layer_plans import FORMAT, LayerPlan
 from sealer.build.tar import TarWriter
-from sealer.build.tree import Mount, TreeEntry, walk
-from sealer.errors import ImageError, UsageError
-from sealer.image.extension import LAYER_CONTENT, LayerContent
-from sealer.image.store import ImageStore
+from sealer.errors import UsageError
+from sealer.image.extension import LAYER_CONTENT
 
 EPOCH_VARIABLE = "SOURCE_DATE_EPOCH"
 """The environment variable with the time that everything in an image gets (reproducible-builds.org)."""
+
+_WORKERS = min(4, os.cpu_count() or 1)
 
 
 def build_time(environ: Mapping[str, str] = os.environ) -> int:
@@ -32,109 +35,67 @@ def build_time(environ: Mapping[str, str] = os.environ) -> int:
     return int(text)
 
 
-def write_tree(
-    store: ImageStore,
-    mounts: Sequence[Mount],
-    *,
-    created_by: str,
-    content: LayerContent,
-    time: int,
-    hides: str | None = None,
-    moved: Moved = lambda count: None,
-) -> Layer:
-    """Write a layer with the files of mounts.
+def write_layers(write: Callable[[LayerPlan], Layer], plans: Sequence[LayerPlan]) -> tuple[Layer, ...]:
+    """Write several layers at a time, and return them in the order of their plans.
 
     Args:
-        store: Where the layer goes.
-        mounts: What it holds.
-        created_by: What made it, for the image's history.
-        content: Which part of the image's root it is.
+        write: Writes one; it is called by several threads.
+        plans: What is wanted.
+
+    Raises:
+        ImageError: A layer can't be written. Those that are not begun yet are not begun any more.
+    """
+    failed = threading.Event()
+
+    def one(plan: LayerPlan) -> Layer | None:
+        if failed.is_set():
+            return None
+        try:
+            return write(plan)
+        except BaseException:
+            failed.set()
+            raise
+
+    with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
+        layers = [task.result() for task in [pool.submit(one, plan) for plan in plans]]
+    return tuple(layer for layer in layers if layer is not None)
+
+
+def write_layer(cache: LayerCache, plan: LayerPlan, time: int, moved: Moved = lambda count: None) -> Layer:
+    """Return the layer of a plan: from the cache if it is there, else written into the store.
+
+    Args:
+        cache: The layers that were written before, and their store.
+        plan: What is wanted.
         time: The time of every file, in seconds since 1970.
-        hides: A directory whose content in lower layers is not part of the image any more.
         moved: Is told about every block of bytes.
 
     Raises:
         ImageError: Something can't be read, written, or be in an image.
     """
-    with LayerWriter(store, compress=True, moved=moved) as layer:
-        tar = TarWriter(layer, time)
-        hidden = hides is None
-        for entry in walk(mounts):
-            _add(tar, entry)
-            if not hidden and hides is not None and entry.path == hides:
-                tar.add_opaque_mark(hides)
-                hidden = True
+    annotations = {LAYER_CONTENT: plan.content.value}
+    prints = plan.fingerprint()
+    # Content of equal names and sizes may be what it was, whatever the times say: reading tells.
+    shape = f"shape {time} {prints.shape}"
+    keys = [f"identity {time} {prints.identity}"] if prints.identity is not None else []
+    found = None
+    for key in keys:
+        found = cache.find(key, created_by=plan.created_by, annotations=annotations)
+    if found is None and cache.find(shape, created_by="", annotations={}) is not None:
+        digest = LayerDigest()
+        tar = TarWriter(digest, time)
+        plan.add_to(tar)
         tar.finish()
-        return layer.commit(created_by, {LAYER_CONTENT: content.value})
-
-
-def write_files(
-    store: ImageStore,
-    files: Iterable[tuple[str, bytes | Path, int]],
-    *,
-    created_by: str,
-    content: LayerContent,
-    time: int,
-    compress: bool,
-    moved: Moved = lambda count: None,
-) -> Layer:
-    """Write a layer with files that are named one by one, and the directories they are in.
-
-    Args:
-        store: Where the layer goes.
-        files: Path in the image, content or the file that has it, and permissions; each path once.
-        created_by: What made it, for the image's history.
-        content: Which part of the image's root it is.
-        time: The time of every file, in seconds since 1970.
-        compress: Whether the layer is compressed.
-        moved: Is told about every block of bytes.
-
-    Raises:
-        ImageError: Something can't be read or written.
-    """
-    with LayerWriter(store, compress=compress, moved=moved) as layer:
-        tar = TarWriter(layer, time)
-        directories: set[str] = set()
-        for path, data, mode in sorted(files, key=lambda file: file[0].encode().split(b"/")):
-            parts = path.split("/")
-            for end in range(1, len(parts)):
-                above = "/".join(parts[:end])
-                if above not in directories:
-                    tar.add_directory(above)
-                    directories.add(above)
-            if isinstance(data, bytes):
-                tar.add_bytes(path, data, mode=mode)
-            else:
-                _add_path(tar, path, data, mode)
-        tar.finish()
-        return layer.commit(created_by, {LAYER_CONTENT: content.value})
-
-
-def _add_path(tar: TarWriter, path: str, source: Path, mode: int) -> None:
-    try:
-        descriptor = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        raise ImageError(f"cannot read it: {error.strerror}", place=str(source)) from error
-    try:
-        tar.add_file(path, descriptor, mode=mode)
-    finally:
-        os.close(descriptor)
-
-
-def tree_size(mounts: Sequence[Mount]) -> int:
-    """Return the sum of the sizes of all files, in bytes.
-
-    Raises:
-        ImageError: Something can't be read, or can't be in an image.
-    """
-    return sum(entry.item.size for entry in walk(mounts) if not entry.item.is_directory)
-
-
-def _add(tar: TarWriter, entry: TreeEntry) -> None:
-    if entry.item.is_directory:
-        tar.add_directory(entry.path, mode=entry.permissions, owner=entry.owner)
-    elif entry.item.link:
-        tar.add_link(entry.path, entry.item.link, owner=entry.owner)
+        key = f"content {FORMAT} {plan.compress} {digest.diff_id()}"
+        found = cache.find(key, created_by=plan.created_by, annotations=annotations)
+    if found is not None:
+        moved(plan.size)
     else:
-        with entry.open() as descriptor:
-            tar.add_file(entry.path, descriptor, mode=entry.permissions, owner=entry.owner)
+        with LayerWriter(cache.store, compress=plan.compress, moved=moved) as layer:
+            tar = TarWriter(layer, time)
+            plan.add_to(tar)
+            tar.finish()
+            found = layer.commit(plan.created_by, annotations)
+    for key in (*keys, shape, f"content {FORMAT} {plan.compress} {found.diff_id}"):
+        cache.keep(key, found)
+    return found

@@ -6,19 +6,22 @@ their registry, a colon in it written as an underscore, so that equal names of t
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sealer.build.container_images import ContainerImageCache, PackedImage
+from sealer.build.layer_plans import FilesPlan, PlainFile
 from sealer.build.parent import REGISTRY, RegistryContent
+from sealer.build.tar import TarWriter
 from sealer.errors import ImageError
 from sealer.image.digest import hex_of
+from sealer.image.extension import LayerContent
 from sealer.image.reference import Reference
 
-MAXIMUM_LAYERS = 64
-"""How many layers of one image hold parts of the registry; beyond, small ones share layers."""
+OWN_LAYER = 1 << 20
+"""Bytes from which on a blob has a layer of its own: one that every image with that blob shares."""
 
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*)*")
 
@@ -54,27 +57,36 @@ class RegistryLayer:
 
 
 def registry_layers(
-    images: Iterable[PackedImage], held: RegistryContent, room: int = MAXIMUM_LAYERS
+    images: Iterable[PackedImage], held: RegistryContent, room: int
 ) -> tuple[RegistryLayer, ...]:
-    """Cut images into layers: each has what its image adds to the images before it and to what is held.
+    """Cut images into layers: one for each large blob, and one for each image with the rest of what it adds.
+
+    A blob's layer depends on nothing but the blob. So whoever has it, from whatever image, has it for all.
 
     Args:
         images: The images; their order by name decides, not this one.
         held: What the parent image holds.
-        room: How many layers there may be. When there are more images, the largest keep a layer of their
-            own and the others share the rest.
+        room: How many layers there may be. When there would be more, the smallest blobs go with their images;
+            when that is not enough, images share layers, each the one that its name tells.
 
     Raises:
         ImageError: A name can't be that of a repository.
     """
-    blobs = set(held.blobs)
-    layers: list[RegistryLayer] = []
+    known = set(held.blobs)
+    rest: list[RegistryLayer] = []
+    large: list[RegistryLayer] = []
     for image in sorted(images, key=lambda image: str(image.reference)):
-        files = tuple(sorted(_files(image, blobs, held), key=_path))
-        blobs.update(file.blob for file in files if file.blob)
-        if files:
-            layers.append(RegistryLayer(files=files, images=(image.reference,)))
-    return _grouped(layers, max(1, room))
+        files = sorted(_files(image, known, held), key=_path)
+        known.update(file.blob for file in files if file.blob)
+        own = [file for file in files if file.blob and file.size >= OWN_LAYER]
+        large += [RegistryLayer(files=(file,), images=(image.reference,)) for file in own]
+        others = tuple(file for file in files if file not in own)
+        if others:
+            rest.append(RegistryLayer(files=others, images=(image.reference,)))
+    large.sort(key=lambda layer: (-layer.size, layer.files[0].blob))
+    kept = max(0, room - len(rest))
+    rest = _joined([*rest, *large[kept:]])
+    return (*sorted(large[:kept], key=lambda layer: layer.files[0].blob), *_shared(rest, max(1, room - kept)))
 
 
 def _files(image: PackedImage, known: set[str], held: RegistryContent) -> Iterator[RegistryFile]:
@@ -117,31 +129,94 @@ def repository_of(reference: Reference) -> str:
     return repository
 
 
-def _grouped(layers: Sequence[RegistryLayer], room: int) -> tuple[RegistryLayer, ...]:
+def _joined(layers: Iterable[RegistryLayer]) -> list[RegistryLayer]:
+    """Join the layers of equal images."""
+    groups: dict[tuple[Reference, ...], list[RegistryLayer]] = {}
+    for layer in layers:
+        groups.setdefault(layer.images, []).append(layer)
+    return [_one(group) for group in groups.values()]
+
+
+def _shared(layers: Sequence[RegistryLayer], room: int) -> tuple[RegistryLayer, ...]:
+    """Join layers of images until there is room for them."""
     if len(layers) <= room:
-        return tuple(layers)
-    by_size = sorted(layers, key=lambda layer: (-layer.size, str(layer.images[0])))
-    own, others = by_size[: room // 2], by_size[room // 2 :]
-    groups: list[list[RegistryLayer]] = [[] for _ in range(room - len(own))]
-    # Dealt out from large to small, the groups come out about equal.
-    for number, layer in enumerate(others):
-        groups[number % len(groups)].append(layer)
-    joined = [
-        RegistryLayer(
-            files=tuple(
-                sorted({file.path: file for layer in group for file in layer.files}.values(), key=_path)
-            ),
-            images=tuple(reference for layer in group for reference in layer.images),
-        )
-        for group in groups
-    ]
-    return tuple(sorted((*own, *joined), key=lambda layer: str(layer.images[0])))
+        return tuple(sorted(layers, key=lambda layer: str(layer.images[0])))
+    groups: dict[int, list[RegistryLayer]] = {}
+    for layer in sorted(layers, key=lambda layer: str(layer.images[0])):
+        groups.setdefault(_number(str(layer.images[0])) % room, []).append(layer)
+    return tuple(_one(groups[number]) for number in sorted(groups))
+
+
+def _one(layers: Sequence[RegistryLayer]) -> RegistryLayer:
+    files = {file.path: file for layer in layers for file in layer.files}
+    images = dict.fromkeys(reference for layer in layers for reference in layer.images)
+    return RegistryLayer(files=tuple(sorted(files.values(), key=_path)), images=tuple(images))
+
+
+def _number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big")
 
 
 def _path(file: RegistryFile) -> str:
     return file.path
 
 
-def content_of(file: RegistryFile, cache: ContainerImageCache) -> bytes | Path:
-    """Return what a file holds, or where its content is."""
-    return cache.blob(file.blob) if file.blob else file.link.encode()
+@dataclass(frozen=True, kw_only=True)
+class RegistryPlan(FilesPlan):
+    """A layer of container images that is to be written.
+
+    Attributes:
+        names: The images that bring it.
+        blobs: The digests of the blobs it holds.
+        cache: Has them.
+    """
+
+    names: str
+    blobs: tuple[str, ...]
+    cache: ContainerImageCache
+
+    @property
+    def subject(self) -> str:
+        """What reports of progress call it."""
+        return f"packing {self.names}"
+
+    def add_to(self, tar: TarWriter) -> None:
+        """Append its entries, of which blobs are checked first.
+
+        Raises:
+            VerificationError: A blob in the cache is damaged.
+        """
+        for digest in self.blobs:
+            self.cache.verify(digest)
+        super().add_to(tar)
+
+
+def registry_plan(layer: RegistryLayer, cache: ContainerImageCache) -> RegistryPlan:
+    """Return how a layer is written.
+
+    Args:
+        layer: What it holds.
+        cache: Has its blobs.
+    """
+    (first, *more) = layer.files
+    # A large blob's layer says the same whatever image brings it.
+    names = " ".join(str(reference) for reference in layer.images)
+    alone = first.blob if not more else ""
+    return RegistryPlan(
+        created_by=f"blob of container images: {alone}" if alone else f"container images: {names}",
+        content=LayerContent.REGISTRY,
+        files=tuple(
+            PlainFile(
+                path=file.path,
+                data=cache.blob(file.blob) if file.blob else file.link.encode(),
+                size=file.size,
+                digest=file.blob or file.link,
+            )
+            for file in layer.files
+        ),
+        # Blobs of container images are compressed already.
+        compress=False,
+        names=names,
+        blobs=tuple(file.blob for file in layer.files if file.blob),
+        cache=cache,
+    )

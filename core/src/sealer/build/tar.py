@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tarfile
 
-from sealer.build.blocks import LayerWriter
+from sealer.build.blocks import BlockWriter
 from sealer.errors import ImageError
 from sealer.kubefile.instructions import Owner
 
@@ -22,7 +22,7 @@ class TarWriter:
         time: The modification time of every entry, in seconds since 1970.
     """
 
-    def __init__(self, layer: LayerWriter, time: int) -> None:
+    def __init__(self, layer: BlockWriter, time: int) -> None:
         self._layer = layer
         self._time = time
 

@@ -73,6 +73,16 @@ class TreeEntry:
         executable = self.item.is_directory or self.item.mode & stat.S_IXUSR
         return 0o755 if executable else 0o644
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a regular file, neither a directory nor a link."""
+        return stat.S_ISREG(self.item.mode)
+
+    @property
+    def size(self) -> int:
+        """The bytes of its content; none for directories and links."""
+        return self.item.size if self.is_file else 0
+
     def open(self) -> AbstractContextManager[int]:
         """Open the file for reading and return its descriptor.
 

@@ -51,6 +51,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     show_default=True,
     help="When to pull the image that FROM names.",
 )
+@click.option("--no-cache", is_flag=True, help="Write every layer anew.")
 @skip_tls_verify_option
 @quiet_option
 @progress_option
@@ -68,6 +69,7 @@ def build(
     ignored_image_list: Path | None,
     image_archives: tuple[Path, ...],
     pull: str,
+    no_cache: bool,
     skip_tls_verify: bool,
     quiet: bool,
     progress: str,
@@ -91,6 +93,7 @@ def build(
         ignored_image_list=ignored_image_list,
         image_archives=image_archives,
         pull=PullPolicy(pull),
+        cached=not no_cache,
         skip_tls_verify=skip_tls_verify,
     )
     types = application.plugins().app_types()
