@@ -70,6 +70,19 @@ def test_a_line_of_hosts_leaves_all_others_as_they_are(any_shell: Machine) -> No
     any_shell.node.run(["sh", "-c", "cat > /etc/hosts"], input=original)
 
 
+def test_a_name_with_several_addresses_keeps_their_order(any_shell: Machine) -> None:
+    original = any_shell.run("cat /etc/hosts")
+    several = HostsEntry(address="192.0.2.2", names=("trial.example",), further=("192.0.2.3", "192.0.2.1"))
+    require_reversible(any_shell, several)
+    any_shell.apply(several)
+    found = any_shell.run("sed -n 's/ trial.example # sealer:trial.example$//p' /etc/hosts")
+    assert found.split() == ["192.0.2.2", "192.0.2.3", "192.0.2.1"]
+    any_shell.apply(HostsEntry(address="192.0.2.3", names=("trial.example",)))
+    assert any_shell.run("grep -c trial.example /etc/hosts") == "1\n"
+    any_shell.undo()
+    assert any_shell.run("cat /etc/hosts") == original
+
+
 def test_a_hosts_file_without_a_last_newline(any_shell: Machine) -> None:
     original = any_shell.run("cat /etc/hosts")
     last = "192.0.2.9 last.example"

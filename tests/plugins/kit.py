@@ -77,6 +77,14 @@ def image(version: str = VERSION, images: Iterable[str] = KUBERNETES_IMAGES) -> 
     )
 
 
+def balanced_image() -> ImageMetadata:
+    """Return a cluster image that brings a balancer for nodes."""
+    plain = image()
+    return dataclasses.replace(
+        plain, labels={**plain.labels, "cluster.alpha.sealer.io/etcd-version": "3.5.21"}
+    )
+
+
 REGISTRY = RegistryEndpoint(
     domain="sea.hub",
     port=5000,

@@ -2,9 +2,9 @@
 
 from sealer.model import Platform
 from sealer.testing.conformance import RecipeSample
-from tests.plugins.kit import KUBERNETES_IMAGES, image
+from tests.plugins.kit import KUBERNETES_IMAGES, balanced_image
 
-IMAGE = image()
+IMAGE = balanced_image()
 
 RELEASES = tuple(
     RecipeSample(

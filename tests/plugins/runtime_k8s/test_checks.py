@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sealer.model import MASTER, Check, Cluster, Finding, Host, Probe, Severity
 from sealer_runtime_k8s.prepare import prepare_step
 from sealer_runtime_k8s.runtime import Kubernetes
 from sealer_runtime_k8s.swap import NoSwap
-from tests.plugins.kit import cluster, facts, host, image
+from tests.plugins.kit import balanced_image, cluster, facts, host, image
 
 
 def found(view: Cluster) -> list[Finding]:
@@ -99,8 +101,33 @@ def test_hosts_inside_the_network_of_pods_are_refused() -> None:
     assert "100.64.0.0/10" in one(view)[2]
 
 
-def test_several_masters_share_one_endpoint_for_now() -> None:
-    assert one(cluster(host(1, MASTER), host(2, MASTER)))[:2] == ("kubernetes-endpoint", Severity.WARNING)
+def test_an_even_number_of_masters_is_warned_about() -> None:
+    found_of_two = one(cluster(host(1, MASTER), host(2, MASTER)))
+    assert found_of_two[:2] == ("kubernetes-quorum", Severity.WARNING)
+    assert "bear the loss of 0, like 1" in found_of_two[2]
+    assert found(cluster(host(1, MASTER), host(2, MASTER), host(3, MASTER))) == []
+
+
+def test_nodes_of_several_masters_want_a_balancer() -> None:
+    masters = (host(1, MASTER), host(2, MASTER), host(3, MASTER))
+    view = cluster(*masters, host(4))
+    (finding,) = found(view)
+    assert (finding.check, finding.severity, finding.host) == (
+        "kubernetes-balancer",
+        Severity.WARNING,
+        "10.0.0.4",
+    )
+    assert found(replace(view, image=balanced_image())) == []
+    document = {"kind": "ClusterConfiguration", "controlPlaneEndpoint": "api.example.com:6443"}
+    assert found(cluster(*masters, host(4), documents=(document,))) == []
+
+
+def test_a_node_that_balances_wants_its_port_free() -> None:
+    answers = {"kubernetes/ports": "192B"}
+    view = cluster(host(1, MASTER), host(2, facts=facts("n2", answers=answers)))
+    assert found(view) == []
+    (finding,) = found(replace(view, image=balanced_image()))
+    assert (finding.host, finding.found) == ("10.0.0.2", "ports in use: 6443")
 
 
 def test_checks_ask_what_they_read_and_have_ids_of_their_own() -> None:

@@ -81,6 +81,9 @@ UPSTREAM = {
     f"{GITHUB}/containernetworking/plugins/releases/download/v1.9.1": {
         "cni-plugins-linux-arm64-v1.9.1.tgz": "cni-plugins-linux-arm64-v1.9.1.tgz.sha256",
     },
+    f"{GITHUB}/etcd-io/etcd/releases/download/v3.5.21": {
+        "etcd-v3.5.21-linux-arm64.tar.gz": "SHA256SUMS",
+    },
     f"{GITHUB}/distribution/distribution/releases/download/v2.8.3": {
         "registry_2.8.3_linux_arm64.tar.gz": "registry_2.8.3_linux_arm64.tar.gz.sha256",
     },
@@ -174,6 +177,11 @@ def test_labels_name_both_runtimes() -> None:
     }
 
 
+def test_an_image_with_etcd_says_so() -> None:
+    labels = RECIPE.labels("v1.33.1", {"containerd": "2.2.7", "etcd": "3.5.21"})
+    assert labels["cluster.alpha.sealer.io/etcd-version"] == "3.5.21"
+
+
 # What the programs print, one line per layout that releases have had.
 PRINTED = {
     "kubeadm": {"v1.33.1\n": "v1.33.1"},
@@ -187,6 +195,7 @@ PRINTED = {
         "containerd github.com/containerd/containerd/v2 v2.2.7 0123abc\n": "2.2.7",
         "containerd github.com/containerd/containerd 1.6.20~ds1 1.6.20~ds1-1+deb12u3\n": "1.6.20~ds1",
     },
+    "etcd": {"etcd Version: 3.4.23\nGit SHA: Not provided\nGo Version: go1.19.8\n": "3.4.23"},
 }
 
 
@@ -210,6 +219,7 @@ esac""",
     "kubelet": "echo Kubernetes v1.33.1",
     "kubectl": """echo '  "gitVersion": "v1.33.1",'""",
     "containerd": "echo containerd github.com/containerd/containerd/v2 v2.2.7 abc",
+    "etcd": "echo etcd Version: 3.5.21",
 }
 
 

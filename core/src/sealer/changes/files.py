@@ -176,30 +176,45 @@ class Symlink(Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostsEntry(Change):
-    """A line of /etc/hosts that gives an address these names.
+    """Lines of /etc/hosts that give these names an address, or several that are tried in order.
 
-    The line carries a mark with its first name; only the line with that mark is ever replaced or removed.
+    Each line carries a mark with the first name; only lines with that mark are ever replaced or removed.
+
+    Attributes:
+        address: What the names stand for.
+        names: The first is the entry's identity.
+        further: Addresses of further lines. Resolvers give all of them in this order, and programs try the
+            next one when nobody answers at one.
     """
 
     address: str
     names: tuple[str, ...]
+    further: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         return f"hosts:{self.names[0]}"
 
     def describe(self) -> str:
-        return f"{' '.join(self.names)} as {self.address} in /etc/hosts"
+        return f"{' '.join(self.names)} as {', '.join((self.address, *self.further))} in /etc/hosts"
 
-    def _line(self) -> str:
-        return f"{self.address} {' '.join(self.names)} # sealer:{self.names[0]}"
+    @property
+    def _lines(self) -> str:
+        rest = f"{' '.join(self.names)} {self._mark}"
+        return "\n".join(f"{address} {rest}" for address in (self.address, *self.further))
+
+    @property
+    def _mark(self) -> str:
+        return f"# sealer:{self.names[0]}"
 
     def observe(self) -> str:
-        return f"grep -Fxq {quote(self._line())} /etc/hosts || {{ echo 'the line is missing'; return 1; }}"
+        # Those that carry the mark, in their order, and no other.
+        held = f"$(lines_ending {quote(self._mark)} /etc/hosts)"
+        return f"[ \"{held}\" = {quote(self._lines)} ] || {{ echo 'the line is missing'; return 1; }}"
 
     def apply(self) -> str:
-        mark = quote(f"# sealer:{self.names[0]}")
-        return f"drop_lines_ending {mark} /etc/hosts\necho {quote(self._line())} >> /etc/hosts"
+        mark, lines = quote(self._mark), quote(self._lines)
+        return f"drop_lines_ending {mark} /etc/hosts\nprintf '%s\\n' {lines} >> /etc/hosts"
 
     def undo(self) -> str:
-        return f"drop_lines_ending {quote(f'# sealer:{self.names[0]}')} /etc/hosts"
+        return f"drop_lines_ending {quote(self._mark)} /etc/hosts"

@@ -122,6 +122,10 @@ restore_directory() {
   fi
 }
 
+# lines_ending MARK FILE: those lines, in their order
+lines_ending() {
+  awk -v mark="$1" 'length($0) >= length(mark) && substr($0, length($0) - length(mark) + 1) == mark' "$2"
+}
 # drop_lines_ending MARK FILE: in place, because the file may be a mount of its own
 drop_lines_ending() {
   [ -e "$2" ] || return 0

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from sealer.model import Check, Cluster, Finding, Probe, Severity
 from sealer_runtime_k8s import probes
 from sealer_runtime_k8s.apartness import NetworksApart, NoNetworkLeftovers
+from sealer_runtime_k8s.balancer import has_balancer, is_balanced
+from sealer_runtime_k8s.kubeadm import is_own_endpoint
 from sealer_runtime_k8s.machine import (
     BridgeFilter,
     ControlGroups,
@@ -16,7 +18,7 @@ from sealer_runtime_k8s.machine import (
     OptionalProgramsPresent,
     ProgramsPresent,
 )
-from sealer_runtime_k8s.names import API_DOMAIN, node_name
+from sealer_runtime_k8s.names import API_PORT, node_name
 from sealer_runtime_k8s.swap import NoSwap
 from sealer_runtime_k8s.traffic import MASTER_PORTS, NODE_PORTS
 
@@ -80,6 +82,8 @@ class PortsFree(Check):
                 yield self.not_checked(host.name, probes.NO_ANSWER)
                 continue
             wanted = MASTER_PORTS if host.is_master else NODE_PORTS
+            if is_balanced(cluster, host):
+                wanted = (*wanted, API_PORT)
             used = sorted(probes.listening_ports(host).intersection(wanted))
             if used:
                 yield self.finding(
@@ -108,21 +112,41 @@ class NodeNames(Check):
                 )
 
 
-class OneEndpoint(Check):
-    """Several masters share the load of the API, but its name leads to the first of them."""
+class OddMasters(Check):
+    """The number of masters is odd: etcd needs more than half of its members, so one more adds nothing."""
 
-    id = "kubernetes-endpoint"
-    title = "endpoint of the API"
+    id = "kubernetes-quorum"
+    title = "number of masters"
     severity = Severity.WARNING
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        if len(cluster.masters) > 1:
-            first = cluster.first_master
+        count = len(cluster.masters)
+        if count % 2 == 0:
+            bears = count // 2 - 1
             yield self.finding(
-                first.name,
-                found=f"{API_DOMAIN} is this host on all hosts",
-                wanted="an address that outlives any one master",
-                mend="none in this release: when this host is down, the others can't be reached by that name",
+                cluster.first_master.name,
+                found=f"{count} masters, which bear the loss of {bears}, like {count - 1}",
+                wanted="an odd number of masters: 1, 3 or 5",
+                mend="add a master, or leave one away",
+            )
+
+
+class Balanced(Check):
+    """Where there are several masters, nodes have a balancer of their own in front of them."""
+
+    id = "kubernetes-balancer"
+    title = "way to the API"
+    severity = Severity.WARNING
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        if has_balancer(cluster.image) or len(cluster.masters) == 1 or not is_own_endpoint(cluster):
+            return
+        for host in cluster.nodes:
+            yield self.finding(
+                host.name,
+                found=f"image {cluster.image.reference} brings no balancer",
+                wanted="bin/etcd in the image: without it a connection waits for a master that is down",
+                mend="build the base image with sealer base build kubernetes, which adds it",
             )
 
 
@@ -141,5 +165,6 @@ def all_checks() -> tuple[Check, ...]:
         NetworksApart(),
         NoNetworkLeftovers(),
         NoSwap(),
-        OneEndpoint(),
+        OddMasters(),
+        Balanced(),
     )

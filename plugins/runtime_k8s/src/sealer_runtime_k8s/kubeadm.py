@@ -99,6 +99,11 @@ def endpoint(cluster: Cluster) -> str:
     return str(_users(cluster, "ClusterConfiguration").get("controlPlaneEndpoint") or default)
 
 
+def is_own_endpoint(cluster: Cluster) -> bool:
+    """Tell whether the endpoint is the name that hosts resolve by themselves, and not one of the user's."""
+    return endpoint(cluster) == f"{API_DOMAIN}:{API_PORT}"
+
+
 def discovery_kubeconfig(cluster: Cluster, *, authority: str) -> str:
     """Return a kubeconfig that tells who may be trusted as the API server, and holds no secret.
 

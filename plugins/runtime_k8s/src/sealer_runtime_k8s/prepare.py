@@ -9,7 +9,6 @@ from sealer.changes import (
     Copy,
     Directory,
     File,
-    HostsEntry,
     Module,
     OwnedChains,
     OwnedLinks,
@@ -20,8 +19,9 @@ from sealer.changes import (
 )
 from sealer.model import Cluster, Host, Step, at
 from sealer_runtime_k8s import fragments
-from sealer_runtime_k8s.kubeadm import endpoint, networks
-from sealer_runtime_k8s.names import API_DOMAIN, KUBELET_UNIT, MARK, PROGRAMS
+from sealer_runtime_k8s.balancer import endpoint_changes
+from sealer_runtime_k8s.kubeadm import is_own_endpoint, networks
+from sealer_runtime_k8s.names import KUBELET_UNIT, MARK, PROGRAMS
 from sealer_runtime_k8s.probes import ABSENT, AVAILABLE, module_state
 from sealer_runtime_k8s.swap import swap_off
 
@@ -88,7 +88,7 @@ def prepare_step(cluster: Cluster, host: Host) -> Step:
         id=at("kubernetes/prepare", host.name),
         title="prepare for Kubernetes",
         host=host.name,
-        changes=(*_claims(cluster), *_kernel(cluster, host), *_programs(cluster)),
+        changes=(*_claims(cluster), *_kernel(cluster, host), *_programs(cluster, host)),
         provides=(at(PREPARED, host.name),),
         requires=(at("rootfs", host.name),),
     )
@@ -124,12 +124,12 @@ def _kernel(cluster: Cluster, host: Host) -> Iterator[Change]:
     yield swap_off()
 
 
-def _programs(cluster: Cluster) -> Iterator[Change]:
+def _programs(cluster: Cluster, host: Host) -> Iterator[Change]:
     for name in ("kubeadm", "kubelet", "kubectl"):
         yield Copy(source=f"{cluster.rootfs}/bin/{name}", path=f"{PROGRAMS}/{name}")
     yield Unit(name=KUBELET_UNIT, content=kubelet_unit(cluster.name), running=False)
-    if endpoint(cluster).partition(":")[0] == API_DOMAIN:
-        yield HostsEntry(address=cluster.first_master.address, names=(API_DOMAIN,))
+    if is_own_endpoint(cluster):
+        yield from endpoint_changes(cluster, host, cluster.masters)
 
 
 def kubelet_unit(cluster: str) -> str:

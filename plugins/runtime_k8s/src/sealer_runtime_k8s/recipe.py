@@ -15,6 +15,7 @@ from sealer.model import (
 )
 from sealer.providers import BaseRecipe, Component, Download, ProgramQuery
 from sealer_runtime_k8s import releases
+from sealer_runtime_k8s.balancer import ETCD_VERSION_LABEL
 
 _VERSION = re.compile(r"v?(?P<version>\d+\.\d+\.\d+(?:-[0-9A-Za-z.-]+)?(?:\+[0-9A-Za-z.-]+)?)")
 _IMAGE = re.compile(r"[^\s/]+(?:/[^\s/]+)+[:@][^\s/]+")
@@ -55,6 +56,14 @@ _PROGRAMS = (
     Component(name="runc", path="bin/runc"),
     Component(name="crictl", path="bin/crictl"),
     Component(name="registry", path="bin/registry"),
+    Component(
+        name="etcd",
+        path="bin/etcd",
+        version_arguments=("--version",),
+        version_pattern=r"^etcd Version: (\S+)",
+        optional=True,
+    ),
+    Component(name="etcdctl", path="bin/etcdctl", optional=True),
     Component(name="helm", path="bin/helm", optional=True),
 )
 
@@ -63,7 +72,7 @@ _CNI_NEEDED = frozenset({"bridge", "host-local", "loopback", "portmap"})
 
 
 class KubernetesRecipe(BaseRecipe):
-    """Kubernetes by kubeadm, with containerd, runc, the CNI plugins, crictl, the registry and helm."""
+    """Kubernetes by kubeadm, with containerd, runc, the CNI plugins, crictl, etcd, the registry and helm."""
 
     name = "kubernetes"
     summary = "Kubernetes by kubeadm, with containerd and a registry"
@@ -108,4 +117,5 @@ class KubernetesRecipe(BaseRecipe):
             RUNTIME_VERSION_LABEL: version,
             CONTAINER_RUNTIME_TYPE_LABEL: "containerd",
             CONTAINER_RUNTIME_VERSION_LABEL: versions["containerd"],
+            **({ETCD_VERSION_LABEL: versions["etcd"]} if "etcd" in versions else {}),
         }

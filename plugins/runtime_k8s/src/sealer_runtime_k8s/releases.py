@@ -25,6 +25,8 @@ CNI_PLUGINS = (
 
 _CNI_PLUGINS_VERSION = "v1.9.1"
 _REGISTRY_VERSION = "2.8.3"
+# Nodes balance by it, and masters are asked and saved by its etcdctl, whichever etcd their image has.
+_ETCD_VERSION = "v3.5.21"
 _HELM_VERSION = "v3.18.4"
 # cri-tools has a release of every minor version of Kubernetes; this is the newest that is known here.
 _NEWEST_CRICTL_MINOR = 36
@@ -83,6 +85,7 @@ def downloads(version: str, platform: Platform) -> tuple[Download, ...]:
         _runc(runtime.runc, arch),
         _crictl(f"v1.{min(minor, _NEWEST_CRICTL_MINOR)}.0", arch),
         _cni_plugins(arch),
+        _etcd(arch),
         _registry(arch),
         _helm(arch),
     )
@@ -130,6 +133,18 @@ def _cni_plugins(arch: str) -> Download:
         checksum=f"{url}.sha256",
         version=version,
         members={name: name for name in CNI_PLUGINS},
+    )
+
+
+def _etcd(arch: str) -> Download:
+    version = _ETCD_VERSION
+    release = f"https://github.com/etcd-io/etcd/releases/download/{version}"
+    name = f"etcd-{version}-linux-{arch}"
+    return Download(
+        url=f"{release}/{name}.tar.gz",
+        checksum=f"{release}/SHA256SUMS",
+        version=version.removeprefix("v"),
+        members={f"{name}/etcd": "etcd", f"{name}/etcdctl": "etcdctl"},
     )
 
 

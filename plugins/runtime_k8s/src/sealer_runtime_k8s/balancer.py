@@ -1,0 +1,99 @@
+"""How the API server's name leads to all masters, on every host, without anything outside the cluster.
+
+A node runs a small TCP balancer of its own, and its hosts file says that the name is the node itself. The
+balancer is ``etcd gateway``: upstream's release of etcd brings it with checksums, it works below the
+kubelet on any kernel, and a node that starts it needs nothing but the file. It turns away from a master
+that takes no connection, and tries it again after some seconds. IPVS, as Sealer has it, would take a kernel
+module, one program for its tables and another that tests the masters; it would save one copy of a trickle
+of bytes.
+
+Behind the first address the hosts file has those of the masters. Programs written in Go, which all clients
+of the API server are, go on to the next address when one refuses: a balancer that was stopped cuts nobody
+off, and so a master, which has its own API server first, needs no balancer.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Sequence
+
+from sealer.changes import Change, Copy, HostsEntry, Unit
+from sealer.model import Cluster, Host, ImageMetadata
+from sealer_runtime_k8s.names import API_DOMAIN, API_PORT, MARK
+
+ETCD_VERSION_LABEL = "cluster.alpha.sealer.io/etcd-version"
+"""Label of a cluster image that has ``bin/etcd``."""
+
+BALANCER_UNIT = "sealer-api-balancer.service"
+_PROGRAM = "/usr/local/bin/sealer-etcd"
+_RETRY_SECONDS = 10
+
+
+def has_balancer(image: ImageMetadata) -> bool:
+    """Tell whether an image brings the program of the balancer."""
+    return ETCD_VERSION_LABEL in image.labels
+
+
+def is_balanced(cluster: Cluster, host: Host) -> bool:
+    """Tell whether a host runs a balancer: a node does, if the image brings one."""
+    return has_balancer(cluster.image) and not host.is_master
+
+
+def endpoint_changes(cluster: Cluster, host: Host, masters: Sequence[Host]) -> Iterator[Change]:
+    """Yield the changes after which the API server's name leads a host to these masters.
+
+    Args:
+        cluster: The cluster.
+        host: One of its hosts.
+        masters: The masters that it is to have.
+    """
+    addresses = _addresses(cluster, host, masters)
+    if is_balanced(cluster, host):
+        yield Copy(source=f"{cluster.rootfs}/bin/etcd", path=_PROGRAM)
+        loopback = "::1" if ipaddress.ip_address(host.address).version == 6 else "127.0.0.1"
+        yield Unit(
+            name=BALANCER_UNIT, content=_unit_text(cluster.name, loopback, addresses), watches=(_PROGRAM,)
+        )
+        addresses = (loopback, *addresses)
+    yield HostsEntry(address=addresses[0], names=(API_DOMAIN,), further=addresses[1:])
+
+
+def _addresses(cluster: Cluster, host: Host, masters: Sequence[Host]) -> tuple[str, ...]:
+    """Return the masters' addresses: a master's own first, on nodes another first from one to the next."""
+    addresses = [master.address for master in masters]
+    if host in masters:
+        start = addresses.index(host.address)
+    else:
+        start = [other.name for other in cluster.hosts].index(host.name) % len(addresses)
+    return (*addresses[start:], *addresses[:start])
+
+
+def _unit_text(cluster: str, loopback: str, addresses: Sequence[str]) -> str:
+    endpoints = ",".join(_joined(address) for address in sorted(addresses))
+    return f"""\
+{MARK}{cluster}
+[Unit]
+Description=Way to the API servers of the cluster {cluster}
+Documentation=https://etcd.io/docs/v3.5/op-guide/gateway/
+After=network.target
+Before=kubelet.service
+
+[Service]
+ExecStart={_PROGRAM} gateway start --listen-addr={_joined(loopback)} --endpoints={endpoints} \
+--retry-delay={_RETRY_SECONDS}s
+Restart=always
+RestartSec=1
+LimitNOFILE=65536
+DynamicUser=yes
+CapabilityBoundingSet=
+NoNewPrivileges=yes
+ProtectSystem=strict
+ProtectHome=yes
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def _joined(address: str) -> str:
+    return f"[{address}]:{API_PORT}" if ":" in address else f"{address}:{API_PORT}"
