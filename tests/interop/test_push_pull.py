@@ -97,6 +97,23 @@ async def test_an_image_for_several_platforms_comes_back_as_it_was(
     assert other.find(name).digest == store.find(name).digest
 
 
+async def test_one_platform_is_pushed_and_then_the_index_over_all(
+    store: ImageStore, other: ImageStore, registry: RegistryServer
+) -> None:
+    name = f"{registry.address}/app:1"
+    make_multi(store, name)
+    for platform in (AMD64, ARM64):
+        image = store.resolve(name, platform)
+        one = f"{registry.address}/app:{platform.architecture}"
+        assert await push(store, name, one, platform=platform, skip_tls_verify=True) == image.digest
+        assert await pull_insecure(other, one, platform=platform) == image.digest
+    sent = len(transferred(registry, "PUT") | transferred(registry, "POST"))
+    digest = await push(store, name, index_only=True, skip_tls_verify=True)
+    assert digest == store.find(name).digest
+    assert len(transferred(registry, "PUT") | transferred(registry, "POST")) == sent
+    assert await pull_insecure(other, name, every_platform=True) == digest
+
+
 async def test_one_platform_is_pulled_at_a_time_and_the_digest_is_that_of_all(
     store: ImageStore, other: ImageStore, registry: RegistryServer
 ) -> None:

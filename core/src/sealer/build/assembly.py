@@ -41,7 +41,7 @@ def assemble(
     container_images: Sequence[ContainerImage],
     time: int,
 ) -> StoredImage:
-    """Write config and manifest of an image, give it its name, and return it.
+    """Write config and manifest of an image, give it its name if it has one, and return it.
 
     Raises:
         ImageError: The parent's config makes no sense.
@@ -70,9 +70,7 @@ def assemble(
         annotations=annotations,
     )
     target = store.put_manifest(order.name, manifest)
-    if order.name is None:
-        store.enter(None, target)
-    return store.resolve(str(order.name) if order.name else target.digest)
+    return store.image(target, reference=str(order.name) if order.name else None)
 
 
 def _config(order: BuildInput, layers: Sequence[Layer], time: int) -> dict[str, Any]:

@@ -86,7 +86,7 @@ class BuildInput:
     """Everything an image is built from.
 
     Attributes:
-        name: The name it gets in the store, or None.
+        name: The name it gets in the store; None leaves it for an index, and the caller holds a lease.
         type: Cluster image or application image.
         platform: The platform it is for; its container images are packed for it.
         parent: The image it stands on, or None.

@@ -18,7 +18,7 @@ from sealer.errors import ImageError, SealerError, SourceError, SourceErrors
 from sealer.events import EventSink, discard
 from sealer.image.platforms import host_platform, parse_platform
 from sealer.image.pull import PullPolicy, ensure
-from sealer.image.reference import parse_reference
+from sealer.image.reference import Reference, parse_reference
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
 from sealer.kubefile import Definition, Kubefile, define, read
@@ -37,7 +37,7 @@ class BuildRequest:
     Attributes:
         context: The build context.
         file: The Kubefile, or None for the one in the context.
-        name: The name of the image.
+        name: The name of the image; None leaves it for an index, and the caller holds a lease.
         type: Cluster image or application image.
         platform: The platform of the image, or None for this machine's.
         labels: Labels over those of the Kubefile.
@@ -51,7 +51,7 @@ class BuildRequest:
 
     context: Path
     file: Path | None = None
-    name: str
+    name: str | None
     type: ImageType = ImageType.CLUSTER
     platform: Platform | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
@@ -74,9 +74,7 @@ async def build_kubefile(
         TransportError: The parent or a container image can't be fetched.
         PluginError: An application type failed.
     """
-    name = parse_reference(request.name)
-    if name.digest is not None:
-        raise ImageError(f"{request.name} has a digest, which only the result can tell", hint="use a tag")
+    name = None if request.name is None else tagged_name(request.name)
     kubefile = read(request.file or request.context / DEFAULT_NAME)
     platform = request.platform or host_platform()
     wanted = _named(request.image_list)
@@ -106,6 +104,18 @@ async def build_kubefile(
             return await build_image(
                 store, order, types, context=context, skip_tls_verify=request.skip_tls_verify, sink=sink
             )
+
+
+def tagged_name(text: str) -> Reference:
+    """Read the name that a build gives its result.
+
+    Raises:
+        ImageError: It is malformed, or has a digest.
+    """
+    name = parse_reference(text)
+    if name.digest is not None:
+        raise ImageError(f"{text} has a digest, which only the result can tell", hint="use a tag")
+    return name
 
 
 async def _parent(

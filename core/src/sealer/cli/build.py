@@ -9,12 +9,11 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import progress_option
-from sealer.cli.transfer import platform_option, quiet_option, skip_tls_verify_option, transfer
+from sealer.cli.transfer import quiet_option, skip_tls_verify_option, transfer
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
     from sealer.events import EventSink
-    from sealer.image.stored import StoredImage
 
 TYPES = ("kube-installer", "app-installer")
 POLICIES = ("missing", "always", "ifnewer", "never")
@@ -33,7 +32,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     show_default=True,
     help="A cluster image, or one with applications for a cluster that exists.",
 )
-@platform_option
+@click.option(
+    "--platform",
+    "platforms",
+    metavar="OS/ARCH[/VARIANT],…",
+    multiple=True,
+    help="By default this machine's. Of several, each gets an image, and the name an index of them.",
+)
 @click.option("--label", "labels", metavar="NAME=VALUE", multiple=True, help="A label of the image.")
 @click.option("--image-list", type=_FILE, help="A file with container images to pack, one a line.")
 @click.option("--ignored-image-list", type=_FILE, help="A file with container images not to pack.")
@@ -63,7 +68,7 @@ def build(
     file: Path | None,
     name: str,
     kind: str,
-    platform: str | None,
+    platforms: tuple[str, ...],
     labels: tuple[str, ...],
     image_list: Path | None,
     ignored_image_list: Path | None,
@@ -76,18 +81,20 @@ def build(
     context: Path,
 ) -> None:
     """Build an image from a Kubefile and the files in CONTEXT, and print its name and digest."""
-    from sealer.build.kubefile_build import BuildRequest, build_kubefile
+    from sealer.build.kubefile_build import BuildRequest, build_kubefile, tagged_name
+    from sealer.build.platforms_build import build_platforms
     from sealer.image.platforms import parse_platform
     from sealer.image.pull import PullPolicy
     from sealer.image.store import ImageStore
     from sealer.model import ImageType
 
+    wanted = [parse_platform(word) for words in platforms for word in words.split(",")]
     request = BuildRequest(
         context=context,
         file=file,
         name=name,
         type=ImageType(kind),
-        platform=parse_platform(platform) if platform else None,
+        platform=wanted[0] if wanted else None,
         labels=_labels(labels),
         image_list=image_list,
         ignored_image_list=ignored_image_list,
@@ -98,11 +105,14 @@ def build(
     )
     types = application.plugins().app_types()
 
-    async def work(sink: EventSink) -> StoredImage:
-        return await build_kubefile(ImageStore(application.home), request, types, sink=sink)
+    async def work(sink: EventSink) -> str:
+        store = ImageStore(application.home)
+        if len(wanted) > 1:
+            return (await build_platforms(store, request, wanted, types, sink=sink)).digest
+        return (await build_kubefile(store, request, types, sink=sink)).digest
 
-    image = transfer(work, quiet=quiet, progress=progress)
-    click.echo(f"{image.reference}@{image.root_digest}")
+    digest = transfer(work, quiet=quiet, progress=progress)
+    click.echo(f"{tagged_name(name)}@{digest}")
 
 
 def _labels(words: tuple[str, ...]) -> dict[str, str]:

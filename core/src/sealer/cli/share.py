@@ -28,6 +28,8 @@ POLICIES = ("always", "ifnewer", "missing", "never")
 @click.command()
 @click.argument("image")
 @click.argument("destination", required=False)
+@click.option("--all", "every", is_flag=True, help="Push it for all platforms: the default.")
+@click.option("--platform", metavar="OS/ARCH[/VARIANT]", help="Push it for one platform only.")
 @skip_tls_verify_option
 @quiet_option
 @progress_option
@@ -37,20 +39,28 @@ def push(
     *,
     image: str,
     destination: str | None,
+    every: bool,
+    platform: str | None,
     skip_tls_verify: bool,
     quiet: bool,
     progress: str,
 ) -> None:
-    """Push an image to a registry, for all its platforms; DESTINATION is its name there, if another."""
+    """Push an image to a registry; DESTINATION is its name there, if another."""
+    from sealer.image.platforms import parse_platform
     from sealer.image.push import push as push_image
     from sealer.image.reference import parse_reference
     from sealer.image.store import ImageStore
 
+    if every and platform:
+        raise UsageError("--all and --platform can't be used together")
     store = ImageStore(application.home)
     name = destination or str(store.find(image))
+    wanted = parse_platform(platform) if platform else None
 
     async def work(sink: EventSink) -> str:
-        return await push_image(store, image, name, skip_tls_verify=skip_tls_verify, sink=sink)
+        return await push_image(
+            store, image, name, platform=wanted, skip_tls_verify=skip_tls_verify, sink=sink
+        )
 
     digest = transfer(work, quiet=quiet, progress=progress)
     click.echo(f"{parse_reference(name)}@{digest}")

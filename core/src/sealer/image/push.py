@@ -16,6 +16,7 @@ from sealer.image.progress import ReadOffsets, reporting
 from sealer.image.reference import Reference, parse_reference
 from sealer.image.store import ImageStore
 from sealer.image.transport import RETRIES, Transport
+from sealer.model import Platform
 
 
 async def push(
@@ -23,15 +24,19 @@ async def push(
     reference: Reference | str,
     destination: Reference | str | None = None,
     *,
+    platform: Platform | None = None,
+    index_only: bool = False,
     skip_tls_verify: bool = False,
     sink: EventSink = discard,
 ) -> str:
-    """Push an image, for all its platforms; blobs that the registry has are not sent.
+    """Push an image, for all its platforms or one; blobs that the registry has are not sent.
 
     Args:
         store: Where it is.
         reference: Its name in the store.
         destination: Its name in the registry; None means the name in the store.
+        platform: The only platform to push for: what the name stands for then is one image, no index.
+        index_only: Whether of an index, only the index itself is pushed; the registry has what it lists.
         skip_tls_verify: Whether to accept any certificate, and plain HTTP.
         sink: Is told about progress and retries.
 
@@ -44,6 +49,7 @@ async def push(
         TransportError: The registry can't be reached or refuses.
     """
     entry = store.find(reference)
+    root = entry.descriptor if platform is None else _chosen(store, reference, platform)
     target = _target(entry.reference if destination is None else destination)
     transport = Transport(store.home, skip_tls_verify=skip_tls_verify, sink=sink)
     with (
@@ -52,7 +58,9 @@ async def push(
         tempfile.TemporaryDirectory(dir=store.layout.temporary) as name,
     ):
         directory = Path(name)
-        sizes = await asyncio.to_thread(_arrange, store, entry.descriptor, str(entry), directory / "image")
+        sizes = await asyncio.to_thread(
+            _arrange, store, root, str(entry), directory / "image", index_only=index_only
+        )
         offsets = ReadOffsets(sizes)
         process = 0
 
@@ -73,7 +81,7 @@ async def push(
                     "--insecure-policy",
                     "copy",
                     "--quiet",
-                    "--all",
+                    "--multi-arch=index-only" if index_only else "--all",
                     "--preserve-digests",
                     f"--retry-times={RETRIES}",
                     f"--digestfile={digest_file}",
@@ -86,8 +94,8 @@ async def push(
                 started=started,
             )
         pushed = digest_file.read_text().strip()
-    if pushed != entry.digest:
-        raise VerificationError(f"{target} was stored as {pushed}, not as {entry.digest}")
+    if pushed != root.digest:
+        raise VerificationError(f"{target} was stored as {pushed}, not as {root.digest}")
     return pushed
 
 
@@ -104,7 +112,18 @@ def _target(destination: Reference | str | None) -> Reference:
     return target
 
 
-def _arrange(store: ImageStore, root: Descriptor, name: str, directory: Path) -> dict[Path, int]:
+def _chosen(store: ImageStore, reference: Reference | str, platform: Platform) -> Descriptor:
+    image = store.resolve(reference, platform)
+    return Descriptor(
+        media_type=image.manifest.media_type,
+        digest=image.digest,
+        size=len(store.read_blob(image.digest)),
+    )
+
+
+def _arrange(
+    store: ImageStore, root: Descriptor, name: str, directory: Path, *, index_only: bool
+) -> dict[Path, int]:
     """Lay an image out in skopeo's ``dir`` format, which keeps bytes as they are, as links into the store.
 
     Returns:
@@ -114,6 +133,8 @@ def _arrange(store: ImageStore, root: Descriptor, name: str, directory: Path) ->
     (directory / "version").write_text("Directory Transport Version: 1.1\n")
     sizes: dict[Path, int] = {}
     (directory / "manifest.json").symlink_to(store.verified_blob(root.digest))
+    if index_only:
+        return sizes
     for manifest, data in _manifests(store, root, name):
         if manifest.digest != root.digest:
             place = directory / f"{hex_of(manifest.digest)}.manifest.json"

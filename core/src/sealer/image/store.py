@@ -217,18 +217,35 @@ class ImageStore:
         document = parse_document(self.read_blob(descriptor.digest), descriptor.media_type)
         if isinstance(document, Index):
             descriptor = self._choose(str(entry), document, platform)
-            document = parse_document(self.read_blob(descriptor.digest), descriptor.media_type)
+        image = self.image(descriptor, reference=str(entry), root_digest=entry.digest)
+        if platform is not None and not same_platform(platform, image.platform):
+            raise ImageError(f"the image is for {image.platform}, not for {platform}", place=str(entry))
+        return image
+
+    def image(
+        self, descriptor: Descriptor, *, reference: str | None = None, root_digest: str | None = None
+    ) -> StoredImage:
+        """Return the image of a manifest, whether an entry names it or not.
+
+        Args:
+            descriptor: The manifest.
+            reference: What the image is called; None means by its digest.
+            root_digest: What its name points to; None means the manifest.
+
+        Raises:
+            ImageError: It is not in the store, or malformed.
+            VerificationError: Its manifest or config is damaged.
+        """
+        name = reference or descriptor.digest
+        document = parse_document(self.read_blob(descriptor.digest), descriptor.media_type)
         if not isinstance(document, Manifest):
-            raise ImageError("an index lists another index, which sealer does not read", place=str(entry))
+            raise ImageError("an index lists another index, which sealer does not read", place=name)
         config = image_config(self.read_blob(document.config.digest))
-        found = platform_of(config)
-        if platform is not None and not same_platform(platform, found):
-            raise ImageError(f"the image is for {found}, not for {platform}", place=str(entry))
         return StoredImage(
-            reference=str(entry),
+            reference=name,
             digest=descriptor.digest,
-            root_digest=entry.digest,
-            platform=found,
+            root_digest=root_digest or descriptor.digest,
+            platform=platform_of(config),
             manifest=document,
             config=config,
         )
