@@ -183,13 +183,15 @@ class Running:
 
     def finish(self, *, code: int = 0) -> str:
         """Wait for its end, see that it ends with an exit code, and return what it said beside events."""
+        ended = self.ended()
+        assert ended == code, _told(["sealer"], ended, "", "".join(self._said))
+        return "".join(line for line in self._said if not line.startswith("{"))
+
+    def ended(self) -> int:
+        """Wait for its end, and return its exit code, negative for a signal."""
         for _ in self.events():
             pass
-        self._process.wait()
-        assert self._process.returncode == code, _told(
-            ["sealer"], self._process.returncode, "", "".join(self._said)
-        )
-        return "".join(line for line in self._said if not line.startswith("{"))
+        return self._process.wait()
 
     def runs_for(self, seconds: float) -> bool:
         """Let it run for a while; say whether it still does."""

@@ -113,6 +113,8 @@ class Plain(ClusterRuntime):
 def _prepare(cluster: Cluster, host: Host) -> Step:
     link = "ip link show plain0 >/dev/null 2>&1 || ip link add plain0 address 02:00:00:00:00:01 type bridge"
     chain = "iptables -t nat -N PLAIN-OUT 2>/dev/null || :"
+    service = Unit(name="plain.service", content=SERVICE, watches=("/etc/plain/settings",))
+    services = () if cluster.env.get("PLAIN_SERVICE") == "none" else (service,)
     return Step(
         id=at("plain/prepare", host.name),
         title="prepare",
@@ -126,7 +128,7 @@ def _prepare(cluster: Cluster, host: Host) -> Step:
             HostsEntry(address=cluster.first_master.address, names=("plain.example",)),
             File(path="/etc/plain/settings", content=f"cluster {cluster.name}\n"),
             Copy(source="/usr/bin/sleep", path="/usr/local/bin/plain"),
-            Unit(name="plain.service", content=SERVICE, watches=("/etc/plain/settings",)),
+            *services,
             Command(title="make a link", run=noted("link", link)),
             Command(title="make a chain", run=noted("chain", chain)),
         ),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from sealer.testing.lab import cgroups, network, shaping
+from sealer.testing.lab import cgroups, mishaps, network, shaping
 from sealer.testing.lab.disk import loop_devices
 from sealer.testing.lab.errors import LabError
 from sealer.testing.lab.power import switch_off
@@ -131,6 +131,48 @@ class Node:
         """Give the link its full speed back."""
         self._reshape(None)
 
+    def make_read_only(self, directory: str) -> None:
+        """Make a directory of the running node read only, with all below it, until ``make_writable``."""
+        self._shell(mishaps.READ_ONLY, directory)
+
+    def make_writable(self, directory: str) -> None:
+        """Take back what ``make_read_only`` did."""
+        self._shell(mishaps.WRITABLE, directory)
+
+    def fill(self, directory: str, *, leaving: int = 0) -> None:
+        """Fill the file system that a directory lies on, but for some bytes, until ``free``.
+
+        The node should have a disk of a size of its own: otherwise the host's is filled.
+
+        Raises:
+            LabError: It has no such disk.
+        """
+        if self.record.disk_size is None:
+            raise LabError(
+                "the node has no disk of its own", place=self.name, hint="give it one with disk_size"
+            )
+        self._shell(mishaps.FILL, directory, str(leaving))
+
+    def free(self, directory: str) -> None:
+        """Take back what ``fill`` did; nothing happens when nothing was filled."""
+        self._shell(mishaps.FREE, directory)
+
+    def set_clock(self, seconds: float) -> None:
+        """Let the running node's clock be wrong by some seconds, for whoever asks ``date``; 0 puts it right.
+
+        The kernel has one clock for all nodes and for the host. So files, certificates and logs get the true
+        time; what is asked for the time over SSH, as scripts do, tells the wrong one.
+        """
+        if seconds:
+            self.run(["tee", mishaps.CLOCK], input=mishaps.clock(seconds))
+            self.run(["chmod", "755", mishaps.CLOCK])
+        else:
+            self.run(["rm", "-f", mishaps.CLOCK])
+
+    def restart_ssh(self) -> None:
+        """End all SSH sessions of the running node at once, and start its SSH server again."""
+        self._shell(mishaps.restart_ssh(self.mode))
+
     def command(self, argv: Sequence[str]) -> list[str]:
         """Return the argument list that runs a program inside the running node, as its root.
 
@@ -190,6 +232,9 @@ class Node:
         """
         if self.mode == "systemd":
             self.run(["systemctl", "is-system-running", "--wait"], check=False, timeout=timeout)
+
+    def _shell(self, script: str, *words: str) -> None:
+        self.run(["sh", "-eu", "-c", script, "sh", *words])
 
     def _change(self, record: NodeRecord) -> None:
         record.save(self._file)

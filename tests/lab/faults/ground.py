@@ -1,0 +1,170 @@
+"""Hosts for faults: what an undisturbed run makes of them is known, and every fault must end like that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sealer.testing.lab import DEFAULT_IGNORED, Ignored, Lab, Mode, Node, Snapshot, snapshot
+from tests.lab import kills
+from tests.lab.faults.table import Fault, Outcome
+from tests.lab.operator import DATA, Operator, Running
+from tests.lab.plain import IMAGE, make_plain_image, plain_operator
+
+MIB = 1 << 20
+
+# A token is another one each time; the journal names the operation.
+NORMALISED = Ignored(
+    trees=DEFAULT_IGNORED.trees,
+    contents=(*DEFAULT_IGNORED.contents, "/var/lib/plain/token", "/etc/plain/token", f"{DATA}/journal"),
+)
+
+DELETE = ("delete", "--all", "--yes")
+
+LAYERS: Sequence[Mapping[str, bytes]] = ({"bin/tool": b"tool"}, {"etc/hello": b"hello"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """Some hosts without a cluster.
+
+    Attributes:
+        lab: The hosts. The first becomes the master, the others nodes.
+        operator: Who runs.
+        flags: Further words of a run.
+        before: What was on each host before anything.
+        after: What an undisturbed run makes of each.
+        events: How many events that run had.
+    """
+
+    lab: Lab
+    operator: Operator
+    flags: tuple[str, ...]
+    before: tuple[Snapshot, ...] = ()
+    after: tuple[Snapshot, ...] = ()
+    events: int = field(default=0)
+
+    @property
+    def run_words(self) -> tuple[str, ...]:
+        """The words of the command that makes the cluster."""
+        master, *nodes = (node.name for node in self.lab.nodes)
+        return ("run", IMAGE, *self.operator.host_flags(masters=[master], nodes=nodes), *self.flags)
+
+    def look(self) -> tuple[Snapshot, ...]:
+        """Take down what is on the hosts."""
+        return tuple(snapshot(node, ignored=NORMALISED) for node in self.lab.nodes)
+
+    def survive(
+        self,
+        fault: Fault,
+        disturb: Callable[[Running], None],
+        *,
+        mend: Callable[[], None] = lambda: None,
+        deletion: bool = False,
+        further: Sequence[str] = (),
+    ) -> str:
+        """Run or delete the cluster while something goes wrong, and see that all comes as the table says.
+
+        Args:
+            fault: Its row of the table.
+            disturb: Lets it go wrong; a program that shall be killed is killed by it.
+            mend: Puts it right; called once the command has ended.
+            deletion: Whether it is about taking the cluster away, and not about making it.
+            further: Words of the disturbed command alone.
+
+        Returns:
+            What the disturbed command said.
+        """
+        if deletion:
+            self.operator.sealer(*self.run_words)
+        words = DELETE if deletion else self.run_words
+        kept = kills.marks(self.lab)
+        with self.operator.start(*words, *further) as running:
+            disturb(running)
+            said = running.finish(code=-9 if fault.code is None else fault.code)
+        assert fault.says in said, said
+        if fault.outcome is Outcome.REFUSED:
+            assert not self.operator.has_open_operation
+        mend()
+        if fault.outcome is Outcome.REFUSED:
+            kills.require_equal(self.before, self.lab.nodes, NORMALISED)
+            self.operator.sealer(*words)
+        elif fault.outcome is Outcome.RESUMED:
+            assert self.operator.has_open_operation
+            self.operator.sealer("resume")
+        if deletion:
+            kills.require_equal(self.before, self.lab.nodes, NORMALISED)
+        else:
+            self.require_whole(kept)
+            self.delete()
+        return said
+
+    def require_whole(self, kept: kills.Marks, *, repeated: bool = False) -> None:
+        """See that the cluster is as an undisturbed run makes it.
+
+        Args:
+            kept: What was done on the hosts before: none of it may have been done again.
+            repeated: Whether steps may have been done again because the operator's journal was lost.
+        """
+        kills.require_kept(kept, kills.marks(self.lab))
+        if not repeated:
+            kills.require_once(self.operator, may_repeat=token_is_needed)
+        kills.require_equal(self.after, self.lab.nodes, NORMALISED)
+        done = self.operator.sealer("plan", *self.run_words[1:], "--detailed-exitcode")
+        assert done.stdout == "nothing to do\n"
+
+    def delete(self) -> None:
+        """Take the cluster away, and see that nothing of it is left."""
+        self.operator.sealer(*DELETE)
+        kills.require_equal(self.before, self.lab.nodes, NORMALISED)
+
+
+def make_ground(
+    directory: Path,
+    lab: Lab,
+    count: int,
+    mode: Mode = "sshd",
+    *,
+    layers: Sequence[Mapping[str, bytes]] = LAYERS,
+    disk_size: int | None = None,
+) -> Ground:
+    """Start hosts, and learn what an undisturbed run makes of them.
+
+    Args:
+        directory: For the operator.
+        lab: Without nodes.
+        count: How many hosts.
+        mode: Whether they are whole systems, or have no more than an SSH server, which is faster. The latter
+            get a cluster without a service, and say that they have systemd, without which none is installed.
+        layers: The files of the image.
+        disk_size: Bytes of the disk of each, if it is to be small.
+    """
+    nodes = lab.up(count, mode, disk_size=disk_size)
+    flags: tuple[str, ...] = ()
+    if mode == "sshd":
+        flags = ("-e", "PLAIN_SERVICE=none")
+        for node in nodes:
+            claim_systemd(node)
+    operator = plain_operator(directory).trusting(lab)
+    make_plain_image(operator, layers=layers)
+    ground = Ground(lab=lab, operator=operator, flags=flags)
+    before = ground.look()
+    with operator.start(*ground.run_words) as running:
+        events = sum(1 for _ in running.events())
+        running.finish()
+    after = ground.look()
+    operator.sealer(*DELETE)
+    ground = Ground(lab=lab, operator=operator, flags=flags, before=before, after=after, events=events)
+    kills.require_equal(before, lab.nodes, NORMALISED)
+    return ground
+
+
+def claim_systemd(node: Node) -> None:
+    """Let a node that has only an SSH server pass for one with systemd."""
+    node.run(["mkdir", "-p", "/run/systemd/system"])
+
+
+def token_is_needed(step: str, done: frozenset[str]) -> bool:
+    """Tell whether the step makes the token, and a host has not joined with it yet."""
+    return step.startswith("plain/create@") and not any(other.startswith("plain/join@") for other in done)
