@@ -46,7 +46,9 @@ def _killed(when: str) -> Fault:
 
 
 def _off(when: str) -> Fault:
-    return Fault(what="a host loses its power", when=when, outcome=Outcome.RESUMED, code=5, says="sealer resume")
+    return Fault(
+        what="a host loses its power", when=when, outcome=Outcome.RESUMED, code=5, says="sealer resume"
+    )
 
 
 FAULTS = {

@@ -108,8 +108,7 @@ async def install(context: Context, wish: Wish, *, confirm: Confirm | None = Non
             operation = records.begin(
                 "run", prepared.request.to_plain(), before=before.to_plain() if before else None
             )
-            save_state(records, prepared.request)
-            return await carry_out(context, operation, prepared, connections, redactor)
+            return await carry_out(context, operation, prepared, connections, redactor, records=records)
 
 
 async def prepare(
@@ -199,7 +198,7 @@ async def put_application(
         prepared = prepare_again(context, request)
         operation = records.begin("run", request.to_plain(), before=state.to_plain())
         async with reach(context, state.clusterfile.cluster, redactor) as connections:
-            return await carry_out(context, operation, prepared, connections, redactor)
+            return await carry_out(context, operation, prepared, connections, redactor, records=records)
 
 
 def prepare_again(context: Context, request: Request) -> Prepared:
@@ -223,13 +222,17 @@ async def carry_out(
     prepared: Prepared,
     connections: Connections,
     redactor: Redactor,
+    *,
+    records: ClusterRecords,
 ) -> Summary:
-    """Drive the plan of an installation.
+    """Drive the plan of an installation; a cluster is remembered from now on.
 
     Raises:
         HostsFailed: Some steps failed.
         Interrupted: The user stopped it.
     """
+    if prepared.request.application is None:
+        save_state(records, prepared.request)
     uploads = asyncio.Semaphore(context.uploads)
     store = context.store
 

@@ -74,16 +74,18 @@ async def mend_hosts(context: Context, request: Request, mends: Sequence[Mend]) 
             require_mended_hosts(state.clusterfile, request.clusterfile)
         plain = {**request.to_plain(), _FINDINGS: [asdict(mend.finding) for mend in mends]}
         operation = records.begin(FIX, plain, before=None if state is None else state.to_plain())
-        if state is None or not state.is_installed:
-            save_state(records, request)
         async with reach(context, spec, redactor) as connections:
-            return await carry_on_mending(context, operation, connections, redactor)
+            return await carry_on_mending(context, records, operation, connections, redactor)
 
 
 async def carry_on_mending(
-    context: Context, operation: Operation, connections: Connections, redactor: Redactor
+    context: Context,
+    records: ClusterRecords,
+    operation: Operation,
+    connections: Connections,
+    redactor: Redactor,
 ) -> Summary:
-    """Drive an operation that mends, from its record.
+    """Drive an operation that mends, from its record; its hosts are remembered from now on.
 
     Raises:
         SealerError: Its record is damaged, or a plugin is missing.
@@ -94,6 +96,9 @@ async def carry_on_mending(
         findings = [_finding(item) for item in operation.request[_FINDINGS]]
     except (KeyError, TypeError, ValueError) as error:
         raise SealerError("the record is damaged", place=str(operation.directory)) from error
+    state = load_state(records)
+    if state is None or not state.is_installed:
+        save_state(records, request)
     checks = [entry.check for entry in catalogue(context.plugins)]
     plan = mending_plan(mends_for(checks, request, findings))
     spec = request.clusterfile.cluster

@@ -35,9 +35,9 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
             if operation.verb in REMOVALS:
                 return await take_back(context, records, operation, connections, redactor)
             if operation.verb == FIX:
-                return await carry_on_mending(context, operation, connections, redactor)
+                return await carry_on_mending(context, records, operation, connections, redactor)
             prepared = prepare_again(context, request)
-            return await carry_out(context, operation, prepared, connections, redactor)
+            return await carry_out(context, operation, prepared, connections, redactor, records=records)
 
 
 def abort(records: ClusterRecords) -> Operation:

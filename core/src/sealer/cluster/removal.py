@@ -137,9 +137,14 @@ async def _leave(
         remover = Remover(data=cluster.data, operation=operation.id, events=events, redactor=redactor)
         return Branching(default=applier, others={step.id: remover for step in taking})
 
-    summary = await drive(context, operation, make_plan([*steps, *taking]), connections, make_visitor)
-    save_state(records, request.without_hosts(frozenset(host.name for host in leaving)))
-    return summary
+    rest = request.without_hosts(frozenset(host.name for host in leaving))
+
+    def conclude() -> None:
+        save_state(records, rest)
+
+    return await drive(
+        context, operation, make_plan([*steps, *taking]), connections, make_visitor, conclude=conclude
+    )
 
 
 async def rollback(context: Context, records: ClusterRecords, identity: str | None) -> Summary:
@@ -211,15 +216,17 @@ async def take_back(
 
     left = _left_behind(context, operation, connections, f"{spec.data_root}/{spec.name}")
     plan = removal_plan(request.without_hosts(left))
-    summary = await drive(context, operation, plan, connections, make_visitor)
-    before = previous_state(records, only) if only is not None else None
-    if only is not None:
-        abandon(records.operation(only), state=ROLLED_BACK)
-    if before is None:
-        forget_state(records)
-    else:
-        save_state(records, before)
-    return summary
+
+    def conclude() -> None:
+        before = previous_state(records, only) if only is not None else None
+        if only is not None:
+            abandon(records.operation(only), state=ROLLED_BACK)
+        if before is None:
+            forget_state(records)
+        else:
+            save_state(records, before)
+
+    return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
 
 
 def _left_behind(

@@ -124,8 +124,19 @@ async def drive(
     plan: Plan,
     connections: Connections,
     make_visitor: Callable[[EventSink], Visitor],
+    *,
+    conclude: Callable[[], None] = lambda: None,
 ) -> Summary:
     """Run the plan of an operation, from where an earlier run left it, and note its end.
+
+    Args:
+        context: What a verb needs from outside.
+        operation: Which operation.
+        plan: What it does.
+        connections: To all hosts.
+        make_visitor: Makes what makes the visits.
+        conclude: Called when all is done and the journal does not say so yet. It is called again when the
+            process is killed before that, and the operation resumed.
 
     Raises:
         HostsFailed: Some steps failed; the hint says how to resume.
@@ -169,5 +180,6 @@ async def drive(
         except SealerError as error:
             error.hint = f"{error.hint}; {hint}" if error.hint else hint
             raise
+        conclude()
         journal.finished(DONE)
     return summary

@@ -79,12 +79,15 @@ def choose_cluster(home: Path, name: str | None) -> ClusterRecords:
 
 
 def require_state(records: ClusterRecords) -> Request:
-    """Return what is remembered of a cluster.
+    """Return what is remembered of a cluster, or what the operation that is open was to make of it.
 
     Raises:
         SealerError: Nothing is, or it is damaged.
     """
     request = load_state(records)
+    if request is None and (operation := records.open_operation()) is not None:
+        # Whoever begins an operation and is killed at once has not come to remembering the cluster.
+        request = Request.from_plain(operation.request, str(operation.directory))
     if request is None:
         raise SealerError(f"nothing is known of cluster {records.cluster}")
     return request

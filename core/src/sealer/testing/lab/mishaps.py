@@ -28,7 +28,8 @@ CLOCK = "/usr/local/sbin/date"
 _END_SESSIONS = """
 for process in /proc/[0-9]*; do
     { IFS= read -r name < "$process/comm"; } 2>/dev/null || continue
-    if [ "$name" = sshd ] && [ "${process#/proc/}" != "$server" ]; then kill -KILL "${process#/proc/}" || :; fi
+    process=${process#/proc/}
+    if [ "$name" = sshd ] && [ "$process" != "$server" ]; then kill -KILL "$process" || :; fi
 done
 """
 
