@@ -1,8 +1,8 @@
 """Python imports this as it starts: it kills the process at the next boundary that is new.
 
 A boundary is a record that was just appended to an operation's journal, or a file that just came into its
-place among what is kept of clusters. ``KILL_LEDGER`` names a file of the boundaries that were met: each is met
-once.
+place among what is kept of clusters. ``KILL_LEDGER`` names a file with the boundaries that were met: each is
+met once.
 """
 
 from __future__ import annotations
