@@ -88,7 +88,7 @@ def balanced_image() -> ImageMetadata:
 REGISTRY = RegistryEndpoint(
     domain="sea.hub",
     port=5000,
-    address="10.0.0.1",
+    addresses=("10.0.0.1",),
     username="sealer",
     password=Value(step="registry", key="password", secret=True),
     credentials=Value(step="registry", key="credentials", secret=True),

@@ -129,11 +129,11 @@ class Registry(HostProvider):
 
     @abstractmethod
     def serve(self, cluster: Cluster) -> Iterable[Step]:
-        """Return the steps that start it: they provide ``registry``."""
+        """Return the steps that start it: they provide ``registry@<host>`` for each of ``hosts``."""
 
     @abstractmethod
     def hosts(self, cluster: Cluster) -> tuple[Host, ...]:
-        """Return the hosts that need the image's ``registry/`` tree."""
+        """Return the hosts that serve and get the image's ``registry/`` tree; clients turn to any of them."""
 
 
 class ToolRunner(Protocol):

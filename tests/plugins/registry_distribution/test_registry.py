@@ -14,7 +14,7 @@ from cryptography import x509
 
 from sealer.changes import Command, File
 from sealer.changes.script import Planned, Setting, converge_script, read_report
-from sealer.model import Cluster, RegistrySettings, Step, used_values
+from sealer.model import MASTER, Cluster, RegistrySettings, Step, used_values
 from sealer_registry_distribution import fragments, sealer_registries
 from sealer_registry_distribution.config import config_yml, listen_address, unit_text
 from sealer_registry_distribution.registry import Distribution
@@ -38,9 +38,28 @@ def test_the_first_master_serves_once_it_has_the_files() -> None:
     view = cluster()
     step = step_of(view)
     assert step.host == "10.0.0.1"
-    assert step.provides == ("registry",)
+    assert step.provides == ("registry@10.0.0.1",)
     assert step.requires == ("rootfs@10.0.0.1", "registry-store@10.0.0.1")
     assert Distribution().hosts(view) == (view.first_master,)
+
+
+def test_every_master_serves_with_the_credentials_of_the_first() -> None:
+    view = cluster(host(1, MASTER), host(2, MASTER), host(3, MASTER), host(4))
+    assert Distribution().hosts(view) == view.masters
+    assert Distribution().endpoint(view).addresses == ("10.0.0.1", "10.0.0.2", "10.0.0.3")
+    first, *others = Distribution().serve(view)
+    assert [step.provides for step in others] == [("registry@10.0.0.2",), ("registry@10.0.0.3",)]
+    for step in others:
+        assert step.uses() == {(first.id, name) for name in fragments.FILES}
+        assert_parses(step)
+    assert not first.uses()
+    plain = {name for name in fragments.FILES if not first.value(name).secret}
+    assert plain == {"authority", "certificate"}
+
+
+def test_keys_leave_a_lone_master_for_nobody() -> None:
+    (change,) = [change for change in step_of(cluster()).changes if change.outputs]
+    assert {output.key for output in change.outputs} == {"authority", "password", "basic"}
 
 
 def test_the_endpoint_refers_to_values_that_the_step_yields() -> None:
@@ -48,10 +67,10 @@ def test_the_endpoint_refers_to_values_that_the_step_yields() -> None:
     endpoint = Distribution().endpoint(view)
     step = step_of(view)
     assert endpoint.netloc == "sea.hub:5000"
-    assert endpoint.address == "10.0.0.1"
+    assert endpoint.addresses == ("10.0.0.1",)
     assert endpoint.password == step.value("password")
-    assert endpoint.credentials == step.value("credentials")
-    assert endpoint.certificate_authority == step.value("ca")
+    assert endpoint.credentials == step.value("basic")
+    assert endpoint.certificate_authority == step.value("authority")
     assert endpoint.password.secret
     assert endpoint.credentials.secret
     assert not endpoint.certificate_authority.secret
@@ -93,7 +112,7 @@ def test_the_host_keeps_the_credentials_that_came_first(shell: tuple[str, ...], 
 
     first, second = visit(), visit()
     assert first == second
-    assert first["ca"].startswith("-----BEGIN CERTIFICATE-----")
+    assert first["authority"].startswith("-----BEGIN CERTIFICATE-----")
     directory = Path(view.data, "registry", "sea.hub")
     assert directory.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o600}

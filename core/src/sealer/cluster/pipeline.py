@@ -46,7 +46,7 @@ def installation_plan(cluster: Cluster, layers: Layers, parts: Parts, choice: La
     steps += launches
     if launches:
         steps.append(_ready_step(cluster, parts, launches[-1]))
-    return make_plan(steps, groups=_groups(cluster))
+    return make_plan(steps, groups=_groups(cluster, parts))
 
 
 def application_plan(
@@ -97,7 +97,7 @@ def application_plan(
     steps += launches
     given = [at("rootfs", host.name) for host in cluster.hosts]
     given += [at("container-runtime", host.name) for host in cluster.hosts]
-    return make_plan(steps, given=[*given, "api", "cluster"])
+    return make_plan(steps, given=[*given, "api", "cluster"], groups=_groups(cluster, parts))
 
 
 def _alias_steps(cluster: Cluster) -> list[Step]:
@@ -140,7 +140,8 @@ def _access_step(cluster: Cluster, host: Host, parts: Parts, domains: Sequence[s
     registry = cluster.registry
     if registry is None:
         raise PlanError("a registry is to be used, but the cluster has none")
-    changes: list[Change] = [HostsEntry(address=registry.address, names=(registry.domain,))]
+    address, *further = cluster.in_turn(host, registry.addresses)
+    changes: list[Change] = [HostsEntry(address=address, names=(registry.domain,), further=tuple(further))]
     if parts.container is not None:
         changes += parts.container.mirrors(registry, domains)
     return Step(
@@ -180,5 +181,9 @@ def _domains(image: ImageMetadata) -> tuple[str, ...]:
     return tuple(sorted({container.domain for container in image.container_images}))
 
 
-def _groups(cluster: Cluster) -> dict[str, tuple[str, ...]]:
-    return {"cluster": tuple(at("member", host.name) for host in cluster.hosts)}
+def _groups(cluster: Cluster, parts: Parts) -> dict[str, tuple[str, ...]]:
+    serving = parts.registry.hosts(cluster) if parts.registry is not None else ()
+    return {
+        "cluster": tuple(at("member", host.name) for host in cluster.hosts),
+        "registry": tuple(at("registry", host.name) for host in serving),
+    }

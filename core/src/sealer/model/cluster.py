@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -34,9 +34,9 @@ class RegistryEndpoint:
     """How hosts reach the cluster's registry.
 
     Attributes:
-        domain: Its name, such as ``sea.hub``; hosts resolve it to ``address``.
+        domain: Its name, such as ``sea.hub``; hosts resolve it to ``addresses``.
         port: TCP port; it speaks TLS.
-        address: The IP address that serves it.
+        addresses: The IP addresses that serve it, all the same; hosts go on to the next when one is down.
         username: Of the account hosts pull with.
         password: A secret that the registry's own step produces.
         credentials: ``username:password`` in base64, as HTTP's Basic scheme and docker's ``auth`` want it;
@@ -46,7 +46,7 @@ class RegistryEndpoint:
 
     domain: str
     port: int
-    address: str
+    addresses: tuple[str, ...]
     username: str
     password: Value
     credentials: Value
@@ -113,6 +113,17 @@ class Cluster:
     def env_of(self, host: Host) -> Mapping[str, str]:
         """Return the environment on a host: the cluster's, overridden by the host's own."""
         return {**self.env, **host.env}
+
+    def in_turn(self, host: Host, addresses: Sequence[str]) -> tuple[str, ...]:
+        """Return addresses of equal servers in the order a host tries them, so that hosts spread over them.
+
+        Its own address comes first; hosts that have none of them begin with another one each.
+        """
+        if host.address in addresses:
+            start = addresses.index(host.address)
+        else:
+            start = [other.name for other in self.hosts].index(host.name) % len(addresses)
+        return (*addresses[start:], *addresses[:start])
 
     @property
     def data(self) -> str:

@@ -6,7 +6,8 @@ Names that steps provide and require (``@h`` stands for a host's name):
     rootfs@h              core: the image's files are unpacked on the host
     registry-store@h      core: the container images are unpacked where the registry serves them from
     container-runtime@h   container runtime: it runs and its socket answers
-    registry              registry: the cluster's registry serves the image's container images
+    registry@h            registry: the host serves the container images
+    registry              all hosts that are to serve them do; holds when registry@h does for them
     registry-access@h     core: the host trusts the registry and pulls from it by original names
     api                   cluster runtime: the API server answers
     member@h              cluster runtime: the host is part of the cluster

@@ -29,7 +29,7 @@ ARM64 = Platform(architecture="arm64")
 REGISTRY = RegistryEndpoint(
     domain="registry.example",
     port=5000,
-    address="10.0.0.1",
+    addresses=("10.0.0.1",),
     username="sealer",
     password=Value(step="registry", key="password", secret=True),
     credentials=Value(step="registry", key="credentials", secret=True),

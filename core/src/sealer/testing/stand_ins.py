@@ -121,7 +121,7 @@ class Shelf(Registry):
         return RegistryEndpoint(
             domain=cluster.registry_settings.domain or "shelf.local",
             port=cluster.registry_settings.port or 5000,
-            address=cluster.first_master.address,
+            addresses=(cluster.first_master.address,),
             username="sealer",
             password=Value(step=step, key="password", secret=True),
             credentials=Value(step=step, key="password", secret=True),
@@ -140,7 +140,7 @@ class Shelf(Registry):
             title="serve",
             host=first,
             changes=(Command(title="serve", run="shelf", unless="shelf status", yields=outputs),),
-            provides=("registry",),
+            provides=(at("registry", first),),
             requires=(at("rootfs", first), at("registry-store", first)),
         )
 

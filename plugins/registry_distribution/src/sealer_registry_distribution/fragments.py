@@ -17,22 +17,33 @@ fi"""
 """sh that prints ``ours CLUSTER``, or ``listening`` and the ports that are listened on, in hexadecimal."""
 
 
+FILES = {
+    "authority": "ca.crt",
+    "authority_key": "ca.key",
+    "certificate": "tls.crt",
+    "key": "tls.key",
+    "password": "password",
+    "basic": "basic",
+    "htpasswd": "htpasswd",
+    "upload_secret": "upload-secret",
+}
+"""The files of credentials by the names that ``Credentials`` gives to what is in them."""
+
+PUBLIC = frozenset({"authority", "certificate"})
+"""Those that are no secret."""
+
+
 def write_credentials(directory: str, credentials: Credentials) -> str:
-    """Return sh that makes the directory with all credentials in it, at once or not at all."""
-    files = {
-        "ca.crt": credentials.authority,
-        "ca.key": credentials.authority_key,
-        "tls.crt": credentials.certificate,
-        "tls.key": credentials.key,
-        "password": credentials.password,
-        "basic": credentials.basic,
-        "htpasswd": credentials.htpasswd,
-        "environment": f"REGISTRY_HTTP_SECRET={credentials.upload_secret}\n",
-    }
+    """Return sh that makes the directory with all credentials in it, at once or not at all.
+
+    They may be values that are filled in later, which must be free of single quotes, as PEM, base64 and
+    bcrypt are.
+    """
     new = quote(f"{directory}.new")
     lines = ["umask 077", f"rm -rf {new}", f"mkdir -p {new}"]
-    lines += [f"printf %s {quote(text)} > {new}/{name}" for name, text in files.items()]
-    lines.append(f"mv {new} {quote(directory)}")
+    lines += [f"printf %s {quote(getattr(credentials, name))} > {new}/{file}" for name, file in FILES.items()]
+    secret = quote(f"REGISTRY_HTTP_SECRET={credentials.upload_secret}")
+    lines += [f"printf '%s\\n' {secret} > {new}/environment", f"mv {new} {quote(directory)}"]
     return "\n".join(lines)
 
 

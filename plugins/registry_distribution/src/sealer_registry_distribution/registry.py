@@ -1,4 +1,4 @@
-"""The distribution registry as a cluster's registry: one on the first master, under systemd, with TLS."""
+"""The distribution registry as a cluster's registry: one on each master, all alike, with TLS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sealer.model import Check, Cluster, Finding, Host, Probe, RegistryEndpoint,
 from sealer.providers import Registry
 from sealer_registry_distribution import fragments
 from sealer_registry_distribution.config import PROGRAM, UNIT, config_yml, unit_text
-from sealer_registry_distribution.credentials import issue_credentials
+from sealer_registry_distribution.credentials import Credentials, issue_credentials
 
 DEFAULT_DOMAIN = "sea.hub"
 DEFAULT_PORT = 5000
@@ -23,7 +23,7 @@ class Distribution(Registry):
     """The ``registry`` program of the cluster image, serving the image's container images."""
 
     name = "distribution"
-    summary = "the CNCF distribution registry on the first master, with TLS and a password"
+    summary = "the CNCF distribution registry on every master, with TLS and a password"
 
     def probes(self) -> tuple[Probe, ...]:
         return (_STATE,)
@@ -33,83 +33,102 @@ class Distribution(Registry):
 
     def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
         everyone = tuple(host.name for host in cluster.hosts)
-        target = cluster.first_master.name
-        yield Traffic(purpose="registry", port=_port(cluster), sources=everyone, targets=(target,))
+        targets = tuple(host.name for host in cluster.masters)
+        yield Traffic(purpose="registry", port=_port(cluster), sources=everyone, targets=targets)
 
     def hosts(self, cluster: Cluster) -> tuple[Host, ...]:
-        return (cluster.first_master,)
+        return cluster.masters
 
     def endpoint(self, cluster: Cluster) -> RegistryEndpoint:
-        step = _step_id(cluster)
+        step = _step_id(cluster.first_master)
         return RegistryEndpoint(
             domain=_domain(cluster),
             port=_port(cluster),
-            address=cluster.first_master.address,
+            addresses=tuple(host.address for host in cluster.masters),
             username=USERNAME,
             password=Value(step=step, key="password", secret=True),
-            credentials=Value(step=step, key="credentials", secret=True),
-            certificate_authority=Value(step=step, key="ca"),
+            credentials=Value(step=step, key="basic", secret=True),
+            certificate_authority=Value(step=step, key="authority"),
         )
 
     def serve(self, cluster: Cluster) -> Iterable[Step]:
-        """Return one step: the program, credentials, configuration, the unit, and the wait for its port.
+        """Return a step for each master: program, credentials, configuration, unit, the wait for its port.
 
-        Every plan brings new credentials; those that reached the host first stay, as long as the domain does.
+        Every plan brings new credentials; those that once reached the first master stay, as long as the
+        domain does, and the other masters get the same.
         """
-        host = cluster.first_master
-        domain, port = _domain(cluster), _port(cluster)
-        directory = f"{cluster.data}/registry/{domain}"
-        config = f"{cluster.data}/registry/config.yml"
+        first = cluster.first_master
         credentials = issue_credentials(
             username=USERNAME,
-            domain=domain,
-            addresses=(host.address, "127.0.0.1"),
+            domain=_domain(cluster),
+            addresses=(*(host.address for host in cluster.masters), "127.0.0.1"),
             now=datetime.now(UTC),
         )
-        yield Step(
-            id=_step_id(cluster),
-            title="serve the container images",
-            host=host.name,
-            changes=(
-                Copy(source=f"{cluster.rootfs}/bin/registry", path=PROGRAM),
-                Command(
-                    title=f"credentials of the registry {domain}",
-                    run=fragments.write_credentials(directory, credentials),
-                    creates=directory,
-                    revert=fragments.remove_credentials(directory),
-                    yields=(
-                        Output(key="ca", script=f"cat {quote(f'{directory}/ca.crt')}"),
-                        Output(key="password", script=f"cat {quote(f'{directory}/password')}", secret=True),
-                        Output(key="credentials", script=f"cat {quote(f'{directory}/basic')}", secret=True),
-                    ),
-                ),
-                File(
-                    path=config,
-                    content=config_yml(
-                        store=cluster.registry_storage,
-                        directory=directory,
-                        address=host.address,
-                        port=port,
-                        domain=domain,
-                    ),
-                ),
-                Unit(
-                    name=UNIT,
-                    content=unit_text(
-                        cluster=cluster.name, config=config, environment=f"{directory}/environment"
-                    ),
-                    watches=(config, PROGRAM, *(f"{directory}/{name}" for name in ("tls.crt", "htpasswd"))),
-                ),
-                Command(
-                    title="wait for the registry",
-                    run=fragments.wait_until_it_listens(port),
-                    unless=fragments.listens(port),
-                    limit=60,
+        original = _serve_step(cluster, first, credentials)
+        yield original
+        for host in cluster.masters[1:]:
+            copy = Credentials(**{name: str(original.value(name)) for name in fragments.FILES})
+            yield _serve_step(cluster, host, copy)
+
+
+def _serve_step(cluster: Cluster, host: Host, credentials: Credentials) -> Step:
+    domain, port = _domain(cluster), _port(cluster)
+    directory = f"{cluster.data}/registry/{domain}"
+    config = f"{cluster.data}/registry/config.yml"
+    is_first = host == cluster.first_master
+    return Step(
+        id=_step_id(host),
+        title="serve the container images",
+        host=host.name,
+        changes=(
+            Copy(source=f"{cluster.rootfs}/bin/registry", path=PROGRAM),
+            Command(
+                title=f"credentials of the registry {domain}",
+                run=fragments.write_credentials(directory, credentials),
+                creates=directory,
+                revert=fragments.remove_credentials(directory),
+                yields=_credential_outputs(cluster, directory) if is_first else (),
+            ),
+            File(
+                path=config,
+                content=config_yml(
+                    store=cluster.registry_storage,
+                    directory=directory,
+                    address=host.address,
+                    port=port,
+                    domain=domain,
                 ),
             ),
-            provides=("registry",),
-            requires=(at("rootfs", host.name), at("registry-store", host.name)),
+            Unit(
+                name=UNIT,
+                content=unit_text(
+                    cluster=cluster.name, config=config, environment=f"{directory}/environment"
+                ),
+                watches=(config, PROGRAM, *(f"{directory}/{name}" for name in ("tls.crt", "htpasswd"))),
+            ),
+            Command(
+                title="wait for the registry",
+                run=fragments.wait_until_it_listens(port),
+                unless=fragments.listens(port),
+                limit=60,
+            ),
+        ),
+        provides=(at("registry", host.name),),
+        requires=(at("rootfs", host.name), at("registry-store", host.name)),
+    )
+
+
+def _credential_outputs(cluster: Cluster, directory: str) -> tuple[Output, ...]:
+    """Return the outputs that show what clients need, and to other masters everything."""
+    names = fragments.FILES if len(cluster.masters) > 1 else ("authority", "password", "basic")
+    return tuple(
+        Output(
+            key=name,
+            script=f"cat {quote(f'{directory}/{fragments.FILES[name]}')}",
+            secret=name not in fragments.PUBLIC,
         )
+        for name in names
+    )
 
 
 class PortIsFree(Check):
@@ -122,7 +141,10 @@ class PortIsFree(Check):
         return (_STATE,)
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        host = cluster.first_master
+        for host in cluster.masters:
+            yield from self._judge(cluster, host)
+
+    def _judge(self, cluster: Cluster, host: Host) -> Iterable[Finding]:
         port = _port(cluster)
         state, _, rest = host.facts.answers.get(_STATE.name, "").partition(" ")
         if not state:
@@ -152,5 +174,5 @@ def _port(cluster: Cluster) -> int:
     return cluster.registry_settings.port or DEFAULT_PORT
 
 
-def _step_id(cluster: Cluster) -> str:
-    return at("registry/serve", cluster.first_master.name)
+def _step_id(host: Host) -> str:
+    return at("registry/serve", host.name)

@@ -47,7 +47,7 @@ def endpoint_changes(cluster: Cluster, host: Host, masters: Sequence[Host]) -> I
         host: One of its hosts.
         masters: The masters that it is to have.
     """
-    addresses = _addresses(cluster, host, masters)
+    addresses = cluster.in_turn(host, [master.address for master in masters])
     if is_balanced(cluster, host):
         yield Copy(source=f"{cluster.rootfs}/bin/etcd", path=_PROGRAM)
         loopback = "::1" if ipaddress.ip_address(host.address).version == 6 else "127.0.0.1"
@@ -56,16 +56,6 @@ def endpoint_changes(cluster: Cluster, host: Host, masters: Sequence[Host]) -> I
         )
         addresses = (loopback, *addresses)
     yield HostsEntry(address=addresses[0], names=(API_DOMAIN,), further=addresses[1:])
-
-
-def _addresses(cluster: Cluster, host: Host, masters: Sequence[Host]) -> tuple[str, ...]:
-    """Return the masters' addresses: a master's own first, on nodes another first from one to the next."""
-    addresses = [master.address for master in masters]
-    if host in masters:
-        start = addresses.index(host.address)
-    else:
-        start = [other.name for other in cluster.hosts].index(host.name) % len(addresses)
-    return (*addresses[start:], *addresses[:start])
 
 
 def _unit_text(cluster: str, loopback: str, addresses: Sequence[str]) -> str:

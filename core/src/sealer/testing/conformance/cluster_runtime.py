@@ -20,7 +20,15 @@ from sealer.testing.purity import pure
 from sealer.testing.shells import syntax_errors
 from sealer.testing.stand_ins import STAND_INS
 
-_CORES_NAMES = ("rootfs@", "registry-store@", "registry-access@", "container-runtime@", "app/", "host@")
+_CORES_NAMES = (
+    "rootfs@",
+    "registry@",
+    "registry-store@",
+    "registry-access@",
+    "container-runtime@",
+    "app/",
+    "host@",
+)
 
 
 class ClusterRuntimeContract(PlanningContract, HostContract):

@@ -35,10 +35,13 @@ class RegistryContract(PlanningContract, HostContract):
         return parts if scenario.boxed else replace(parts, container=None)
 
     def test_it_serves(self, provider: Registry, plan: Plan, cluster: Cluster) -> None:
-        """Its steps provide ``registry``, on hosts that get the container images, once they are there."""
+        """Its steps provide ``registry@`` each host that gets the container images, once they are there."""
         steps = tuple(provider.serve(cluster))
-        assert "registry" in {name for step in steps for name in step.provides}
         serving = {host.name for host in provider.hosts(cluster)}
+        provided = {name for step in steps for name in step.provides}
+        assert {name for name in provided if name.startswith("registry@")} == {
+            at("registry", host) for host in serving
+        }
         assert serving
         assert serving <= {host.name for host in cluster.hosts}
         assert {step.host for step in steps} <= serving
@@ -47,9 +50,9 @@ class RegistryContract(PlanningContract, HostContract):
             assert at("registry-store", host) in needed
 
     def test_the_endpoint_can_be_reached(self, provider: Registry, cluster: Cluster) -> None:
-        """It is at a host's address, on a TCP port, by a name that clusters don't use otherwise."""
+        """It is at the addresses of those that serve, on a TCP port, by a name of its own."""
         endpoint = provider.endpoint(cluster)
-        assert endpoint.address in {host.address for host in cluster.hosts}
+        assert endpoint.addresses == tuple(host.address for host in provider.hosts(cluster))
         assert 0 < endpoint.port < 65536
         assert endpoint.domain
         assert endpoint.domain == endpoint.domain.lower().strip()
