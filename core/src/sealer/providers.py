@@ -95,6 +95,16 @@ class ClusterRuntime(HostProvider):
         What was changed on ``hosts`` themselves is taken back by core afterwards.
         """
 
+    def mirrors(
+        self, cluster: Cluster, host: Host, registry: RegistryEndpoint, domains: Sequence[str]
+    ) -> Iterable[Change]:
+        """Return what ``ContainerRuntime.mirrors`` does, when the distribution has its own container runtime.
+
+        It is asked when the image names no container runtime, also before the distribution runs on the host,
+        and again for the domains of each application image: mirrors that the host has already stay.
+        """
+        return ()
+
     @abstractmethod
     def kubeconfig_path(self, cluster: Cluster) -> str:
         """Return the path, on the first master, of the administrator's kubeconfig."""
@@ -243,6 +253,13 @@ class ProgramQuery:
     arguments: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileQuery:
+    """A question that a text file of the release answers; when an optional one is missing: nothing."""
+
+    component: str
+
+
 class BaseRecipe(Provider):
     """How a base image of a distribution is made from its upstream release, or from files at hand.
 
@@ -274,7 +291,7 @@ class BaseRecipe(Provider):
             ImageError: The version can't be built this way; the message says from which one on it can.
         """
 
-    def image_query(self, version: str) -> ProgramQuery | None:
+    def image_query(self, version: str) -> ProgramQuery | FileQuery | None:
         """Return the question whose answer ``container_images`` reads, or None when none is needed."""
         return None
 
@@ -285,7 +302,7 @@ class BaseRecipe(Provider):
         Args:
             version: The version of the distribution.
             platform: The platform the image is built for.
-            answer: What the program of ``image_query`` printed, or "".
+            answer: What the program of ``image_query`` printed, or its file says, or "".
 
         Raises:
             ImageError: The answer can't be read.

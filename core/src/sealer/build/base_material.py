@@ -16,7 +16,7 @@ from sealer.events import EventSink, Message, discard
 from sealer.image.platforms import host_platform, same_platform
 from sealer.image.reference import parse_reference
 from sealer.model import Platform
-from sealer.providers import BaseRecipe, Component, Download
+from sealer.providers import BaseRecipe, Component, Download, FileQuery, ProgramQuery
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +141,7 @@ async def _download(order: Order, version: str, components: Mapping[str, Compone
     ours, theirs = host_platform(), order.platform
     query = order.recipe.image_query(version)
     # The programs of the image may not run here, but those of this machine give the same answer.
-    foreign = query is not None and ours.architecture != theirs.architecture
+    foreign = isinstance(query, ProgramQuery) and ours.architecture != theirs.architecture
     helpers = tuple(
         download
         for download in (order.recipe.downloads(version, ours) if foreign else ())
@@ -234,7 +234,10 @@ def _version(
 async def _container_images(order: Order, version: str, found: _Found) -> tuple[str, ...]:
     query = order.recipe.image_query(version)
     answer = ""
-    if query is not None:
+    if isinstance(query, FileQuery):
+        path = found.files.get(query.component)
+        answer = "" if path is None else _text(path)
+    elif query is not None:
         program = found.asked or found.files[query.component]
         try:
             answer = await run_program(program, query.arguments)
@@ -246,3 +249,10 @@ async def _container_images(order: Order, version: str, found: _Found) -> tuple[
             ) from error
     names = order.recipe.container_images(version, order.platform, answer)
     return tuple(dict.fromkeys(str(parse_reference(name)) for name in names))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ImageError(f"{path} can't be read as text: {error}") from error

@@ -144,6 +144,8 @@ def _access_step(cluster: Cluster, host: Host, parts: Parts, domains: Sequence[s
     changes: list[Change] = [HostsEntry(address=address, names=(registry.domain,), further=tuple(further))]
     if parts.container is not None:
         changes += parts.container.mirrors(registry, domains)
+    else:
+        changes += parts.runtime.mirrors(cluster, host, registry, domains)
     return Step(
         id=at(f"registry-access/{source}", host.name),
         title="trust the cluster's registry",

@@ -119,7 +119,10 @@ if [ -e "$entry/swaps" ]; then
   while read -r device; do swapon "$device" 2>/dev/null || :; done < "$entry/swaps"
 fi"""
 
-API_ANSWERS = f"{PROGRAMS}/kubectl --kubeconfig {ADMIN_KUBECONFIG} get --raw /readyz"
+KUBECTL = f"{PROGRAMS}/kubectl --kubeconfig {ADMIN_KUBECONFIG}"
+"""How kubectl is called on the first master."""
+
+API_ANSWERS = f"{KUBECTL} get --raw /readyz"
 
 WAIT_FOR_API = f"""\
 attempt=0

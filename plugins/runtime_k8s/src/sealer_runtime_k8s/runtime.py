@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from sealer.changes import Command, File, Output
+from sealer.kubernetes import mark_step
 from sealer.model import Check, Cluster, Host, Probe, Step, Traffic, Value, at
 from sealer.providers import ClusterRuntime
 from sealer_runtime_k8s import fragments, probes
 from sealer_runtime_k8s.checks import all_checks
 from sealer_runtime_k8s.kubeadm import discovery_kubeconfig, init_configuration, join_configuration
-from sealer_runtime_k8s.marks import mark_step
-from sealer_runtime_k8s.names import ADMIN_KUBECONFIG, directory, environment
+from sealer_runtime_k8s.names import ADMIN_KUBECONFIG, directory, environment, node_name
 from sealer_runtime_k8s.prepare import PREPARED, prepare_step
 from sealer_runtime_k8s.removal import remove_step
 from sealer_runtime_k8s.traffic import traffic
@@ -46,7 +46,7 @@ class Kubernetes(ClusterRuntime):
         host = cluster.first_master
         yield prepare_step(cluster, host)
         yield _init_step(cluster, host)
-        yield mark_step(cluster, host, ())
+        yield _mark_step(cluster, host)
 
     def remove(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
         """Return a step for each node: drain it, respecting disruption budgets, and delete it.
@@ -79,7 +79,13 @@ class Kubernetes(ClusterRuntime):
                 before = (at(_JOINED, host.name),)
             else:
                 yield _join_step(cluster, host, token, ())
-            yield mark_step(cluster, host, (at(_JOINED, host.name),))
+            yield _mark_step(cluster, host, at(_JOINED, host.name))
+
+
+def _mark_step(cluster: Cluster, host: Host, *requires: str) -> Step:
+    return mark_step(
+        cluster, host, node=node_name(cluster, host), kubectl=fragments.KUBECTL, requires=requires
+    )
 
 
 def _needs(cluster: Cluster, host: Host) -> Iterator[str]:

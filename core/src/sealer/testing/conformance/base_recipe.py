@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sealer.errors import ImageError
 from sealer.model import RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Platform
-from sealer.providers import BaseRecipe, Component, Download
+from sealer.providers import BaseRecipe, Component, Download, FileQuery, ProgramQuery
 from sealer.testing.conformance.base import Contract
 from sealer.testing.examples import AMD64
 from sealer.testing.purity import pure
@@ -156,18 +156,21 @@ class BaseRecipeContract(Contract):
             assert len(set(names)) == len(names)
             assert [name for name in names if not _IMAGE.fullmatch(name)] == []
 
-    def test_a_program_that_is_asked_is_a_component(
+    def test_what_is_asked_is_a_component(
         self, provider: BaseRecipe, samples: Sequence[RecipeSample]
     ) -> None:
-        """And its answer is read with care: nonsense is an ``ImageError`` and nothing else."""
+        """A program that is run, or a text file that is read.
+
+        The answer is read with care: nonsense is an ``ImageError`` and nothing else.
+        """
         for sample in samples:
             version = provider.canonical_version(sample.version)
             query = provider.image_query(version)
             if query is None:
                 continue
-            programs = [part for part in provider.components(sample.platform) if part.name == query.component]
-            assert [part.executable for part in programs] == [True]
-            assert query.arguments
+            asked = [part for part in provider.components(sample.platform) if part.name == query.component]
+            assert [part.executable for part in asked] == [isinstance(query, ProgramQuery)]
+            assert isinstance(query, FileQuery) or query.arguments
             _require_careful_reading(provider, version, sample.platform)
 
     def test_labels_say_what_the_image_brings(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from sealer.changes import Change, Command, quote
 from sealer.errors import PlanError
 from sealer.model import Cluster, Host, Step, at
-from sealer_runtime_k8s.names import PROGRAMS, environment, node_name
 
 _ROLE_LABEL = "node-role.kubernetes.io/"
 _TAINT = re.compile(
@@ -55,47 +54,54 @@ def parse_taint(text: str) -> Taint:
     )
 
 
-def mark_step(cluster: Cluster, host: Host, requires: Sequence[str]) -> Step:
+def mark_step(cluster: Cluster, host: Host, *, node: str, kubectl: str, requires: Sequence[str] = ()) -> Step:
     """Return the step, made on the first master, after which a host's node has its labels and taints.
+
+    It requires ``api`` and provides ``member@`` the host.
+
+    Args:
+        cluster: The cluster.
+        host: The host that the node is.
+        node: The node's name.
+        kubectl: The shell words that call kubectl as the administrator, quoted where that is needed.
+        requires: What must hold before it, such as that the host has joined.
 
     Raises:
         PlanError: A taint can't be read.
     """
     return Step(
         id=at(f"kubernetes/mark/{host.name}", cluster.first_master.name),
-        title=f"label node {node_name(cluster, host)}",
+        title=f"label node {node}",
         host=cluster.first_master.name,
-        changes=(_labels(cluster, host), *_taints(cluster, host)),
+        changes=(_labels(host, node, kubectl), *_taints(host, node, kubectl)),
         provides=(at("member", host.name),),
         requires=("api", *requires),
-        env=environment(),
     )
 
 
-def _labels(cluster: Cluster, host: Host) -> Change:
+def _labels(host: Host, node: str, kubectl: str) -> Change:
     labels = {f"{_ROLE_LABEL}{role}": "" for role in host.roles} | dict(host.labels)
-    node = quote(node_name(cluster, host))
+    name = quote(node)
     selector = quote(",".join(f"{key}={value}" for key, value in sorted(labels.items())))
     pairs = " ".join(quote(f"{key}={value}") for key, value in sorted(labels.items()))
     return Command(
-        title=f"labels of node {node_name(cluster, host)}",
-        run=f"{PROGRAMS}/kubectl label --overwrite node {node} {pairs}",
-        unless=f"{PROGRAMS}/kubectl get node -l {selector} -o name | grep -Fx node/{node}",
+        title=f"labels of node {node}",
+        run=f"{kubectl} label --overwrite node {name} {pairs}",
+        unless=f"{kubectl} get node -l {selector} -o name | grep -Fx node/{name}",
     )
 
 
-def _taints(cluster: Cluster, host: Host) -> tuple[Change, ...]:
-    taints = [parse_taint(text) for text in host.taints]
-    node = quote(node_name(cluster, host))
+def _taints(host: Host, node: str, kubectl: str) -> tuple[Change, ...]:
+    name = quote(node)
     listing = '{range .spec.taints[*]}{.key}={.value}:{.effect}{"\\n"}{end}'
-    held = f"{PROGRAMS}/kubectl get node {node} -o jsonpath={quote(listing)}"
+    held = f"{kubectl} get node {name} -o jsonpath={quote(listing)}"
     return tuple(
         Command(
-            title=f"taint {taint.argument} of node {node_name(cluster, host)}",
-            run=f"{PROGRAMS}/kubectl taint --overwrite node {node} {quote(taint.argument)}",
+            title=f"taint {taint.argument} of node {node}",
+            run=f"{kubectl} taint --overwrite node {name} {quote(taint.argument)}",
             unless=taint_holds(held, taint),
         )
-        for taint in taints
+        for taint in map(parse_taint, host.taints)
     )
 
 

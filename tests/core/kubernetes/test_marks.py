@@ -9,9 +9,11 @@ import pytest
 
 from sealer.changes import Command
 from sealer.errors import PlanError
-from sealer.model import MASTER, Host
-from sealer_runtime_k8s.marks import Taint, mark_step, parse_taint, taint_holds
-from tests.plugins.kit import SHELLS, assert_parses, cluster, host
+from sealer.kubernetes import Taint, mark_step, parse_taint, taint_holds
+from sealer.model import Host
+from sealer.testing import example_cluster, example_host
+from sealer.testing.conformance.fragments import fragments
+from sealer.testing.shells import SHELLS, syntax_errors
 
 
 @pytest.mark.parametrize(
@@ -70,20 +72,21 @@ def test_a_node_that_can_not_be_asked_has_no_taint_as_wanted() -> None:
 
 
 def marked(member: Host) -> list[Command]:
-    view = cluster(host(1, MASTER), member)
-    return [change for change in mark_step(view, member, ()).changes if isinstance(change, Command)]
+    view = example_cluster(example_host(1, master=True), member)
+    step = mark_step(view, member, node="n2", kubectl="kubectl --kubeconfig /k")
+    return [change for change in step.changes if isinstance(change, Command)]
 
 
 def test_roles_and_labels_are_set_together() -> None:
-    (labels,) = marked(host(2, roles=("node", "ingress"), labels={"zone": "a b"}))
+    (labels,) = marked(example_host(2, roles=("node", "ingress"), labels={"zone": "a b"}))
     assert labels.run == (
-        "/usr/bin/kubectl label --overwrite node n2 "
+        "kubectl --kubeconfig /k label --overwrite node n2 "
         "node-role.kubernetes.io/ingress= node-role.kubernetes.io/node= 'zone=a b'"
     )
 
 
 def test_each_taint_is_a_change_of_its_own() -> None:
-    changes = marked(host(2, taints=("a=b:NoSchedule", "c-")))
+    changes = marked(example_host(2, taints=("a=b:NoSchedule", "c-")))
     assert [change.title for change in changes] == [
         "labels of node n2",
         "taint a=b:NoSchedule of node n2",
@@ -92,9 +95,10 @@ def test_each_taint_is_a_change_of_its_own() -> None:
 
 
 def test_the_step_is_made_on_the_first_master_and_provides_the_member() -> None:
-    view = cluster()
-    step = mark_step(view, view.hosts[2], ("kubernetes-joined@10.0.0.3",))
-    assert step.host == "10.0.0.1"
-    assert step.provides == ("member@10.0.0.3",)
-    assert step.requires == ("api", "kubernetes-joined@10.0.0.3")
-    assert_parses(step)
+    view = example_cluster(*(example_host(number, master=number == 1) for number in (1, 2, 3)))
+    last = view.hosts[2]
+    step = mark_step(view, last, node="n3", kubectl="kubectl", requires=(f"joined@{last.name}",))
+    assert step.host == view.first_master.name
+    assert step.provides == (f"member@{last.name}",)
+    assert step.requires == ("api", f"joined@{last.name}")
+    assert syntax_errors(dict(fragments(step))) == []
