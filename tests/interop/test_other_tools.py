@@ -15,7 +15,7 @@ from sealer.image.load import load
 from sealer.image.oci import Index
 from sealer.image.pull import pull
 from sealer.image.push import push
-from sealer.image.save import save
+from sealer.image.save import SaveFormat, save
 from sealer.image.store import ImageStore
 from sealer.model import Platform
 from sealer.testing.images import make_image
@@ -83,6 +83,43 @@ def test_skopeo_and_buildah_read_what_is_saved(
     run("tar", "-tf", archive)
 
 
+def test_skopeo_and_buildah_read_the_archive_for_docker(
+    store: ImageStore, tmp_path: Path, buildah: list[str | Path]
+) -> None:
+    make_image(store, "app:1", layers=LAYERS, labels={"a": "b"})
+    archive = tmp_path / "app.tar"
+    save(store, ["app:1"], archive, form=SaveFormat.DOCKER_ARCHIVE)
+    found = json.loads(run("skopeo", "inspect", f"docker-archive:{archive}:app:1"))
+    assert found["Labels"] == {"a": "b"}
+    image = run(*buildah, "pull", "--quiet", f"docker-archive:{archive}").split()[-1]
+    assert file_in_buildah(buildah, image, "etc/two") == "2"
+
+
+def test_skopeo_and_umoci_read_the_directory(store: ImageStore, tmp_path: Path) -> None:
+    descriptor = make_image(store, "app:1", layers=LAYERS)
+    layout = tmp_path / "layout"
+    save(store, ["app:1"], layout, form=SaveFormat.OCI_DIRECTORY)
+    assert json.loads(run("skopeo", "inspect", f"oci:{layout}"))["Digest"] == descriptor.digest
+    # A reference of umoci can't have a slash, as the full name has; so it is given another.
+    index = json.loads((layout / "index.json").read_bytes())
+    index["manifests"][0]["annotations"] = {"org.opencontainers.image.ref.name": "v1"}
+    (layout / "index.json").write_text(json.dumps(index))
+    rootless = () if os.geteuid() == 0 else ("--rootless",)
+    run("umoci", "unpack", *rootless, "--image", f"{layout}:v1", tmp_path / "bundle")
+    assert (tmp_path / "bundle/rootfs/etc/one").read_text() == "1"
+
+
+def test_parts_that_cat_joins_are_read_by_skopeo(store: ImageStore, tmp_path: Path) -> None:
+    descriptor = make_image(store, "app:1", layers=LAYERS)
+    save(store, ["app:1"], tmp_path / "app.tar", maximum_part=4000)
+    parts = sorted(tmp_path.glob("app.tar.part-*"))
+    assert len(parts) > 2
+    with (tmp_path / "joined.tar").open("wb") as joined:
+        subprocess.run(["cat", *parts], stdout=joined, check=True)
+    found = json.loads(run("skopeo", "inspect", f"oci-archive:{tmp_path}/joined.tar"))
+    assert found["Digest"] == descriptor.digest
+
+
 async def test_skopeo_and_buildah_read_what_is_pushed(
     store: ImageStore, registry: RegistryServer, buildah: list[str | Path]
 ) -> None:
@@ -121,6 +158,37 @@ async def test_what_buildah_makes_and_pushes_is_pulled(
     assert stored.labels["made"] == "elsewhere"
     with tarfile.open(other.verified_blob(stored.layers[0].digest)) as layer:
         assert "hello" in [name.lstrip("./") for name in layer.getnames()]
+
+
+@pytest.mark.parametrize("form", ["docker-archive", "oci", "oci-archive"])
+def test_what_skopeo_writes_is_loaded_in_every_format(
+    store: ImageStore, other: ImageStore, tmp_path: Path, form: str
+) -> None:
+    make_image(store, "app:1", layers=LAYERS, labels={"a": "b"})
+    source = f"oci:{store.layout.root}:docker.io/library/app:1"
+    written = tmp_path / "written"
+    run("skopeo", "--insecure-policy", "copy", source, f"{form}:{written}:docker.io/library/app:2")
+    (entry,) = load(other, written)
+    assert str(entry) == "docker.io/library/app:2"
+    image = other.resolve("app:2")
+    assert image.labels == {"a": "b"}
+    # What docker's format has no place for is lost in it: what makes it an image of ours.
+    assert (EXTENSION_ANNOTATION in image.manifest.annotations) is (form != "docker-archive")
+    names = []
+    for layer in image.layers:
+        with tarfile.open(other.verified_blob(layer.digest)) as archive:
+            names += archive.getnames()
+    assert names == ["etc/one", "etc/two"]
+
+
+def test_what_umoci_writes_is_loaded(other: ImageStore, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    run("umoci", "init", "--layout", layout)
+    run("umoci", "new", "--image", f"{layout}:v1")
+    run("umoci", "config", "--image", f"{layout}:v1", "--config.label", "made=umoci")
+    (entry,) = load(other, layout, name="made:1")
+    assert str(entry) == "docker.io/library/made:1"
+    assert other.resolve("made:1").labels == {"made": "umoci"}
 
 
 def test_what_buildah_and_skopeo_save_is_loaded(

@@ -240,7 +240,7 @@ def test_links_and_devices_are_refused(other: ImageStore, archive: Path, kind: b
 @pytest.mark.parametrize(
     ("files", "advice"),
     [
-        ({"manifest.json": b"[]"}, "skopeo copy docker-archive:"),
+        ({"manifest.json": b"[]"}, "lists no image"),
         ({"Metadata": b"name"}, "load each of the archives"),
         ({"readme": b""}, "it has no index.json"),
     ],

@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sealer.cli.output import Format
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+# click has made it generic for those who check types only.
+if TYPE_CHECKING:
+    _Parameter = click.ParamType[int]
+else:
+    _Parameter = click.ParamType
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+_UNITS |= {f"{unit}I": 1024**power for power, unit in enumerate(("", "K", "M", "G", "T")) if unit}
+
+
+class SizeType(_Parameter):
+    """A number of bytes: ``700M``, ``4GB``, ``4.5GiB``; a unit without an i is a power of a thousand."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number of bytes."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?", str(value).strip().upper())
+        if match is None or match[2] == "I" or (size := int(float(match[1]) * _UNITS[match[2]])) < 1:
+            self.fail(f"{value!r} is no size; write 700MB or 4GiB", param, ctx)
+        return size
 
 
 def output_option(*formats: Format) -> Callable[[Function], Function]:

@@ -10,6 +10,7 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import progress_option
+from sealer.cli.options import SizeType
 from sealer.cli.transfer import (
     quiet_option,
     skip_tls_verify_option,
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 EVERY_PLATFORM = "all"
 POLICIES = ("always", "ifnewer", "missing", "never")
+FORMATS = ("oci-archive", "oci-dir", "docker-archive")
 
 
 @click.command()
@@ -128,45 +130,93 @@ def pull(
     "-o",
     "--output",
     "file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     required=True,
-    help="The file to write; what is there is replaced.",
+    help="The file or directory to write; a file that is there is replaced.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(FORMATS),
+    default=FORMATS[0],
+    show_default=True,
+    help="What to write.",
+)
+@click.option("--platform", metavar="OS/ARCH[/VARIANT]", help="Save it for one platform only.")
+@click.option(
+    "--max-part-size",
+    "maximum_part",
+    type=SizeType(),
+    help="Write files of at most that many bytes, such as 4GB, and NAME.parts, which tells what they are.",
 )
 @quiet_option
 @progress_option
 @pass_application
 def save(
-    application: Application, *, images: tuple[str, ...], file: Path, quiet: bool, progress: str
+    application: Application,
+    *,
+    images: tuple[str, ...],
+    file: Path,
+    form: str,
+    platform: str | None,
+    maximum_part: int | None,
+    quiet: bool,
+    progress: str,
 ) -> None:
-    """Save images as one file: an OCI archive, which skopeo, buildah and podman read as well."""
+    """Save images as one file that skopeo, buildah and podman read as well, or as a directory.
+
+    An oci-archive or oci-dir has all platforms that are in the local store; a docker-archive has one, and
+    docker loads it.
+    """
+    from sealer.image.platforms import parse_platform
+    from sealer.image.save import SaveFormat
     from sealer.image.save import save as save_images
     from sealer.image.store import ImageStore
 
     store = ImageStore(application.home)
-    with_progress(lambda sink: save_images(store, images, file, sink=sink), quiet=quiet, progress=progress)
+    wanted = parse_platform(platform) if platform else None
+    with_progress(
+        lambda sink: save_images(
+            store,
+            images,
+            file,
+            form=SaveFormat(form),
+            platform=wanted,
+            maximum_part=maximum_part,
+            sink=sink,
+        ),
+        quiet=quiet,
+        progress=progress,
+    )
 
 
 @click.command()
 @click.option(
     "-i",
     "--input",
-    "file",
-    type=click.Path(dir_okay=False, path_type=Path),
+    "files",
+    type=click.Path(path_type=Path),
     required=True,
-    help="The file to read.",
+    multiple=True,
+    help="The file, the directory, or one or all of the parts to read.",
 )
 @click.option("-t", "--tag", "name", metavar="NAME", help="A name for the only image of the archive.")
 @quiet_option
 @progress_option
 @pass_application
-def load(application: Application, *, file: Path, name: str | None, quiet: bool, progress: str) -> None:
-    """Load images from one file, as `sealer save` writes it, and print their names."""
+def load(
+    application: Application, *, files: tuple[Path, ...], name: str | None, quiet: bool, progress: str
+) -> None:
+    """Load images from what `sealer save`, `docker save`, skopeo or buildah wrote, and print their names.
+
+    Parts are given in any order, or one alone when the others and NAME.parts lie beside it.
+    """
     from sealer.image.load import load as load_images
     from sealer.image.store import ImageStore
 
     store = ImageStore(application.home)
     entries = with_progress(
-        lambda sink: load_images(store, file, name=name, sink=sink), quiet=quiet, progress=progress
+        lambda sink: load_images(store, *files, name=name, sink=sink), quiet=quiet, progress=progress
     )
     for entry in entries:
         click.echo(str(entry))

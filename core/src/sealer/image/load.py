@@ -1,42 +1,44 @@
-"""Loading images from one file, an ``oci-archive``: every digest is checked before the store changes."""
+"""Loading images from files: every digest is checked before the store changes."""
 
 from __future__ import annotations
 
-import re
-import tarfile
-import zlib
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from lzma import LZMAError
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from sealer.errors import ImageError, TransportError
 from sealer.events import EventSink, TransferProgress, discard
-from sealer.image.blobs import CHUNK
+from sealer.image.docker_archive import DockerImage, docker_images
+from sealer.image.gathering import DAMAGES, Gathered, gather_archive, gather_directory
 from sealer.image.layout import store_access
 from sealer.image.names import StoredName
 from sealer.image.oci import REF_NAME, Descriptor, Manifest, parse_document, parse_index
+from sealer.image.parts import PartReader, find_parts
+from sealer.image.progress import written_below
 from sealer.image.reference import Reference, parse_reference
 from sealer.image.staging import Staging
 from sealer.image.store import ImageStore
 from sealer.model.image import EMPTY
 
-_BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
 _FULL_NAME = "io.containerd.image.name"
-_MAXIMUM_INDEX = 16 << 20
 _HINT = "get the file again; nothing of it was taken over"
 
 
 def load(
-    store: ImageStore, archive: Path, *, name: Reference | str | None = None, sink: EventSink = discard
+    store: ImageStore,
+    *inputs: Path,
+    name: Reference | str | None = None,
+    sink: EventSink = discard,
 ) -> tuple[StoredName, ...]:
-    """Load the images of an archive, which may be compressed with gzip, bzip2 or xz.
+    """Load the images of an archive or of a directory.
 
     Args:
         store: Where they go.
-        archive: The file.
+        inputs: An OCI archive or what ``docker save`` writes, either also compressed with gzip, bzip2 or
+            xz; the directory of an OCI layout; or the parts of an archive in any order, see
+            ``sealer.image.parts``.
         name: A name for the only image, in place of the one in the archive.
         sink: Is told about progress.
 
@@ -44,32 +46,65 @@ def load(
         The entries of the store. One without a name can be found by its digest.
 
     Raises:
-        TransportError: The file can't be read.
+        TransportError: A file can't be read.
         ImageError: It is not an archive of images, it is incomplete, or it holds what does not belong there.
-        VerificationError: A blob does not have its digest or size. In no case has a name changed.
+        VerificationError: A blob or a part is not what it should be. In no case has a name changed.
     """
     reference = parse_reference(name) if isinstance(name, str) else name
-    try:
-        file = archive.open("rb")
-    except OSError as error:
-        raise TransportError(f"can't be read: {error.strerror}", place=str(archive)) from error
-    with file, store_access(store.layout), Staging(store) as staging, _place(archive):
-        size = archive.stat().st_size
-
-        def report() -> None:
-            sink(TransferProgress(subject=archive.name, host=None, moved=file.tell(), total=size))
-
-        roots = parse_index(_unpack(file, staging, report)).manifests
-        if reference is not None and len(roots) != 1:
-            raise ImageError(f"{reference} can't be the name of {len(roots)} images")
-        _publish(store, staging, roots)
-        entries = [
-            StoredName(reference=reference or _name_of(root), descriptor=replace(root, annotations=EMPTY))
-            for root in roots
-        ]
+    with store_access(store.layout), _place(inputs[0]), Staging(store) as staging:
+        gathered = _gather(inputs, staging, sink)
+        if gathered.index is not None:
+            roots = parse_index(gathered.index).manifests
+            entries = [
+                StoredName(reference=_name_of(root), descriptor=replace(root, annotations=EMPTY))
+                for root in roots
+            ]
+            _check_single(reference, len(roots))
+            _publish(store, staging, roots)
+        elif gathered.docker is not None:
+            images = docker_images(gathered.docker, gathered.files, gathered.links, staging)
+            _check_single(reference, len(images))
+            entries = list(_publish_docker(store, staging, images))
+        else:
+            raise ImageError("it is not an OCI archive: it has no index.json" + _explanation(gathered))
+        if reference is not None:
+            entries = [replace(entries[0], reference=reference)]
         for entry in entries:
             store.enter(entry.reference, entry.descriptor)
     return tuple(entries)
+
+
+def _gather(inputs: Sequence[Path], staging: Staging, sink: EventSink) -> Gathered:
+    subject = inputs[0].name
+    if len(inputs) == 1 and inputs[0].is_dir():
+        size = written_below(inputs[0])
+
+        def received() -> None:
+            moved = min(size, written_below(staging.path))
+            sink(TransferProgress(subject=subject, host=None, moved=moved, total=size))
+
+        return gather_directory(inputs[0], staging, received)
+    with ExitStack() as resources:
+        try:
+            parts = find_parts(inputs)
+            file: BinaryIO | PartReader
+            if parts is None:
+                file, total = resources.enter_context(inputs[0].open("rb")), inputs[0].stat().st_size
+            else:
+                file, total = resources.enter_context(parts), parts.size
+        except OSError as error:
+            raise TransportError(f"can't be read: {error.strerror}", place=str(inputs[0])) from error
+
+        def report() -> None:
+            sink(TransferProgress(subject=subject, host=None, moved=file.tell(), total=total))
+
+        if parts is None:
+            return gather_archive(file, staging, report)
+        try:
+            return gather_archive(file, staging, report)
+        finally:
+            # Whatever else is said, a damaged part is what is to be got again.
+            parts.require_whole()
 
 
 @contextmanager
@@ -78,57 +113,33 @@ def _place(archive: Path) -> Iterator[None]:
     try:
         yield
     except ImageError as error:
-        raise type(error)(error.message, place=str(archive), hint=_HINT) from error
-    except (tarfile.TarError, EOFError, zlib.error, LZMAError) as error:
+        raise type(error)(error.message, place=str(archive), hint=error.hint or _HINT) from error
+    except DAMAGES as error:
         raise ImageError(
             f"the archive is damaged or not complete: {error}", place=str(archive), hint=_HINT
         ) from error
 
 
-def _unpack(file: BinaryIO, staging: Staging, report: Callable[[], None]) -> bytes:
-    """Gather the blobs of an archive, each checked; return the index of its layout."""
-    index: bytes | None = None
-    seen: set[str] = set()
-    with tarfile.open(fileobj=file, mode="r|*", bufsize=CHUNK) as archive:
-        for entry in archive:
-            name = _checked_name(entry)
-            content = archive.extractfile(entry) if entry.isreg() else None
-            seen.add(name)
-            if content is None:
-                continue
-            blob = _BLOB.fullmatch(name)
-            if blob is not None:
-                try:
-                    staging.receive(f"sha256:{blob[1]}", content, report)
-                except (tarfile.TarError, EOFError, zlib.error, LZMAError) as error:
-                    raise ImageError(f"blob sha256:{blob[1]} is cut off: {error}") from error
-            elif name == "index.json":
-                index = content.read(_MAXIMUM_INDEX)
-    if index is None:
-        raise ImageError("it is not an OCI archive: it has no index.json" + _explanation(seen))
-    return index
+def _check_single(name: Reference | None, count: int) -> None:
+    if name is not None and count != 1:
+        raise ImageError(f"{name} can't be the name of {count} images")
 
 
-def _checked_name(entry: tarfile.TarInfo) -> str:
-    """Return the path of an entry below the archive's root.
-
-    Raises:
-        ImageError: It is outside, or it is neither a file nor a directory.
-    """
-    path = PurePosixPath(entry.name)
-    if path.is_absolute() or ".." in path.parts:
-        raise ImageError(f"the archive has an entry outside its root: {entry.name!r}")
-    if not (entry.isreg() or entry.isdir()):
-        raise ImageError(f"the archive has a link or a device: {entry.name!r}")
-    return str(path)
-
-
-def _explanation(seen: set[str]) -> str:
-    if "manifest.json" in seen:
-        return "; `skopeo copy docker-archive:FILE oci-archive:OTHER` makes one of what `docker save` wrote"
-    if "Metadata" in seen:
+def _explanation(gathered: Gathered) -> str:
+    if "Metadata" in gathered.names:
         return "; unpack it with tar, and load each of the archives in it"
     return ""
+
+
+def _publish_docker(
+    store: ImageStore, staging: Staging, images: Sequence[DockerImage]
+) -> Iterator[StoredName]:
+    """Put images of docker's archive into the store, and give their entries."""
+    staging.publish(blob for image in images for blob in (image.manifest.config, *image.manifest.layers))
+    for image in images:
+        target = store.put_manifest(None, image.manifest)
+        for reference in image.names or (None,):
+            yield StoredName(reference=reference, descriptor=target)
 
 
 def _publish(store: ImageStore, staging: Staging, roots: Iterable[Descriptor]) -> None:

@@ -1,73 +1,158 @@
-"""Saving images of the store as one file: an ``oci-archive``, a tar of an OCI layout that other tools read.
+"""Saving images of the store for a journey: as one file, as parts of it, or as a directory.
 
 The same images give the same bytes.
 """
 
 from __future__ import annotations
 
+import enum
 import io
 import secrets
+import shutil
 import tarfile
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, Protocol, cast
 
-from sealer.errors import ImageError, TransportError
+from sealer.errors import ImageError, TransportError, UsageError
 from sealer.events import EventSink, TransferProgress, discard
+from sealer.image.blobs import CHUNK
 from sealer.image.digest import hex_of
+from sealer.image.docker_archive import MANIFEST, docker_manifest
 from sealer.image.layout import LAYOUT_MARKER, create_file
 from sealer.image.names import StoredName
 from sealer.image.oci import REF_NAME, Descriptor, Index, Manifest, parse_document
+from sealer.image.parts import PartWriter
 from sealer.image.reference import Reference
 from sealer.image.store import ImageStore
+from sealer.model import Platform
 from sealer.model.image import EMPTY
 
 
-def save(
-    store: ImageStore, references: Sequence[Reference | str], output: Path, *, sink: EventSink = discard
-) -> int:
-    """Save images as one file, which appears when it is complete.
+class SaveFormat(enum.StrEnum):
+    """What images are saved as."""
 
-    Of an image for several platforms, those that are in the store are saved.
+    OCI_ARCHIVE = "oci-archive"
+    OCI_DIRECTORY = "oci-dir"
+    DOCKER_ARCHIVE = "docker-archive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Content:
+    """What is saved: documents by path, then blobs."""
+
+    documents: tuple[tuple[str, bytes], ...]
+    blobs: tuple[Descriptor, ...]
+
+
+class _Output(Protocol):
+    def write(self, data: bytes, /) -> int: ...
+
+
+def save(
+    store: ImageStore,
+    references: Sequence[Reference | str],
+    output: Path,
+    *,
+    form: SaveFormat = SaveFormat.OCI_ARCHIVE,
+    platform: Platform | None = None,
+    maximum_part: int | None = None,
+    sink: EventSink = discard,
+) -> int:
+    """Save images; file, parts or directory appear when they are complete.
+
+    Of an image for several platforms, those that are in the store are saved; docker's format has one.
 
     Args:
         store: Where they are.
         references: Their names.
-        output: The file; what is there is replaced.
+        output: The file or directory. A file that is there is replaced.
+        form: What they are saved as.
+        platform: The only platform to save; None means all, in docker's format this machine's.
+        maximum_part: The largest size of a part in bytes, or None for one file.
         sink: Is told about progress.
 
     Returns:
-        The size of the file in bytes.
+        The bytes that were written.
 
     Raises:
+        UsageError: A directory is to be cut into parts.
         ImageError: There is no such image, or a part of it is missing.
         VerificationError: A blob of the store is damaged.
-        TransportError: The file can't be written.
+        TransportError: The output can't be written, or is a directory that is not empty.
     """
+    if form is SaveFormat.OCI_DIRECTORY and maximum_part is not None:
+        raise UsageError("a directory is not cut into parts", hint="save an archive, or leave the limit out")
     with store.lease():
-        entries = [store.find(reference) for reference in references]
-        blobs: dict[str, Descriptor] = {}
-        for entry in entries:
-            _collect(store, entry, blobs)
-        index = Index(manifests=tuple(_root(entry) for entry in entries))
-        total = sum(blob.size for blob in blobs.values())
+        content = _content(store, references, form, platform)
+        total = sum(blob.size for blob in content.blobs)
 
         def report(moved: int) -> None:
             sink(TransferProgress(subject=output.name, host=None, moved=moved, total=total))
 
-        unfinished = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
         try:
-            with create_file(unfinished) as file:
-                _write(store, index, tuple(blobs.values()), file, report)
-            unfinished.replace(output)
+            if form is SaveFormat.OCI_DIRECTORY:
+                return _write_directory(store, content, output, report)
+            if maximum_part is not None:
+                with PartWriter(output, maximum_part) as parts:
+                    _write_archive(store, content, parts, report)
+                    return parts.commit()
+            with _unfinished(output) as path:
+                with create_file(path) as file:
+                    _write_archive(store, content, file, report)
+                path.replace(output)
+            return output.stat().st_size
         except OSError as error:
             raise TransportError(
                 f"the archive can't be written: {error.strerror or error}", place=str(output)
             ) from error
-        finally:
-            unfinished.unlink(missing_ok=True)
-    return output.stat().st_size
+
+
+@contextmanager
+def _unfinished(output: Path) -> Iterator[Path]:
+    """Give the name of something to be written; what is still there in the end is removed."""
+    path = output.with_name(f".{output.name}.{secrets.token_hex(4)}")
+    try:
+        yield path
+    finally:
+        if path.is_dir():
+            shutil.rmtree(path)
+        path.unlink(missing_ok=True)
+
+
+def _content(
+    store: ImageStore, references: Sequence[Reference | str], form: SaveFormat, platform: Platform | None
+) -> _Content:
+    """Return what is saved of images: manifests first, for who reads an archive as a stream."""
+    docker = form is SaveFormat.DOCKER_ARCHIVE
+    entries = [store.find(reference) for reference in references]
+    if docker or platform is not None:
+        entries = [_single(store, entry, platform) for entry in entries]
+    blobs: dict[str, Descriptor] = {}
+    for entry in entries:
+        _collect(store, entry, blobs)
+    documents = [
+        ("oci-layout", LAYOUT_MARKER),
+        ("index.json", Index(manifests=tuple(_root(entry) for entry in entries)).encode()),
+    ]
+    if docker:
+        images = [(entry, store.image(entry.descriptor).manifest) for entry in entries]
+        documents.append((MANIFEST, docker_manifest(images)))
+    return _Content(documents=tuple(documents), blobs=tuple(blobs.values()))
+
+
+def _single(store: ImageStore, entry: StoredName, platform: Platform | None) -> StoredName:
+    """Return the entry as if its name stood for the image of one platform."""
+    image = store.resolve(str(entry), platform)
+    descriptor = Descriptor(
+        media_type=image.manifest.media_type,
+        digest=image.digest,
+        size=len(store.read_blob(image.digest)),
+        platform=image.platform,
+    )
+    return StoredName(reference=entry.reference, descriptor=descriptor)
 
 
 def _collect(store: ImageStore, entry: StoredName, blobs: dict[str, Descriptor]) -> None:
@@ -96,23 +181,56 @@ def _root(entry: StoredName) -> Descriptor:
     return replace(entry.descriptor, annotations={REF_NAME: str(entry.reference)} if named else EMPTY)
 
 
-def _write(
-    store: ImageStore, index: Index, blobs: Sequence[Descriptor], file: BinaryIO, sink: Callable[[int], None]
+def _write_archive(
+    store: ImageStore, content: _Content, file: _Output, report: Callable[[int], None]
 ) -> None:
-    """Write the archive; ``sink`` is given the bytes of blobs written so far."""
+    """Write an archive; ``report`` is given the bytes of blobs written so far."""
     moved = 0
-    with tarfile.open(fileobj=file, mode="w", format=tarfile.GNU_FORMAT) as archive:
-        for name, data in (("oci-layout", LAYOUT_MARKER), ("index.json", index.encode())):
+    # All that tarfile asks of it is to be written to.
+    stream = cast("IO[bytes]", file)
+    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.GNU_FORMAT, bufsize=CHUNK) as archive:
+        for name, data in content.documents:
             archive.addfile(_file(name, len(data)), io.BytesIO(data))
         for name in ("blobs", "blobs/sha256"):
             archive.addfile(_directory(name))
-        for blob in blobs:
-            if not store.has_blob(blob):
-                raise ImageError(f"blob {blob.digest} is not in the local store, or not {blob.size} bytes")
+        for blob in content.blobs:
+            _require(store, blob)
             with store.open_blob(blob.digest) as reader:
-                archive.addfile(_file(f"blobs/sha256/{hex_of(blob.digest)}", blob.size), reader)
+                archive.addfile(_file(_path(blob), blob.size), reader)
             moved += blob.size
-            sink(moved)
+            report(moved)
+
+
+def _write_directory(
+    store: ImageStore, content: _Content, output: Path, report: Callable[[int], None]
+) -> int:
+    """Write an OCI layout, and return the bytes written."""
+    if output.is_dir() and any(output.iterdir()):
+        raise TransportError(
+            "the directory is not empty", place=str(output), hint="name one that is not there"
+        )
+    moved = sum(len(data) for _, data in content.documents)
+    with _unfinished(output) as directory:
+        (directory / "blobs" / "sha256").mkdir(parents=True)
+        for name, data in content.documents:
+            (directory / name).write_bytes(data)
+        for blob in content.blobs:
+            _require(store, blob)
+            with store.open_blob(blob.digest) as reader, create_file(directory / _path(blob)) as file:
+                shutil.copyfileobj(reader, file, CHUNK)
+            moved += blob.size
+            report(moved)
+        directory.replace(output)
+    return moved
+
+
+def _require(store: ImageStore, blob: Descriptor) -> None:
+    if not store.has_blob(blob):
+        raise ImageError(f"blob {blob.digest} is not in the local store, or not {blob.size} bytes")
+
+
+def _path(blob: Descriptor) -> str:
+    return f"blobs/sha256/{hex_of(blob.digest)}"
 
 
 def _file(name: str, size: int) -> tarfile.TarInfo:

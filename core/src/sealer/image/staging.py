@@ -7,6 +7,7 @@ import hashlib
 import os
 import secrets
 import shutil
+import zlib
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -101,15 +102,48 @@ class Staging:
         Raises:
             VerificationError: It has another digest.
         """
+        arriving, found, _ = self._write(content, report)
+        if found != digest:
+            raise damaged(digest)
+        self._take(arriving, digest)
+
+    def take(self, content: IO[bytes], report: Callable[[], None]) -> tuple[str, int]:
+        """Take a blob of unknown digest from a stream, and return its digest and size."""
+        arriving, digest, size = self._write(content, report)
+        self._take(arriving, digest)
+        return digest, size
+
+    def content_digest(self, digest: str, opened: Callable[[IO[bytes]], IO[bytes]]) -> str:
+        """Return the digest of what a blob holds.
+
+        Args:
+            digest: The blob.
+            opened: Returns what reads the content of the blob's file.
+
+        Raises:
+            ImageError: It can't be read.
+        """
+        checksum = hashlib.sha256()
+        try:
+            with self.blob(digest).open("rb") as file, opened(file) as content:
+                while chunk := content.read(CHUNK):
+                    checksum.update(chunk)
+        except (EOFError, OSError, zlib.error) as error:
+            raise ImageError(f"blob {digest} can't be unpacked: {error}") from error
+        return f"sha256:{checksum.hexdigest()}"
+
+    def _write(self, content: IO[bytes], report: Callable[[], None]) -> tuple[Path, str, int]:
         arriving = self.path / secrets.token_hex(8)
         checksum = hashlib.sha256()
+        size = 0
         with create_file(arriving) as file:
             while chunk := content.read(CHUNK):
                 checksum.update(chunk)
-                file.write(chunk)
+                size += file.write(chunk)
                 report()
-        if f"sha256:{checksum.hexdigest()}" != digest:
-            raise damaged(digest)
+        return arriving, f"sha256:{checksum.hexdigest()}", size
+
+    def _take(self, arriving: Path, digest: str) -> None:
         arriving.replace(self.blob(digest))
         self._checked.add(digest)
 
