@@ -5,12 +5,16 @@ from __future__ import annotations
 import pytest
 
 from sealer.errors import SourceError, SourceErrors
-from sealer.kubefile import Kubefile, parse
+from sealer.kubefile import Kubefile, Variables, parse
 from sealer.kubefile.instructions import Instruction
+from sealer.model import Platform
+
+AMD64 = Platform(architecture="amd64")
+VARIABLES = Variables(platform=AMD64, inherited={})
 
 
-def kubefile(*lines: str) -> Kubefile:
-    return parse("\n".join(lines).encode())
+def kubefile(*lines: str, variables: Variables = VARIABLES) -> Kubefile:
+    return parse("\n".join(lines).encode(), variables)
 
 
 def instruction(line: str) -> Instruction:

@@ -109,3 +109,56 @@ def test_all_unknown_applications_are_reported() -> None:
     with pytest.raises(SourceErrors) as caught:
         definition("APPENV x a=1", "LAUNCH y z")
     assert len(caught.value.problems) == 3
+
+
+def test_several_ranges_of_versions_mean_what_is_in_all() -> None:
+    found = definition("KUBEVERSION >=1.22", "KUBEVERSION 1.20 - 1.24 || 1.30.x")
+    label = found.labels["app.alpha.sealer.io/supported-kube-version"]
+    assert label == ">=1.22, >=1.20, <=1.24 || >=1.22, 1.30"
+
+
+@pytest.mark.parametrize("lines", [("KUBEVERSION <1.22", "KUBEVERSION >1.22"), ("KUBEVERSION >1 <1",)])
+def test_ranges_that_have_no_version_in_common_are_refused(lines: tuple[str, ...]) -> None:
+    message, place, _ = problem(*lines)
+    assert message in {"no version is in all of the ranges", "no version is in it"}
+    assert place == f"Kubefile:{1 + len(lines)}:13"
+
+
+def test_a_reserved_label_that_nobody_knows_is_warned_of_with_the_nearest() -> None:
+    (caution,) = definition("LABEL cluster.alpha.sealer.io/cluster-runtime-typ=k8s").cautions
+    assert caution.message == "the reserved label cluster.alpha.sealer.io/cluster-runtime-typ is unknown"
+    assert caution.hint == "did you mean cluster.alpha.sealer.io/cluster-runtime-type?"
+    assert str(caution.place) == "Kubefile:2:7"
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "cluster.alpha.sealer.io/kube-cni",
+        "cluster.alpha.sealer.io/kube-csi-nfs",
+        "created-by",
+        "not-sealer.io/x",
+        "x.org/sealer.io/y",
+    ],
+)
+def test_other_labels_are_nobodys_business(key: str) -> None:
+    assert definition(f"LABEL {key}=1").cautions == ()
+
+
+def test_a_plugin_may_know_more_labels() -> None:
+    parsed = kubefile("FROM scratch", "LABEL acme.sealer.io/x=1 acme.sealer.io/y-2=1")
+    assert define(parsed, known_labels={"acme.sealer.io/x", "acme.sealer.io/y-*"}).cautions == ()
+    assert len(define(parsed).cautions) == 2
+
+
+def test_a_label_with_a_range_of_versions_is_checked_as_kubeversion_is() -> None:
+    message, place, _ = problem("LABEL app.alpha.sealer.io/supported-kube-version=new")
+    assert (message, place) == ("'new' is no version or range", "Kubefile:2:7")
+
+
+def test_commands_of_cmd_are_joined() -> None:
+    assert definition("CMD a b", "LABEL x=1", "CMD c").launch == Launch(cmds=("a b", "c"))
+
+
+def test_the_author() -> None:
+    assert definition("MAINTAINER Jane").author == "Jane"

@@ -75,7 +75,7 @@ def test_a_double_dash_ends_the_flags() -> None:
         ("COPY --chown=4294967295 a b", "'4294967295' is no owner", 6),
         ("COPY --chmod=u+x a b", "'u+x' is no mode", 6),
         ("COPY --chmod a b", "--chmod needs a value", 6),
-        ("COPY --from=x a b", "--from is not built yet", 6),
+        ("COPY --from=x a b", "COPY of a Kubefile has no --from", 6),
         ("COPY --color=x a b", "COPY has no flag --color", 6),
         ("COPY --chmod=644 --chmod=755 a b", "--chmod is given twice", 18),
         ('COPY ["a", ""]', "the path is empty", 12),
@@ -243,7 +243,7 @@ def test_commands(text: str, commands: tuple[str, ...]) -> None:
 def test_kube_version() -> None:
     found = instruction("KUBEVERSION  1.22 - 1.24 ")
     assert isinstance(found, KubeVersion)
-    assert found.versions == "1.22 - 1.24"
+    assert str(found.versions) == "1.22 - 1.24"
 
 
 @pytest.mark.parametrize(

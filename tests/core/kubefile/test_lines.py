@@ -70,13 +70,16 @@ def test_bytes_that_are_no_text() -> None:
 def test_bodies_of_heredocs_are_no_instructions() -> None:
     lines = cut(b"COPY <<A <<-'B' /d/\nFROM x\nA\n\tRUN y\n\tB\nENV a=1", "Kubefile").logical
     assert [line.text for line in lines] == ["COPY <<A <<-'B' /d/", "ENV a=1"]
-    assert lines[0].heredoc == 5
-    assert lines[0].unterminated == ""
+    first, second = lines[0].heredocs
+    assert (first.offset, first.name, lines[0].body(first)) == (5, "A", "FROM x\n")
+    assert (second.literal, lines[0].body(second)) == (True, "RUN y\n")
+    assert lines[0].unterminated is None
 
 
 def test_a_heredoc_without_an_end_is_told() -> None:
     (line,) = cut(b"RUN <<END\nENV a=1\n", "Kubefile").logical
-    assert line.unterminated == "END"
+    assert line.unterminated is not None
+    assert line.unterminated.name == "END"
 
 
 def test_every_character_of_a_logical_line_knows_its_place() -> None:

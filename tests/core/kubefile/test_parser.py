@@ -13,7 +13,7 @@ from sealer.errors import SealerError, SourceErrors
 from sealer.kubefile import parse, read
 from sealer.kubefile.instructions import LaunchApps
 
-from .helpers import kubefile, problem, problems
+from .helpers import VARIABLES, kubefile, problems
 
 WORDS = [
     *("FROM", "COPY", "ADD", "RUN", "ARG", "ENV", "LABEL", "MAINTAINER", "APP", "APPCMDS", "APPENV"),
@@ -56,17 +56,6 @@ def test_what_is_like_no_instruction_is_answered_with_all() -> None:
     (found,) = problems("FROM scratch", "%%%")
     assert found.hint is not None
     assert all(word in found.hint for word in WORDS)
-
-
-@pytest.mark.parametrize("line", ["ADD a b", "RUN x", "ARG a", "MAINTAINER me", "CMD x", "run x"])
-def test_instructions_that_are_not_built_yet_say_so(line: str) -> None:
-    name = line.split(maxsplit=1)[0].upper()
-    assert problem(line) == (f"{name} is not built yet", 1)
-
-
-def test_heredocs_are_not_built_yet_and_their_bodies_are_no_problem() -> None:
-    (found,) = problems("FROM scratch", "COPY <<A /b", "no instruction", "A", "ENV a=1")
-    assert (found.message, str(found.place)) == ("heredocs are not built yet", "Kubefile:2:6")
 
 
 def test_a_heredoc_without_an_end() -> None:
@@ -135,7 +124,7 @@ LINES = st.lists(
 @example(b"FROM scratch\nLABEL \\")
 def test_any_bytes_are_a_kubefile_or_answered_with_places(data: bytes) -> None:
     try:
-        parse(data)
+        parse(data, VARIABLES)
     except SourceErrors as errors:
         lines = data.removeprefix(b"\xef\xbb\xbf").split(b"\n")
         for problem in errors.problems:
@@ -159,7 +148,7 @@ def test_time_grows_with_the_length_alone(start: bytes, piece: bytes) -> None:
         try:
             began = time.process_time()
             with suppress(SourceErrors):
-                parse(data)
+                parse(data, VARIABLES)
             return time.process_time() - began
         finally:
             gc.enable()

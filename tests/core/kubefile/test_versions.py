@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sealer.kubefile.versions import Version, VersionRange
+from sealer.kubefile.versions import Version, VersionRange, intersection
 
 # As the tests and the documentation of Masterminds/semver 3 have it.
 TABLE = [
@@ -70,6 +70,26 @@ TABLE = [
     (">1.2.3-beta", "1.2.3", True),
     ("<=1.2.3-beta", "1.2.3-beta", True),
     ("<=1.2.3-beta", "1.2.3-beta.1", False),
+    # A pre-release that one part of a group names is wanted by the whole group.
+    (">=1.2.3-0, <2", "1.3.0-rc.1", True),
+    (">=1.2.3-0, <2 || >=3", "3.1.0-rc.1", False),
+    (">=1.2.3-0 <1.4.0", "1.4.0-rc.1", True),
+    ("~0.0.0", "3.1.0", True),
+    ("~*", "3.1.0", True),
+    ("^1.2 ^1.4", "1.3.0", False),
+    ("1.2.3 - 2", "2.9.9", True),
+    ("v1.2 - v1.3", "1.3.9", True),
+    ("=1.2.3+build", "1.2.3+other", True),
+    ("!=1.x", "1.4.0", False),
+    ("!=1.x || 1.4.x", "1.4.0", True),
+    (">1.x", "1.9.0", False),
+    ("<=1.x", "1.9.0", True),
+    ("~1.x", "1.9.0", True),
+    ("^1.x", "1.9.0", True),
+    ("^0.0.0", "0.0.0", True),
+    ("^0.0.0", "0.0.1", False),
+    # Where a star stands with an operator, the library's own documentation counts: <=* is any version.
+    ("<=*", "1.2.3", True),
 ]
 
 
@@ -128,3 +148,49 @@ def test_operators_agree_with_the_order_of_versions(one: tuple[int, ...], other:
         ("<=", other <= one),
     ):
         assert VersionRange.parse(operator + text).allows(version) is expected
+
+
+GROUPS = st.lists(
+    st.builds(
+        lambda operator, numbers, pre: (
+            f"{operator}{'.'.join(map(str, numbers))}{pre if len(numbers) == 3 else ''}"
+        ),
+        st.sampled_from(["", "!=", ">", "<", ">=", "<=", "~", "^"]),
+        st.lists(st.integers(0, 3), min_size=1, max_size=3),
+        st.sampled_from(["", "", "", "-alpha", "-rc.1"]),
+    ),
+    min_size=1,
+    max_size=4,
+).map(" ".join)
+RANGES = st.lists(GROUPS, min_size=1, max_size=2).map(" || ".join)
+VERSIONS = [
+    f"{a}.{b}.{c}{pre}" for a in range(5) for b in range(5) for c in range(5) for pre in ("", "-beta")
+]
+
+
+@given(RANGES, RANGES)
+def test_an_intersection_has_what_both_ranges_have(one: str, other: str) -> None:
+    ranges = [VersionRange.parse(one), VersionRange.parse(other)]
+    both = {version for version in VERSIONS if all(each.allows(version) for each in ranges)}
+    try:
+        joined = intersection(ranges)
+    except ValueError:
+        # Only releases and this one pre-release are looked at: there may be no other.
+        assert not both
+        return
+    assert both <= {version for version in VERSIONS if joined.allows(version)}
+    assert VersionRange.parse(str(joined)) == joined
+
+
+@given(RANGES)
+def test_a_range_is_read_back_from_its_text(text: str) -> None:
+    found = VersionRange.parse(text)
+    assert VersionRange.parse(str(found)) == found
+
+
+def test_ranges_may_not_be_without_end() -> None:
+    with pytest.raises(ValueError, match="more than 64 parts"):
+        VersionRange.parse(" ".join(["!=1.2.3"] * 65))
+    wide = VersionRange.parse(" || ".join(f"1.{minor}.x" for minor in range(20)))
+    with pytest.raises(ValueError, match="more than 64 parts"):
+        intersection([wide, wide])

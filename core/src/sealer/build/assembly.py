@@ -91,6 +91,8 @@ def _config(order: BuildInput, layers: Sequence[Layer], time: int) -> dict[str, 
             *({"created": created, "created_by": layer.created_by} for layer in layers),
         ],
     }
+    if order.author:
+        document["author"] = order.author
     document.pop("variant", None)
     if order.platform.variant:
         document["variant"] = order.platform.variant

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import secrets
-import shutil
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +26,7 @@ from sealer.build.progress import Progress
 from sealer.build.registry_tree import registry_layers, registry_plan
 from sealer.build.tools import run_tool
 from sealer.build.tree import Mount
+from sealer.build.workspace import working_directory
 from sealer.errors import ImageError
 from sealer.events import EventSink, discard
 from sealer.image.store import ImageStore
@@ -65,7 +64,7 @@ async def build_image(
         PluginError: An application type failed.
     """
     try:
-        with store.lease(), _workspace(store) as workspace, ExitStack() as resources:
+        with store.lease(), working_directory(store) as workspace, ExitStack() as resources:
             build = _Build(store, order, types, workspace, sink)
             stage = AppStage(workspace / "apps", types, resources, skip_tls_verify=skip_tls_verify, sink=sink)
             apps = await stage.stage([each for each in order.contents if isinstance(each, AppFiles)], context)
@@ -249,14 +248,3 @@ def _within(mounts: Iterable[Mount], names: Sequence[str]) -> Iterator[Mount]:
         for item in mount.directory.children(mount.item.path):
             if item.name in names and item.is_directory:
                 yield replace(mount, item=item, target=item.name)
-
-
-@contextmanager
-def _workspace(store: ImageStore) -> Iterator[Path]:
-    """Make a directory on the store's file system; the caller holds a lease, so nobody clears it away."""
-    path = store.layout.temporary / f"build-{secrets.token_hex(8)}"
-    path.mkdir(mode=0o700)
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)

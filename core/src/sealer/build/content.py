@@ -7,22 +7,24 @@ from dataclasses import dataclass
 
 from sealer.build.applications import StagedApp
 from sealer.build.cutting import MAXIMUM_LAYERS, cut_to_fit
-from sealer.build.inputs import BuildInput, Content, Files, GivenFile, GivenFiles
+from sealer.build.entries import EntriesPlan
+from sealer.build.inputs import BuildInput, Command, Content, Files, GivenFile, GivenFiles, Unpacked
 from sealer.build.layer_plans import FilesPlan, LayerPlan, PlainFile, tree_plans
 from sealer.build.tree import TreeEntry, walk
-from sealer.errors import ImageError
+from sealer.errors import ImageError, SourceError, SourceErrors
 from sealer.image.extension import LayerContent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tree:
-    """The files of one instruction before they are cut into layers: entries or given files."""
+    """The files of one instruction before they are cut into layers: entries or given files, or one layer."""
 
     created_by: str
     content: LayerContent
     entries: tuple[TreeEntry, ...] = ()
     given: tuple[PlainFile, ...] = ()
     hides: str | None = None
+    whole: LayerPlan | None = None
 
     def files(self) -> list[tuple[str, int]]:
         """Return path and size of each."""
@@ -30,6 +32,8 @@ class _Tree:
 
     def plans(self, layers: Sequence[Sequence[int]]) -> list[LayerPlan]:
         """Return the layers into which it was cut."""
+        if self.whole is not None:
+            return [self.whole]
         if not self.given:
             return [
                 *tree_plans(
@@ -86,6 +90,11 @@ def _tree(each: Content, staged: Mapping[str, StagedApp], order: BuildInput) -> 
         files = {file.path: file for file in each.files}
         given = tuple(_plain(file) for file in sorted(files.values(), key=lambda file: file.path))
         return _Tree(created_by=each.created_by, content=LayerContent.ROOTFS, given=given)
+    if isinstance(each, Command):
+        raise SourceErrors([SourceError("RUN is not built yet", place=each.run.place)])
+    if isinstance(each, Unpacked):
+        plan = EntriesPlan(created_by=each.created_by, entries=each.entries)
+        return _Tree(created_by=each.created_by, content=plan.content, whole=plan)
     if isinstance(each, Files):
         return _Tree(
             created_by=each.created_by, content=LayerContent.ROOTFS, entries=tuple(walk(each.mounts))

@@ -1,12 +1,13 @@
-"""What a COPY instruction takes from the build context and where it puts it, as in a Dockerfile."""
+"""What a COPY or ADD instruction takes from the build context and where it puts it, as in a Dockerfile."""
 
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from sealer.build.context import Directory, Item
+from sealer.build.inputs import Files
 from sealer.build.patterns import MAGIC
 from sealer.build.tar import ROOT
 from sealer.build.tree import Mount
@@ -14,35 +15,36 @@ from sealer.errors import ImageError, SourceError, SourceErrors
 from sealer.kubefile.arguments import Word
 from sealer.kubefile.instructions import Copy
 from sealer.kubefile.sources import relative_path
-from sealer.model import Platform
-
-_ARCH = re.compile(r"\$\{ARCH\}|\$ARCH\b")
 
 
-def copy_mounts(
-    copy: Copy, context: Directory, platform: Platform, is_directory: Callable[[str], bool]
-) -> tuple[Mount, ...]:
-    """Return what a COPY instruction puts where.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """Something that is copied.
+
+    Attributes:
+        name: What it is called by.
+        directory: Where it is taken from.
+        item: What it is there.
+        mode: Its permissions unless the instruction says otherwise, or None for the usual ones.
+    """
+
+    name: str
+    directory: Directory
+    item: Item
+    mode: int | None = None
+
+
+def place_sources(copy: Copy, taken: Sequence[Taken], is_directory: Callable[[str], bool]) -> Files:
+    """Return what an instruction puts where.
 
     Args:
-        copy: The instruction. ``$ARCH`` in its sources stands for the target's architecture.
-        context: The build context.
-        platform: The platform of the image.
+        copy: The instruction.
+        taken: Its sources.
         is_directory: Tells whether the image has a directory at a path so far.
 
     Raises:
-        SourceErrors: Sources are not there, are ignored, or lead out of the context; or several go to a file.
+        SourceErrors: Several sources go to what may be a file.
     """
-    taken: list[tuple[str, Item]] = []
-    problems: list[SourceError] = []
-    for word in copy.sources:
-        text = _ARCH.sub(platform.architecture, word.text)
-        try:
-            taken.extend(find_sources(context, Word(text=text, place=word.place)))
-        except SourceError as error:
-            problems.append(error)
-    if problems:
-        raise SourceErrors(problems)
     target = relative_path(copy.destination, "the image")
     written = copy.destination.text
     into = not target or written.endswith(("/", "/.")) or is_directory(target)
@@ -50,15 +52,21 @@ def copy_mounts(
         place = copy.destination.place
         message = f"{len(taken)} sources need a directory to go to, and {written} may be a file"
         raise SourceErrors([SourceError(message, place=place, hint=f"write {written}/")])
-    return tuple(
-        Mount(
-            directory=context,
-            item=item,
-            target=target if item.is_directory or not into else f"{target}/{name}".lstrip("/"),
-            owner=copy.owner or ROOT,
-            mode=copy.mode,
-        )
-        for name, item in taken
+    alone = not into and not taken[0].item.is_directory
+    return Files(
+        mounts=tuple(_mount(copy, each, target, into=into) for each in taken),
+        inside=tuple(_mount(copy, each, target, into=True) for each in taken) if alone else (),
+        created_by=copy.text,
+    )
+
+
+def _mount(copy: Copy, taken: Taken, target: str, *, into: bool) -> Mount:
+    return Mount(
+        directory=taken.directory,
+        item=taken.item,
+        target=target if taken.item.is_directory or not into else f"{target}/{taken.name}".lstrip("/"),
+        owner=copy.owner or ROOT,
+        mode=taken.mode if copy.mode is None else copy.mode,
     )
 
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sealer.build.base_archives import ArchivedImage
+from sealer.build.entries import Entry
 from sealer.build.tree import Mount
 from sealer.errors import Place
 from sealer.image.reference import Reference
 from sealer.image.stored import StoredImage
-from sealer.kubefile.instructions import AppSource
+from sealer.kubefile.instructions import AppSource, Run
 from sealer.model import ImageType, Launch, Platform
 from sealer.model.image import EMPTY
 
@@ -23,9 +24,24 @@ class Files:
     Attributes:
         mounts: What goes where.
         created_by: What made it, for the image's history.
+        inside: What goes where if a command that runs before has made a directory where the one file goes.
     """
 
     mounts: tuple[Mount, ...]
+    created_by: str
+    inside: tuple[Mount, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unpacked:
+    """A layer with what an archive holds.
+
+    Attributes:
+        entries: What it holds.
+        created_by: What made it, for the image's history.
+    """
+
+    entries: tuple[Entry, ...]
     created_by: str
 
 
@@ -58,6 +74,21 @@ class GivenFiles:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A layer with what a command of RUN changes.
+
+    Attributes:
+        run: The instruction.
+        environment: The environment of the command.
+        created_by: What made it, for the image's history.
+    """
+
+    run: Run
+    environment: Mapping[str, str]
+    created_by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AppFiles:
     """A layer with the files of an application.
 
@@ -78,7 +109,7 @@ class AppFiles:
     place: Place
 
 
-Content = Files | GivenFiles | AppFiles
+Content = Files | GivenFiles | Unpacked | Command | AppFiles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +124,7 @@ class BuildInput:
         contents: Its layers in order.
         labels: Labels, over those of the parent.
         env: Environment, over that of the parent.
+        author: Who made it, or "" for the parent's author.
         launch: What runs after installation.
         inherited: Changes to applications of the parent: environment and commands by name.
         container_images: Names of container images to pack beside those that manifests and charts name.
@@ -111,6 +143,7 @@ class BuildInput:
     contents: tuple[Content, ...] = ()
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    author: str = ""
     launch: Launch = field(default_factory=Launch)
     inherited: Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]] = field(default_factory=dict)
     container_images: tuple[str, ...] = ()

@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from sealer.build.adding import Adding
 from sealer.build.base_archives import archived_images
 from sealer.build.builder import build_image
-from sealer.build.context import Directory, open_context
-from sealer.build.copying import copy_mounts
+from sealer.build.context import open_context
 from sealer.build.discovery import image_list
-from sealer.build.inputs import AppFiles, BuildInput, Content, Files
-from sealer.build.parent import directories
+from sealer.build.inputs import BuildInput
+from sealer.build.kubefile_contents import kubefile_contents
+from sealer.build.workspace import working_directory
 from sealer.errors import ImageError, SealerError, SourceError, SourceErrors
-from sealer.events import EventSink, discard
+from sealer.events import EventSink, Message, discard
 from sealer.image.platforms import host_platform, parse_platform
 from sealer.image.pull import PullPolicy, ensure
 from sealer.image.reference import Reference, parse_reference
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
-from sealer.kubefile import Definition, Kubefile, define, read
-from sealer.kubefile.instructions import App
-from sealer.model import APPS_DIRECTORY, ImageType, Platform
+from sealer.kubefile import Definition, Kubefile, Variables, define, parse, read
+from sealer.kubefile.instructions import Copy
+from sealer.kubefile.labels import KNOWN
+from sealer.model import ImageType, Platform
 from sealer.model.image import EMPTY
 from sealer.providers import AppType
 
@@ -41,6 +44,7 @@ class BuildRequest:
         type: Cluster image or application image.
         platform: The platform of the image, or None for this machine's.
         labels: Labels over those of the Kubefile.
+        arguments: Values for the Kubefile's ARG instructions.
         image_list: A file that names container images to pack beside those that are found.
         ignored_image_list: A file that names container images that are not packed.
         image_archives: Archives, or directories of some, whose container images need no registry.
@@ -55,6 +59,7 @@ class BuildRequest:
     type: ImageType = ImageType.CLUSTER
     platform: Platform | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    arguments: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     image_list: Path | None = None
     ignored_image_list: Path | None = None
     image_archives: tuple[Path, ...] = ()
@@ -64,9 +69,21 @@ class BuildRequest:
 
 
 async def build_kubefile(
-    store: ImageStore, request: BuildRequest, types: Mapping[str, AppType], *, sink: EventSink = discard
+    store: ImageStore,
+    request: BuildRequest,
+    types: Mapping[str, AppType],
+    *,
+    known_labels: Collection[str] = KNOWN,
+    sink: EventSink = discard,
 ) -> StoredImage:
     """Build the image that a Kubefile describes, and put it into the store.
+
+    Args:
+        store: Where it goes.
+        request: What is asked for.
+        types: The application types by name.
+        known_labels: The reserved label keys that are no cause for a warning.
+        sink: Is told about progress.
 
     Raises:
         SourceErrors: The Kubefile is wrong; all problems that can be told at once are in it.
@@ -75,35 +92,57 @@ async def build_kubefile(
         PluginError: An application type failed.
     """
     name = None if request.name is None else tagged_name(request.name)
-    kubefile = read(request.file or request.context / DEFAULT_NAME)
+    file = request.file or request.context / DEFAULT_NAME
+    data = read(file)
     platform = request.platform or host_platform()
+    variables = Variables(platform=platform, machine=host_platform(), arguments=request.arguments)
+    # Whatever is wrong and can be told now is told before anything is pulled.
+    kubefile = parse(data, variables, str(file))
     wanted = _named(request.image_list)
     ignored = frozenset(_named(request.ignored_image_list))
     available = await asyncio.to_thread(archived_images, request.image_archives, platform)
-    with store.lease():
+    with store.lease(), working_directory(store) as workspace, ExitStack() as resources:
         parent = await _parent(store, kubefile, platform, request, sink)
-        definition = define(kubefile, parent.extension.applications if parent else ())
-        with open_context(request.context) as context:
-            order = BuildInput(
-                name=name,
-                type=request.type,
-                platform=platform,
-                parent=parent,
-                contents=await asyncio.to_thread(_contents, store, definition, context, platform, parent),
-                labels={**definition.labels, **request.labels},
-                env=definition.env,
-                launch=definition.launch,
-                inherited={
-                    app.name: (app.env, app.cmds) for app in definition.applications if app.app is None
-                },
-                container_images=wanted,
-                ignored_images=ignored,
-                available=available,
-                cached=request.cached,
-            )
-            return await build_image(
-                store, order, types, context=context, skip_tls_verify=request.skip_tls_verify, sink=sink
-            )
+        if parent is not None:
+            kubefile = parse(data, replace(variables, inherited=parent.environment), str(file))
+        definition = define(
+            kubefile, parent.extension.applications if parent else (), known_labels=known_labels
+        )
+        warn(kubefile, definition, sink)
+        context = resources.enter_context(open_context(request.context))
+        adding = Adding(context, workspace, resources, skip_tls_verify=request.skip_tls_verify, sink=sink)
+        await adding.fetch([each for each in definition.contents if isinstance(each, Copy)])
+        order = BuildInput(
+            name=name,
+            type=request.type,
+            platform=platform,
+            parent=parent,
+            contents=await asyncio.to_thread(
+                kubefile_contents, store, definition, adding, parent, request.arguments
+            ),
+            labels={**definition.labels, **request.labels},
+            env=definition.env,
+            author=definition.author,
+            launch=definition.launch,
+            inherited={app.name: (app.env, app.cmds) for app in definition.applications if app.app is None},
+            container_images=wanted,
+            ignored_images=ignored,
+            available=available,
+            cached=request.cached,
+        )
+        return await build_image(
+            store, order, types, context=context, skip_tls_verify=request.skip_tls_verify, sink=sink
+        )
+
+
+def warn(kubefile: Kubefile, definition: Definition, sink: EventSink) -> None:
+    """Tell what is not wrong with a Kubefile and deserves attention."""
+    for caution in definition.cautions:
+        hint = f" ({caution.hint})" if caution.hint else ""
+        sink(Message(text=f"{caution.place}: {caution.message}{hint}", warning=True))
+    for name in kubefile.unused:
+        text = f"the argument {name} is given, and no ARG of the Kubefile declares it"
+        sink(Message(text=text, warning=True))
 
 
 def tagged_name(text: str) -> Reference:
@@ -139,91 +178,6 @@ async def _parent(
     except SealerError as error:
         raise SourceErrors([SourceError(error.message, place=base.image.place, hint=error.hint)]) from error
     return parent
-
-
-def _contents(
-    store: ImageStore,
-    definition: Definition,
-    context: Directory,
-    platform: Platform,
-    parent: StoredImage | None,
-) -> tuple[Content, ...]:
-    """Return the layers that a definition comes to.
-
-    Raises:
-        SourceErrors: What COPY instructions name is not there; all are named.
-    """
-    apps = {app.name: app for app in definition.applications}
-    tree = _Tree(store, parent)
-    contents: list[Content] = []
-    problems: list[SourceError] = []
-    for each in definition.contents:
-        if isinstance(each, App):
-            app = apps[each.name.text]
-            contents.append(
-                AppFiles(
-                    name=app.name,
-                    sources=each.sources,
-                    created_by=f"{each.kind} {app.name}",
-                    env=app.env,
-                    cmds=app.cmds,
-                    place=each.place,
-                )
-            )
-            tree.add_path(f"{APPS_DIRECTORY}/{app.name}")
-            continue
-        try:
-            files = Files(
-                mounts=copy_mounts(each, context, platform, tree.is_directory), created_by=each.text
-            )
-        except SourceErrors as errors:
-            problems.extend(errors.problems)
-            continue
-        contents.append(files)
-        tree.add(files)
-    if problems:
-        raise SourceErrors(problems)
-    return tuple(contents)
-
-
-class _Tree:
-    """Tells which directories the image has so far."""
-
-    def __init__(self, store: ImageStore, parent: StoredImage | None) -> None:
-        self._store = store
-        self._parent = parent
-        self._inherited: frozenset[str] | None = None
-        self._paths: set[str] = set()
-        self._files: list[Files] = []
-
-    def add(self, files: Files) -> None:
-        self._files.append(files)
-        for mount in files.mounts:
-            self.add_path(mount.target if mount.item.is_directory else mount.target.rpartition("/")[0])
-
-    def add_path(self, path: str) -> None:
-        while path:
-            self._paths.add(path)
-            path = path.rpartition("/")[0]
-
-    def is_directory(self, path: str) -> bool:
-        if path in self._paths or any(self._is_brought(files, path) for files in self._files):
-            return True
-        if self._parent is None:
-            return False
-        if self._inherited is None:
-            self._inherited = directories(self._store, self._parent)
-        return path in self._inherited
-
-    def _is_brought(self, files: Files, path: str) -> bool:
-        """Tell whether a directory that is copied has a directory that ends up at a path."""
-        for mount in files.mounts:
-            prefix = f"{mount.target}/" if mount.target else ""
-            if mount.item.is_directory and path.startswith(prefix):
-                item = mount.directory.find(f"{mount.item.path}/{path.removeprefix(prefix)}")
-                if item is not None and item.is_directory:
-                    return True
-        return False
 
 
 def _named(file: Path | None) -> tuple[str, ...]:

@@ -12,6 +12,9 @@ from sealer.kubefile.instructions import Owner
 ROOT = Owner(user=0, group=0)
 _PADDING = bytes(tarfile.BLOCKSIZE)
 _OPAQUE = ".wh..wh..opq"
+_REMOVAL = ".wh."
+# The name that GNU tar, umoci and containerd know for extended attributes.
+_CAPABILITIES = "SCHILY.xattr.security.capability"
 
 
 class TarWriter:
@@ -38,20 +41,31 @@ class TarWriter:
         """Append a symbolic link."""
         self._header(path, tarfile.SYMTYPE, mode=0o777, owner=owner, target=target)
 
+    def add_hard_link(self, path: str, target: str, *, mode: int, owner: Owner = ROOT) -> None:
+        """Append another name of a file that came before."""
+        self._header(path, tarfile.LNKTYPE, mode=mode, owner=owner, target=target)
+
+    def add_removal(self, path: str) -> None:
+        """Append the mark that hides what lower layers have at a path (OCI image-spec, layer.md)."""
+        above, slash, name = path.rpartition("/")
+        self.add_bytes(f"{above}{slash}{_REMOVAL}{name}", b"")
+
     def add_bytes(self, path: str, data: bytes, *, mode: int = 0o644) -> None:
         """Append a file whose content is at hand."""
         self._header(path, tarfile.REGTYPE, mode=mode, owner=ROOT, size=len(data))
         self._layer.write(data)
         self._pad(len(data))
 
-    def add_file(self, path: str, descriptor: int, *, mode: int, owner: Owner = ROOT) -> None:
+    def add_file(
+        self, path: str, descriptor: int, *, mode: int, owner: Owner = ROOT, capabilities: bytes = b""
+    ) -> None:
         """Append an open file.
 
         Raises:
             ImageError: It can't be read, or gets shorter meanwhile.
         """
         size = os.fstat(descriptor).st_size
-        self._header(path, tarfile.REGTYPE, mode=mode, owner=owner, size=size)
+        self._header(path, tarfile.REGTYPE, mode=mode, owner=owner, size=size, capabilities=capabilities)
         try:
             count = self._layer.write_file(descriptor, size)
         except OSError as error:
@@ -65,7 +79,15 @@ class TarWriter:
         self._layer.write(_PADDING * 2)
 
     def _header(
-        self, path: str, kind: bytes, *, mode: int, owner: Owner, size: int = 0, target: str = ""
+        self,
+        path: str,
+        kind: bytes,
+        *,
+        mode: int,
+        owner: Owner,
+        size: int = 0,
+        target: str = "",
+        capabilities: bytes = b"",
     ) -> None:
         header = tarfile.TarInfo(path)
         header.type = kind
@@ -75,6 +97,8 @@ class TarWriter:
         header.size = size
         header.mtime = self._time
         header.linkname = target
+        if capabilities:
+            header.pax_headers = {_CAPABILITIES: capabilities.decode("utf-8", "surrogateescape")}
         self._layer.write(header.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
 
     def _pad(self, size: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +41,13 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="By default this machine's. Of several, each gets an image, and the name an index of them.",
 )
 @click.option("--label", "labels", metavar="NAME=VALUE", multiple=True, help="A label of the image.")
+@click.option(
+    "--build-arg",
+    "arguments",
+    metavar="NAME[=VALUE]",
+    multiple=True,
+    help="The value of an ARG; without one it is taken from the environment.",
+)
 @click.option("--image-list", type=_FILE, help="A file with container images to pack, one a line.")
 @click.option("--ignored-image-list", type=_FILE, help="A file with container images not to pack.")
 @click.option(
@@ -70,6 +78,7 @@ def build(
     kind: str,
     platforms: tuple[str, ...],
     labels: tuple[str, ...],
+    arguments: tuple[str, ...],
     image_list: Path | None,
     ignored_image_list: Path | None,
     image_archives: tuple[Path, ...],
@@ -96,6 +105,7 @@ def build(
         type=ImageType(kind),
         platform=wanted[0] if wanted else None,
         labels=_labels(labels),
+        arguments=_arguments(arguments),
         image_list=image_list,
         ignored_image_list=ignored_image_list,
         image_archives=image_archives,
@@ -121,3 +131,16 @@ def _labels(words: tuple[str, ...]) -> dict[str, str]:
         if not name or not equals:
             raise UsageError(f"--label {word}: no label", hint="write --label name=value")
     return {name: value for name, _, value in pairs}
+
+
+def _arguments(words: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not name:
+            raise UsageError(f"--build-arg {word}: no argument", hint="write --build-arg NAME=value")
+        if equals:
+            found[name] = value
+        elif name in os.environ:
+            found[name] = os.environ[name]
+    return found

@@ -14,9 +14,7 @@ from sealer.image.extension import (
     plain_extension,
 )
 from sealer.image.stored import StoredImage
-
-CNI_LABEL = "cluster.alpha.sealer.io/kube-cni"
-CSI_LABEL = "cluster.alpha.sealer.io/kube-csi"
+from sealer.model.image import KUBE_CNI_LABEL, KUBE_CSI_LABEL
 
 
 def image_spec(image: StoredImage) -> dict[str, Any]:
@@ -64,7 +62,7 @@ def fold_labels(labels: Mapping[str, str]) -> dict[str, str]:
     ``cluster.alpha.sealer.io/kube-cni-calico`` becomes ``cluster.alpha.sealer.io/kube-cni: ["calico"]``.
     """
     folded = dict(labels)
-    for label in (CNI_LABEL, CSI_LABEL):
+    for label in (KUBE_CNI_LABEL, KUBE_CSI_LABEL):
         prefix = f"{label}-"
         names = sorted(name.removeprefix(prefix) for name in labels if name.startswith(prefix))
         for name in names:

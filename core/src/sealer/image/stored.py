@@ -58,6 +58,18 @@ class StoredImage:
         return labels
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment of the config.
+
+        Raises:
+            ImageError: It is malformed.
+        """
+        entries = _settings(self.config).get("Env") or []
+        if not isinstance(entries, list) or not all(isinstance(entry, str) for entry in entries):
+            raise ImageError("the environment of the config is not a list of texts", place=self.reference)
+        return dict(entry.partition("=")[::2] for entry in entries)
+
+    @property
     def extension(self) -> Extension:
         """What the annotation ``sealer.image.extension`` holds.
 

@@ -2,5 +2,7 @@
 
 from sealer.kubefile.definition import DefinedApp, Definition, define
 from sealer.kubefile.parser import Kubefile, parse, read
+from sealer.kubefile.scope import Variables
+from sealer.kubefile.statement import Caution
 
-__all__ = ["DefinedApp", "Definition", "Kubefile", "define", "parse", "read"]
+__all__ = ["Caution", "DefinedApp", "Definition", "Kubefile", "Variables", "define", "parse", "read"]

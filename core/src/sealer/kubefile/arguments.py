@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from sealer.errors import Place, SourceError
 from sealer.kubefile.lines import Logical
@@ -13,16 +13,17 @@ from sealer.kubefile.lines import Logical
 _WORD = re.compile(r"\S+")
 _BLANKS = re.compile(r"\s*")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')
-_SURROGATE = re.compile("[\ud800-\udfff]")
+SURROGATE = re.compile("[\ud800-\udfff]")
 _AFTER_STRING = "put a comma between the strings and a ] after the last one"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Word:
-    """A piece of an instruction's text and where it starts."""
+    """A piece of an instruction's text and where it starts, in the file and in the instruction."""
 
     text: str
     place: Place
+    offset: int = 0
 
     def __str__(self) -> str:
         return self.text
@@ -37,6 +38,10 @@ class Pair:
     place: Place
 
 
+Evaluate = Callable[[Word], str]
+"""Gives what a word's text comes to, quotes and variables replaced."""
+
+
 def skip_blanks(line: Logical, offset: int) -> int:
     """Return the offset of the next character that is no blank."""
     match = _BLANKS.match(line.text, offset)
@@ -46,7 +51,8 @@ def skip_blanks(line: Logical, offset: int) -> int:
 def words(line: Logical, offset: int) -> tuple[Word, ...]:
     """Split the rest of a line at blanks; quotes have no meaning."""
     return tuple(
-        Word(text=match[0], place=line.place(match.start())) for match in _WORD.finditer(line.text, offset)
+        Word(text=match[0], place=line.place(match.start()), offset=match.start())
+        for match in _WORD.finditer(line.text, offset)
     )
 
 
@@ -61,7 +67,7 @@ def flags(line: Logical, offset: int) -> tuple[tuple[Word, ...], int]:
         offset = match.end()
         if match[0] == "--":
             return tuple(found), skip_blanks(line, offset)
-        found.append(Word(text=match[0], place=line.place(match.start())))
+        found.append(Word(text=match[0], place=line.place(match.start()), offset=match.start()))
 
 
 def is_json(line: Logical, offset: int) -> bool:
@@ -118,51 +124,88 @@ def _json_string(line: Logical, offset: int) -> tuple[Word, int]:
     except json.JSONDecodeError as error:
         place = line.place(offset + error.pos)
         raise SourceError(f"bad JSON: {error.msg}", place=place) from error
-    if _SURROGATE.search(value) or "\0" in value:
+    if SURROGATE.search(value) or "\0" in value:
         raise SourceError("the string holds a character that text can't hold", place=place)
-    return Word(text=value, place=place), match.end()
+    return Word(text=value, place=place, offset=offset), match.end()
 
 
-def strings(line: Logical, offset: int, *, globs: bool = False) -> tuple[Word, ...]:
-    """Read the rest of a line as a JSON array of strings if it is one, else as words.
-
-    With ``globs`` words may be globs, which can start with a bracket too.
-
-    Raises:
-        SourceError: It starts as a JSON array and is broken.
-    """
-    json_array = is_json_or_glob(line, offset) if globs else is_json(line, offset)
-    return json_strings(line, offset) if json_array else words(line, offset)
+def is_placeholder(text: str) -> bool:
+    """Tell whether a word is only dots."""
+    return text.startswith("...") and not text.strip(".")
 
 
-def pairs(line: Logical, offset: int, escape: str) -> tuple[Pair, ...]:
+def starts_json(line: Logical, offset: int, *, globs: bool = False) -> bool:
+    """Tell whether the rest of a line has to be a JSON array; with ``globs`` words may be globs."""
+    return is_json_or_glob(line, offset) if globs else is_json(line, offset)
+
+
+def pairs(
+    line: Logical,
+    offset: int,
+    escape: str,
+    evaluate: Evaluate,
+    *,
+    placeholder: Callable[[Word], None] | None = None,
+) -> tuple[Pair, ...]:
     """Read the rest of a line as ``name=value`` pairs with shell quoting, or as the old ``name value``.
+
+    Args:
+        line: The line.
+        offset: Where in it to begin.
+        escape: The file's escape character.
+        evaluate: Takes quotes out of a piece and replaces its variables.
+        placeholder: Is told of words such as ``...``, which documentation has where more may follow, and
+            which are left out; None means that they are words like any other.
 
     Raises:
         SourceError: A quote is not closed, or a word is no pair.
     """
-    pieces = list(_shell_words(line, offset, escape))
-    if pieces and _equals(pieces[0][1], escape) < 0:
-        return (_old_pair(line, pieces, escape),)
-    return tuple(_pair(line, start, raw, escape) for start, raw in pieces)
+    pieces: list[Word] = []
+    for word in _shell_words(line, offset, escape):
+        if placeholder is not None and is_placeholder(word.text):
+            placeholder(word)
+        else:
+            pieces.append(word)
+    if pieces and _equals(pieces[0].text, escape) < 0:
+        return (_old_pair(line, pieces, evaluate),)
+    return tuple(_pair(word, escape, evaluate) for word in pieces)
 
 
-def _old_pair(line: Logical, pieces: list[tuple[int, str]], escape: str) -> Pair:
-    start, raw = pieces[0]
+def declarations(
+    line: Logical, offset: int, escape: str, evaluate: Evaluate
+) -> Iterator[tuple[Word, str | None]]:
+    """Yield names with their values, or with None when a name stands alone, as ARG has them.
+
+    Each is evaluated when it is asked for, so that one may use those before it.
+
+    Raises:
+        SourceError: A quote is not closed, or a name is missing.
+    """
+    for word in list(_shell_words(line, offset, escape)):
+        if _equals(word.text, escape) >= 0:
+            pair = _pair(word, escape, evaluate)
+            yield Word(text=pair.name, place=pair.place, offset=word.offset), pair.value
+        else:
+            yield replace(word, text=evaluate(word)), None
+
+
+def _old_pair(line: Logical, pieces: Sequence[Word], evaluate: Evaluate) -> Pair:
+    first = pieces[0]
     if len(pieces) == 1:
-        hint = f"write {raw[:40]}=value"
-        raise SourceError(f"{raw[:40]} has no value", place=line.place(start), hint=hint)
-    value = line.text[pieces[1][0] :].rstrip()
-    return Pair(name=_unquote(raw, escape), value=_unquote(value, escape), place=line.place(start))
+        hint = f"write {first.text[:40]}=value"
+        raise SourceError(f"{first.text[:40]} has no value", place=first.place, hint=hint)
+    rest = replace(pieces[1], text=line.text[pieces[1].offset :].rstrip())
+    return Pair(name=evaluate(first), value=evaluate(rest), place=first.place)
 
 
-def _pair(line: Logical, start: int, raw: str, escape: str) -> Pair:
-    cut = _equals(raw, escape)
-    name = _unquote(raw[:cut], escape) if cut >= 0 else ""
+def _pair(word: Word, escape: str, evaluate: Evaluate) -> Pair:
+    cut = _equals(word.text, escape)
+    name = evaluate(replace(word, text=word.text[:cut])) if cut >= 0 else ""
     if not name:
         hint = "write name=value, and quotes around a value that holds blanks"
-        raise SourceError(f"{raw[:40]!r} is no name=value pair", place=line.place(start), hint=hint)
-    return Pair(name=name, value=_unquote(raw[cut + 1 :], escape), place=line.place(start))
+        raise SourceError(f"{word.text[:40]!r} is no name=value pair", place=word.place, hint=hint)
+    value = replace(word, text=word.text[cut + 1 :], offset=word.offset + cut + 1)
+    return Pair(name=name, value=evaluate(value), place=word.place)
 
 
 def plain_pair(word: Word) -> Pair:
@@ -204,28 +247,22 @@ def _scan(text: str, offset: int, escape: str) -> Iterator[tuple[int, str, str]]
         yield opened, quote, "open"
 
 
-def _shell_words(line: Logical, offset: int, escape: str) -> Iterator[tuple[int, str]]:
-    """Yield the start and the raw text of each word; blanks inside quotes do not end a word."""
+def _shell_words(line: Logical, offset: int, escape: str) -> Iterator[Word]:
+    """Yield the raw text of each word; blanks inside quotes do not end a word."""
     start = -1
     for position, character, state in _scan(line.text, offset, escape):
         if state == "open":
             raise SourceError("the quote is not closed", place=line.place(position))
         if not state and character.isspace():
             if start >= 0:
-                yield start, line.text[start:position]
+                yield Word(text=line.text[start:position], place=line.place(start), offset=start)
             start = -1
         elif start < 0:
             start = position
     if start >= 0:
-        yield start, line.text[start:]
+        yield Word(text=line.text[start:], place=line.place(start), offset=start)
 
 
 def _equals(raw: str, escape: str) -> int:
     """Return the offset of the first equals sign outside quotes, or -1."""
     return next((at for at, character, state in _scan(raw, 0, escape) if character == "=" and not state), -1)
-
-
-def _unquote(raw: str, escape: str) -> str:
-    return "".join(
-        character for _, character, state in _scan(raw, 0, escape) if state not in {"mark", "open"}
-    )

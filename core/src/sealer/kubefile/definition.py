@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from sealer.errors import SourceError, SourceErrors
-from sealer.kubefile.arguments import Word
+from sealer.kubefile.arguments import Pair, Word
+from sealer.kubefile.forms import check_range
 from sealer.kubefile.instructions import (
     App,
     AppCommands,
     AppEnv,
+    Arg,
+    Command,
     Commands,
+    Content,
     Copy,
     Env,
     Instruction,
     KubeVersion,
     Label,
     LaunchApps,
+    Maintainer,
+    Run,
 )
+from sealer.kubefile.labels import KNOWN, is_unknown, nearest
 from sealer.kubefile.parser import Kubefile
+from sealer.kubefile.statement import Caution
+from sealer.kubefile.versions import intersection
 from sealer.model import SUPPORTED_KUBE_VERSION_LABEL, Application, Launch
 from sealer.model.image import EMPTY
+
+# Looking for what is alike takes long, and nobody reads more than a few hints.
+_HINTS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,29 +60,43 @@ class Definition:
     """A Kubefile as it applies to its parent image.
 
     Attributes:
-        contents: COPY instructions and the applications that win, in the order of the file.
+        contents: What makes layers or is seen by those that do, in the order of the file; of the
+            applications those that win.
         applications: All applications, the parent's first.
         labels: Labels that the Kubefile sets.
         env: Environment that the Kubefile sets.
-        launch: What LAUNCH or CMDS says.
+        launch: What LAUNCH, CMDS or CMD says.
+        author: What MAINTAINER says, or "".
+        cautions: What is not wrong and deserves attention.
     """
 
-    contents: tuple[Copy | App, ...]
+    contents: tuple[Content, ...]
     applications: tuple[DefinedApp, ...]
     labels: Mapping[str, str]
     env: Mapping[str, str]
     launch: Launch
+    author: str = ""
+    cautions: tuple[Caution, ...] = ()
 
 
-def define(kubefile: Kubefile, inherited: Iterable[Application] = ()) -> Definition:
+def define(
+    kubefile: Kubefile, inherited: Iterable[Application] = (), *, known_labels: Collection[str] = KNOWN
+) -> Definition:
     """Work out what a Kubefile comes to on top of the parent's applications.
 
+    Args:
+        kubefile: The Kubefile.
+        inherited: The parent's applications.
+        known_labels: The reserved label keys that are no cause for a warning.
+
     Raises:
-        SourceErrors: APPENV, APPCMDS or LAUNCH names an application that there is not.
+        SourceErrors: APPENV, APPCMDS or LAUNCH names an application that there is not, or no version is in
+            all ranges of versions.
     """
-    work = _Work(inherited)
+    work = _Work(inherited, known_labels)
     for instruction in kubefile.instructions:
         work.take(instruction)
+    work.finish()
     if work.problems:
         raise SourceErrors(work.problems)
     winners = {id(app.app) for app in work.apps.values()}
@@ -78,23 +104,30 @@ def define(kubefile: Kubefile, inherited: Iterable[Application] = ()) -> Definit
         contents=tuple(
             each
             for each in kubefile.instructions
-            if isinstance(each, Copy) or (isinstance(each, App) and id(each) in winners)
+            if isinstance(each, Copy | Run | Arg | Env) or (isinstance(each, App) and id(each) in winners)
         ),
         applications=tuple(work.apps.values()),
         labels=MappingProxyType(dict(work.labels)),
         env=MappingProxyType(dict(work.env)),
         launch=work.launch,
+        author=work.author,
+        cautions=(*kubefile.cautions, *work.cautions),
     )
 
 
 class _Work:
     """The definition while the instructions are gone through."""
 
-    def __init__(self, inherited: Iterable[Application]) -> None:
+    def __init__(self, inherited: Iterable[Application], known_labels: Collection[str]) -> None:
         self.apps = {app.name: DefinedApp(name=app.name, env=app.env, cmds=app.cmds) for app in inherited}
         self.labels: dict[str, str] = {}
         self.env: dict[str, str] = {}
         self.launch = Launch()
+        self.author = ""
+        self.cautions: list[Caution] = []
+        self._known_labels = known_labels
+        self._commands: list[str] = []
+        self._ranges: list[Word] = []
         self.problems: list[SourceError] = []
 
     def take(self, instruction: Instruction) -> None:
@@ -107,15 +140,58 @@ class _Work:
             case AppCommands(app=name, command=command):
                 self.change(name, "APPCMDS", command=command)
             case Label(pairs=pairs):
-                self.labels.update({pair.name: pair.value for pair in pairs})
+                for pair in pairs:
+                    self.label(pair)
             case KubeVersion(versions=versions):
-                self.labels[SUPPORTED_KUBE_VERSION_LABEL] = versions
+                self._ranges.append(versions)
+            case Maintainer(name=name):
+                self.author = name
             case Env(pairs=pairs):
                 self.env.update({pair.name: pair.value for pair in pairs})
+            case LaunchApps() | Commands() | Command():
+                self.end(instruction)
+
+    def end(self, instruction: LaunchApps | Commands | Command) -> None:
+        """Take what is started in the end."""
+        match instruction:
             case LaunchApps(names=names):
                 self.launch = Launch(app_names=self.known(names))
             case Commands(commands=commands):
                 self.launch = Launch(cmds=commands)
+            case Command(command=command):
+                self._commands.append(command)
+
+    def finish(self) -> None:
+        """Join commands, and ranges of versions, once all are there."""
+        if self._commands:
+            self.launch = Launch(cmds=tuple(self._commands))
+        if not self._ranges:
+            return
+        try:
+            joined = intersection([check_range(word) for word in self._ranges])
+        except SourceError as error:
+            self.problems.append(error)
+        except ValueError as error:
+            last = self._ranges[-1]
+            hint = "the applications must have a version of Kubernetes in common"
+            self.problems.append(SourceError(str(error), place=last.place, hint=hint))
+        else:
+            single = self._ranges[0].text
+            self.labels[SUPPORTED_KUBE_VERSION_LABEL] = single if len(self._ranges) == 1 else str(joined)
+
+    def label(self, pair: Pair) -> None:
+        """Take a label; a reserved one that nobody knows deserves attention."""
+        if pair.name == SUPPORTED_KUBE_VERSION_LABEL:
+            self._ranges.append(Word(text=pair.value, place=pair.place))
+            return
+        self.labels[pair.name] = pair.value
+        if is_unknown(pair.name, self._known_labels):
+            near = nearest(pair.name, self._known_labels) if len(self.cautions) < _HINTS else None
+            hint = (
+                f"did you mean {near}?" if near else "keys under sealer.io are reserved; use another domain"
+            )
+            message = f"the reserved label {pair.name[:120]} is unknown"
+            self.cautions.append(Caution(message=message, place=pair.place, hint=hint))
 
     def define(self, app: App) -> None:
         """Take a definition of an application; it replaces an earlier one and moves to the end."""
@@ -145,7 +221,9 @@ class _Work:
         return tuple(name.text for name in names)
 
     def _unknown(self, name: Word, hint: str) -> None:
-        near = difflib.get_close_matches(name.text[:128], self.apps, n=1)
+        near: Sequence[str] = ()
+        if len(self.problems) < _HINTS:
+            near = difflib.get_close_matches(name.text[:128], list(self.apps)[:1000], n=1)
         if near:
             hint = f"did you mean {near[0]}?"
         self.problems.append(

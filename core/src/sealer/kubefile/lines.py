@@ -9,12 +9,19 @@ from __future__ import annotations
 import bisect
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sealer.errors import Place, SourceError, SourceErrors
 
-HEREDOC_WORDS = frozenset({"ADD", "COPY", "RUN"})
-_HEREDOC = re.compile(r"\d*<<(-?)([\"']?)(\w+)\2")
+_COPIES = frozenset({"ADD", "COPY"})
+_WORDS = re.compile(r"\S+")
+_HEREDOC = re.compile(r"<<(-?)([\"']?)(\w+)\2")
+# In a shell's command a heredoc may be anywhere outside quotes; <<< is another thing.
+_IN_SHELL = re.compile(
+    r"'[^']*'|\"(?:\\.|[^\"\\])*\"|\\.|<<<|(?<![^\s;|&])\d?(?P<heredoc><<(-?)([\"']?)([A-Za-z_]\w*)\3)",
+    re.DOTALL,
+)
+_TAB = "\t"
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _DIRECTIVES = frozenset({"escape", "syntax", "check"})
 
@@ -32,6 +39,29 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Heredoc:
+    """Text that stands in the lines after an instruction.
+
+    Attributes:
+        name: The word that ends it, and the name of the file it becomes.
+        offset: Where in the instruction's text its ``<<`` is.
+        end: Where the word with its ``<<`` ends.
+        literal: Whether variables in it have no meaning: its word is in quotes.
+        strips_tabs: Whether tabs at the start of lines are no part of it.
+        first: Index of its first line in the file.
+        last: Index after its last line, which is that of the word that ends it.
+    """
+
+    name: str
+    offset: int
+    end: int
+    literal: bool
+    strips_tabs: bool
+    first: int = 0
+    last: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Logical:
     """One instruction's text with its continuations joined.
 
@@ -40,22 +70,35 @@ class Logical:
         text: The joined text; it starts with the instruction's word.
         starts: Offsets in ``text`` at which a piece of a physical line starts.
         origins: Line and column of each piece.
-        heredoc: Offset of the first heredoc's ``<<``, or None.
-        unterminated: The heredoc word whose end is missing, or "".
+        heredocs: The heredocs that it starts.
+        unterminated: The heredoc whose end is missing, or None.
     """
 
     source: Source
     text: str
     starts: tuple[int, ...]
     origins: tuple[tuple[int, int], ...]
-    heredoc: int | None = None
-    unterminated: str = ""
+    heredocs: tuple[Heredoc, ...] = ()
+    unterminated: Heredoc | None = None
 
     def place(self, offset: int) -> Place:
         """Return where in the file a character of ``text`` is; the end of ``text`` has a place as well."""
         piece = bisect.bisect_right(self.starts, offset) - 1
         line, column = self.origins[piece]
         return self.source.place(line, column + offset - self.starts[piece])
+
+    def body(self, heredoc: Heredoc) -> str:
+        """Return the text of a heredoc, every line with its end."""
+        lines = self.source.lines[heredoc.first : heredoc.last]
+        return "".join(f"{line.lstrip(_TAB) if heredoc.strips_tabs else line}\n" for line in lines)
+
+    def raw_bodies(self) -> str:
+        """Return the lines of all heredocs as they are in the file, with the words that end them."""
+        if not self.heredocs:
+            return ""
+        return "".join(
+            f"{line}\n" for line in self.source.lines[self.heredocs[0].first : self.heredocs[-1].last + 1]
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,14 +186,13 @@ def _join(source: Source, escape: str, first: int) -> Iterator[Logical]:
         for piece in pieces[:-1]:
             starts.append(starts[-1] + len(piece))
         text = "".join(pieces)
-        heredoc, ends = _heredocs(text)
-        index, missing = _skip_bodies(source.lines, index, ends)
+        index, heredocs, missing = _take_bodies(source.lines, index, _heredocs(text))
         yield Logical(
             source=source,
             text=text,
             starts=tuple(starts),
             origins=tuple(origins),
-            heredoc=heredoc,
+            heredocs=heredocs,
             unterminated=missing,
         )
 
@@ -168,21 +210,43 @@ def _without_continuation(line: str, escape: str) -> tuple[str, bool]:
     return line, False
 
 
-def _heredocs(text: str) -> tuple[int | None, list[tuple[str, bool]]]:
-    """Return the offset of the first heredoc and, for each, its end word and whether tabs are stripped."""
-    if "<<" not in text or text.split(maxsplit=1)[0].upper() not in HEREDOC_WORDS:
-        return None, []
-    found = [(word.start(), _HEREDOC.fullmatch(word[0])) for word in re.finditer(r"\S+", text)]
-    matches = [(offset, match) for offset, match in found if match is not None]
-    return (matches[0][0] if matches else None), [(match[3], bool(match[1])) for _, match in matches]
+def _heredocs(text: str) -> tuple[Heredoc, ...]:
+    """Return the heredocs that an instruction starts, without their bodies."""
+    word = text.split(maxsplit=1)[0].upper() if "<<" in text else ""
+    if word in _COPIES:
+        matches = [
+            (piece.start(), match)
+            for piece in _WORDS.finditer(text)
+            if (match := _HEREDOC.fullmatch(piece[0])) is not None
+        ]
+        return tuple(_heredoc(at, at + match.end(), match[1], match[2], match[3]) for at, match in matches)
+    if word == "RUN":
+        found = (match for match in _IN_SHELL.finditer(text) if match["heredoc"])
+        return tuple(
+            _heredoc(match.start("heredoc"), match.end(), match[2], match[3], match[4]) for match in found
+        )
+    return ()
 
 
-def _skip_bodies(lines: Sequence[str], index: int, ends: Sequence[tuple[str, bool]]) -> tuple[int, str]:
-    """Return the index after the heredocs' bodies, and the end word that is missing, or ""."""
-    for word, strips_tabs in ends:
-        while index < len(lines) and (lines[index].lstrip("\t") if strips_tabs else lines[index]) != word:
+def _heredoc(offset: int, end: int, dash: str, quote: str, name: str) -> Heredoc:
+    return Heredoc(name=name, offset=offset, end=end, literal=bool(quote), strips_tabs=bool(dash))
+
+
+def _take_bodies(
+    lines: Sequence[str], index: int, heredocs: Sequence[Heredoc]
+) -> tuple[int, tuple[Heredoc, ...], Heredoc | None]:
+    """Return the index after the bodies, the heredocs that have one, and the first that has no end."""
+    taken: list[Heredoc] = []
+    for heredoc in heredocs:
+        first = index
+        while index < len(lines) and _ending(lines[index], heredoc) != heredoc.name:
             index += 1
         if index == len(lines):
-            return index, word
+            return index, tuple(taken), heredoc
+        taken.append(replace(heredoc, first=first, last=index))
         index += 1
-    return index, ""
+    return index, tuple(taken), None
+
+
+def _ending(line: str, heredoc: Heredoc) -> str:
+    return line.lstrip(_TAB) if heredoc.strips_tabs else line

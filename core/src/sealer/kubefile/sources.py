@@ -66,14 +66,25 @@ def application_source(word: Word) -> AppSource:
             raise SourceError("the source is the whole build context", place=word.place, hint=hint)
         return LocalSource(path=path, place=word.place)
     if separator and scheme.lower() in {"http", "https"}:
-        return _remote(word)
+        return remote_source(word)
     message = (
         f"{word.text[:60]!r} has no scheme" if not separator else f"the scheme {scheme[:20]!r} is unknown"
     )
     raise SourceError(message, place=word.place, hint=f"{_SCHEMES}; files of the context are local://path")
 
 
-def _remote(word: Word) -> RemoteSource:
+def is_remote(word: Word) -> bool:
+    """Tell whether a source is an address that is fetched."""
+    scheme, separator, _ = word.text.partition("://")
+    return bool(separator) and scheme.lower() in {"http", "https"}
+
+
+def remote_source(word: Word) -> RemoteSource:
+    """Read the address of a file that is fetched while building.
+
+    Raises:
+        SourceError: It is malformed, holds credentials, or ends in no file name.
+    """
     try:
         url = urlsplit(word.text)
         host, _ = url.hostname, url.port

@@ -1,12 +1,13 @@
 """Ranges of Kubernetes versions, in the grammar of the Go library Masterminds/semver version 3.
 
 ``>=1.24 <1.30``, ``~1.26``, ``^1.20``, ``1.22 - 1.24``, ``1.25.x``, joined by blanks or commas (all must
-hold) and by ``||`` (one must hold). A version with a pre-release is only in a range that names one.
+hold) and by ``||`` (one must hold). A pre-release is only in a range of which a part names one.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -31,6 +32,9 @@ _OPERATORS = {
 }
 _OPERATORS |= {"~": "~", "~>": "~", "^": "^"}
 
+LARGEST = 64
+"""How many comparators a range may have: more takes too long to compare, and nobody writes."""
+
 _Order = tuple[int, int, int, tuple[int, tuple[tuple[int, int, str], ...]]]
 
 
@@ -41,6 +45,10 @@ class Version:
     numbers: tuple[int, int, int]
     pre: str = ""
     parts: int = 3
+
+    def __str__(self) -> str:
+        text = ".".join(map(str, self.numbers[: self.parts])) or "*"
+        return f"{text}-{self.pre}" if self.pre else text
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -83,64 +91,66 @@ class Comparator:
     operator: str
     version: Version
 
+    def __str__(self) -> str:
+        operator = "" if self.operator == "=" else self.operator
+        return f"{operator}{self.version}"
+
     def allows(self, other: Version) -> bool:
-        """Tell whether a version satisfies this comparator."""
-        if other.pre and not self.version.pre:
-            return False
-        if self.operator == "!=":
-            return not (other.order() == self.version.order() if self._exact else self._same_prefix(other))
-        if self.operator == "=" and self._exact:
-            return other.order() == self.version.order()
-        low, high = self._bounds()
-        return (low is None or other.order() >= low.order()) and (high is None or _below(other, high))
+        """Tell whether a version satisfies this comparator, whether or not pre-releases are wanted."""
+        version = self.version
+        if version.parts == 0:
+            return self.operator not in {"!=", ">", "<"} and other.order() >= version.order()
+        match self.operator:
+            case "!=":
+                return not self._equals(other)
+            case ">":
+                return other.order() > version.order() if self._exact else self._prefix(other) > self._own
+            case ">=":
+                return other.order() >= version.order()
+            case "<":
+                return other.order() < version.order()
+            case "<=":
+                return other.order() <= version.order() if self._exact else self._prefix(other) <= self._own
+            case "=" if self._exact:
+                return other.order() == version.order()
+        return (
+            other.order() >= version.order()
+            and other.numbers[: self._shared] == version.numbers[: self._shared]
+        )
 
     @property
     def _exact(self) -> bool:
         return self.version.parts == 3
 
-    def _same_prefix(self, other: Version) -> bool:
-        return other.numbers[: self.version.parts] == self.version.numbers[: self.version.parts]
+    @property
+    def _own(self) -> tuple[int, ...]:
+        return self.version.numbers[: self.version.parts]
 
-    def _bounds(self) -> tuple[Version | None, Version | None]:
-        """Return the lowest version allowed and the lowest one that is too high; None is no bound."""
+    def _prefix(self, other: Version) -> tuple[int, ...]:
+        return other.numbers[: self.version.parts]
+
+    def _equals(self, other: Version) -> bool:
+        if self._exact:
+            return other.order() == self.version.order()
+        if self.version.parts == 2 and (other.pre or self.version.pre) and other.pre != self.version.pre:
+            return False
+        return self._prefix(other) == self._own
+
+    @property
+    def _shared(self) -> int:
+        """How many leading numbers a version must share with the one of ``~`` or ``^``, or a partial one."""
         version = self.version
-        after = _after(version)
-        match self.operator:
-            case ">":
-                return after, None
-            case ">=":
-                return version, None
-            case "<":
-                return None, version
-            case "<=":
-                return None, after
-            case "^":
-                leading = next((at for at, number in enumerate(version.numbers) if number), 2)
-                return version, _bump(version, min(leading + 1, version.parts))
-            case _:  # "~", and "=" with numbers missing
-                return version, _bump(version, min(version.parts, 2))
+        if self.operator == "^":
+            leading = next((at for at, number in enumerate(version.numbers) if number), 2)
+            return min(leading + 1, version.parts)
+        # The library takes ~0.0.0 for "any version".
+        return min(version.parts, 2) if any(version.numbers) or version.parts < 3 else 0
 
 
-def _bump(version: Version, parts: int) -> Version | None:
-    """Return the first version after all that share the leading numbers; None when there is no end."""
-    if parts == 0:
-        return None
+def _bump(version: Version, parts: int) -> Version:
+    """Return the first version after all that share the leading numbers."""
     numbers = [*version.numbers[: parts - 1], version.numbers[parts - 1] + 1, 0, 0]
     return Version(numbers=(numbers[0], numbers[1], numbers[2]))
-
-
-def _after(version: Version) -> Version | None:
-    """Return the first version that is greater, also than all that only fill in missing numbers."""
-    if version.pre:
-        return Version(numbers=version.numbers, pre=f"{version.pre}.0")
-    return _bump(version, version.parts)
-
-
-def _below(version: Version, limit: Version) -> bool:
-    """Tell whether a version is below a limit; a pre-release of the limit itself is not."""
-    if version.pre and not limit.pre and version.numbers == limit.numbers:
-        return False
-    return version.order() < limit.order()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +166,18 @@ class VersionRange:
         Raises:
             ValueError: It is malformed; the message says what is not understood.
         """
-        return cls(alternatives=tuple(_comparators(part.strip()) for part in text.split("||")))
+        found = cls(alternatives=tuple(_comparators(part.strip()) for part in text.split("||")))
+        if found.size > LARGEST:
+            raise ValueError(f"the range has more than {LARGEST} parts")
+        return found
+
+    def __str__(self) -> str:
+        return " || ".join(", ".join(map(str, each)) for each in self.alternatives)
+
+    @property
+    def size(self) -> int:
+        """How many comparators it has."""
+        return sum(map(len, self.alternatives))
 
     def allows(self, version: Version | str) -> bool:
         """Tell whether a version is in the range.
@@ -165,7 +186,54 @@ class VersionRange:
             ValueError: The text is no version.
         """
         given = Version.parse(version) if isinstance(version, str) else version
-        return any(all(each.allows(given) for each in comparators) for comparators in self.alternatives)
+        return any(_all_allow(comparators, given) for comparators in self.alternatives)
+
+
+def intersection(ranges: Sequence[VersionRange]) -> VersionRange:
+    """Return the range of the versions that are in every one of several ranges.
+
+    Raises:
+        ValueError: There is no such version, or it would take too long a text to say.
+    """
+    joined = ranges[0]
+    for other in ranges[1:]:
+        if joined.size * len(other.alternatives) + other.size * len(joined.alternatives) > LARGEST:
+            raise ValueError(f"the ranges together have more than {LARGEST} parts")
+        joined = VersionRange(
+            alternatives=tuple(
+                tuple(dict.fromkeys((*one, *two)))
+                for one in joined.alternatives
+                for two in other.alternatives
+            )
+        )
+    possible = tuple(each for each in joined.alternatives if _is_possible(each))
+    if not possible:
+        raise ValueError("no version is in all of the ranges" if len(ranges) > 1 else "no version is in it")
+    return VersionRange(alternatives=tuple(dict.fromkeys(possible)))
+
+
+def _is_possible(comparators: Sequence[Comparator]) -> bool:
+    """Tell whether some version satisfies all.
+
+    The least of them, if there is one, is 0.0.0, or the version of a comparator, or the first after it: so
+    trying those is enough.
+    """
+    candidates = {Version(numbers=(0, 0, 0))}
+    for comparator in comparators:
+        version = comparator.version
+        release = Version(numbers=version.numbers)
+        candidates.update((Version(numbers=version.numbers, pre=version.pre), release))
+        candidates.update(_bump(release, parts) for parts in (1, 2, 3))
+        if version.pre:
+            candidates.add(Version(numbers=version.numbers, pre=f"{version.pre}.0"))
+    return any(_all_allow(comparators, candidate) for candidate in candidates)
+
+
+def _all_allow(comparators: Sequence[Comparator], version: Version) -> bool:
+    """Tell whether a version satisfies all; a pre-release only does when one of them names a pre-release."""
+    if version.pre and not any(each.version.pre for each in comparators):
+        return False
+    return all(each.allows(version) for each in comparators)
 
 
 def _comparators(text: str) -> tuple[Comparator, ...]:

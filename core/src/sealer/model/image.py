@@ -20,6 +20,8 @@ RUNTIME_TYPE_LABEL = "cluster.alpha.sealer.io/cluster-runtime-type"
 RUNTIME_VERSION_LABEL = "cluster.alpha.sealer.io/cluster-runtime-version"
 CONTAINER_RUNTIME_TYPE_LABEL = "cluster.alpha.sealer.io/container-runtime-type"
 CONTAINER_RUNTIME_VERSION_LABEL = "cluster.alpha.sealer.io/container-runtime-version"
+KUBE_CNI_LABEL = "cluster.alpha.sealer.io/kube-cni"
+KUBE_CSI_LABEL = "cluster.alpha.sealer.io/kube-csi"
 SUPPORTED_KUBE_VERSION_LABEL = "app.alpha.sealer.io/supported-kube-version"
 
 
