@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -45,6 +45,7 @@ class BuildRequest:
         platform: The platform of the image, or None for this machine's.
         labels: Labels over those of the Kubefile.
         arguments: Values for the Kubefile's ARG instructions.
+        known_labels: The reserved label keys that are no cause for a warning.
         image_list: A file that names container images to pack beside those that are found.
         ignored_image_list: A file that names container images that are not packed.
         image_archives: Archives, or directories of some, whose container images need no registry.
@@ -60,6 +61,7 @@ class BuildRequest:
     platform: Platform | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     arguments: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    known_labels: frozenset[str] = KNOWN
     image_list: Path | None = None
     ignored_image_list: Path | None = None
     image_archives: tuple[Path, ...] = ()
@@ -73,7 +75,6 @@ async def build_kubefile(
     request: BuildRequest,
     types: Mapping[str, AppType],
     *,
-    known_labels: Collection[str] = KNOWN,
     sink: EventSink = discard,
 ) -> StoredImage:
     """Build the image that a Kubefile describes, and put it into the store.
@@ -82,7 +83,6 @@ async def build_kubefile(
         store: Where it goes.
         request: What is asked for.
         types: The application types by name.
-        known_labels: The reserved label keys that are no cause for a warning.
         sink: Is told about progress.
 
     Raises:
@@ -106,7 +106,7 @@ async def build_kubefile(
         if parent is not None:
             kubefile = parse(data, replace(variables, inherited=parent.environment), str(file))
         definition = define(
-            kubefile, parent.extension.applications if parent else (), known_labels=known_labels
+            kubefile, parent.extension.applications if parent else (), known_labels=request.known_labels
         )
         warn(kubefile, definition, sink)
         context = resources.enter_context(open_context(request.context))
