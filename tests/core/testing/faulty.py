@@ -610,7 +610,7 @@ class TestSloppy(ToysContract):
         "test_downloads_are_verified",
         "test_an_unknown_platform_is_refused",
         "test_container_images_are_named_in_full",
-        "test_a_program_that_is_asked_is_a_component",
+        "test_what_is_asked_is_a_component",
         "test_components_of_the_distribution_have_its_version",
         "test_labels_say_what_the_image_brings",
         "test_further_files_are_inside_the_rootfs",
