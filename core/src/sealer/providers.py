@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import ClassVar, Protocol
 
 from sealer.changes.base import Change
+from sealer.errors import ImageError
 from sealer.model import (
     Application,
     Check,
@@ -157,6 +158,19 @@ class ToolRunner(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """Two scripts that print manifests as YAML and change nothing; core masks secrets and compares.
+
+    Attributes:
+        live: sh that prints the application's objects as they are; it may print nothing.
+        wanted: sh that prints them as launching would make them.
+    """
+
+    live: str
+    wanted: str
+
+
 class AppType(Provider):
     """A kind of application: how it is recognised and searched at build, and launched at run."""
 
@@ -189,13 +203,47 @@ class AppType(Provider):
         """
         return ()
 
+    @property
+    def takes_values(self) -> bool:
+        """Whether ``app.settings.values`` mean something to applications of this type."""
+        return False
+
     @abstractmethod
     def launch(self, cluster: Cluster, app: Application) -> Iterable[Change]:
         """Return the changes that start the application, made on the first master.
 
         Commands run in the image's root on the host, with kubectl and the image's ``bin/`` on PATH and
-        the administrator's KUBECONFIG.
+        the administrator's KUBECONFIG. Core makes the namespace of ``app.settings`` before, and waits until
+        ``objects`` are ready afterwards.
         """
+
+    def upgrade(self, cluster: Cluster, app: Application) -> Iterable[Change]:
+        """Return the changes that turn an earlier version, which is running, into this one."""
+        return self.launch(cluster, app)
+
+    def uninstall(self, cluster: Cluster, app: Application) -> Iterable[Change]:
+        """Return the changes after which the cluster does without the application.
+
+        Raises:
+            ImageError: It can't be taken away by its type, which is so unless the type says how.
+        """
+        raise ImageError(
+            f"application {app.name} is of type {self.name}, which Sealer can't take away",
+            hint="take it away by hand, and then: sealer app uninstall --forget",
+        )
+
+    def objects(self, cluster: Cluster, app: Application) -> str:
+        """Return sh that lists the objects of the application, or "" when they are not known.
+
+        There is a line for each: ``KIND`` or ``KIND.GROUP``, its namespace or ``-``, its name; as
+        ``Deployment.apps demo web``. From it come the status, and the wait for what was launched.
+        ``sealer.changes.kept_objects`` lists those that ``Objects`` has applied.
+        """
+        return ""
+
+    def comparison(self, cluster: Cluster, app: Application) -> Comparison | None:
+        """Return what shows how launching would change the cluster, or None when that can't be known."""
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sealer.changes import Command, Tree
-from sealer.cluster.applications import LaunchChoice
 from sealer.cluster.distribution import image_files, image_store
+from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.pipeline import application_plan, installation_plan
 from sealer.errors import ImageError, PlanError, UsageError
 from sealer.model import Application, ImageType, Launch
@@ -32,7 +32,7 @@ def commands(plan: Plan, prefix: str) -> list[str]:
         for step in plan.steps
         if prefix in step.id
         for change in step.changes
-        if isinstance(change, Command)
+        if isinstance(change, Command) and not change.title.startswith("note that ")
     ]
 
 
@@ -155,8 +155,8 @@ def test_an_application_image_with_images_needs_a_registry() -> None:
 
 
 def test_a_new_image_launches_its_applications_anew_though_the_commands_are_the_same() -> None:
-    (one,) = install().step(f"{'a' * 12}/app/net").changes
-    (other,) = install(digest="sha256:" + "b" * 64).step(f"{'b' * 12}/app/net").changes
+    _, one, _ = install().step(f"{'a' * 12}/app/net").changes
+    _, other, _ = install(digest="sha256:" + "b" * 64).step(f"{'b' * 12}/app/net").changes
     assert one.key == other.key
     assert one.fingerprint() != other.fingerprint()
 
@@ -183,3 +183,22 @@ def test_another_environment_launches_anew() -> None:
 
     assert marks("a") == marks("a")
     assert marks("a") != marks("b")
+
+
+def test_an_application_that_fails_stands_in_the_way_of_those_alone_that_need_it() -> None:
+    labels = {
+        **image().labels,
+        "cluster.alpha.sealer.io/kube-cni-net": "true",
+        "app.alpha.sealer.io/requires.shop": "web, absent",
+    }
+    apps = tuple(Application(name=name, cmds=("x",)) for name in ("net", "web", "shop", "blog"))
+    launch = Launch(app_names=("net", "web", "shop", "blog"))
+    plan = install(labels=labels, applications=apps, launch=launch)
+    short = "a" * 12
+    waits = {name: plan.waits_for[f"{short}/app/{name}"] for name in ("web", "shop", "blog")}
+    assert waits["web"] == waits["blog"]
+    assert f"{short}/app/net" in waits["web"]
+    assert f"{short}/app/web" in waits["shop"]
+    assert f"{short}/app/web" not in waits["blog"]
+    assert not any("/app/" in step for step in plan.waits_for["cluster/ready"])
+    assert plan.steps[-1].id == "cluster/ready"

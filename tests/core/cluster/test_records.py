@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sealer.cluster.applications import LaunchChoice
 from sealer.cluster.inspection import point_to
+from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.removal import removal_plan
 from sealer.cluster.request import ImageChoice, Request
 from sealer.cluster.state import choose_cluster, forget_state, load_state, save_state

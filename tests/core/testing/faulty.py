@@ -482,6 +482,26 @@ class TestSoundAppType(PodsContract):
     provider = giving(Pods())
 
 
+class Stuck(Pods):
+    def uninstall(self, cluster: Cluster, app: Application) -> Iterable[Change]:
+        raise ImageError("no")
+
+    def upgrade(self, cluster: Cluster, app: Application) -> Iterable[Change]:
+        return ()
+
+    def objects(self, cluster: Cluster, app: Application) -> str:
+        return f"list {app.files[0]}"
+
+
+class TestStuck(PodsContract):
+    finds = (
+        "test_what_was_launched_can_be_taken_away",
+        "test_upgrading_is_launching_unless_the_type_knows_better",
+        "test_its_questions_can_be_asked",
+    )
+    provider = giving(Stuck())
+
+
 class Greedy(Pods):
     def detect(self, sources: Sequence[Path]) -> tuple[str, ...] | None:
         (sources[0].parent / "seen").touch()

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from sealer.build.tools import run_tool
-from sealer.changes import Command
 from sealer.errors import ImageError
 from sealer.model import Application
 from sealer_app_helm import sealer_app_types
+from sealer_app_helm.release import Chart
 
 from ..kit import cluster
 
@@ -117,6 +117,6 @@ def test_a_machine_without_helm(chart: Path, monkeypatch: pytest.MonkeyPatch, tm
 )
 def test_a_chart_is_installed_or_upgraded(files: tuple[str, ...], words: str) -> None:
     app = Application(name="web", type="helm", files=files)
-    assert list(HELM.launch(cluster(), app)) == [
-        Command(title="install or upgrade the chart of web", run=f"helm upgrade --install web {words}")
-    ]
+    (chart,) = HELM.launch(cluster(), app)
+    assert isinstance(chart, Chart)
+    assert chart.flags == f"web {words}"

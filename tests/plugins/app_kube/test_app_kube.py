@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from sealer.changes import Command
+from sealer.changes import Objects
 from sealer.errors import ImageError
 from sealer.model import Application
 from sealer_app_kube import sealer_app_types
 
 from ..kit import cluster
 
-(KUBE,) = sealer_app_types()
+KUBE, KUSTOMIZE, OAM = sealer_app_types()
 POD = "kind: Pod\nspec: {{containers: [{{image: {}}}]}}\n"
 
 
@@ -51,12 +51,33 @@ def test_a_manifest_that_is_no_yaml(tmp_path: Path) -> None:
     assert str(caught.value.place).startswith("a.yaml:1:")
 
 
-def test_manifests_are_applied_one_after_the_other() -> None:
+def test_manifests_are_applied_together_in_their_order() -> None:
     app = Application(name="web", type="kube", files=("a.yaml", "d/b c.yaml"))
-    assert list(KUBE.launch(cluster(), app)) == [
-        Command(title="apply a.yaml of web", run="kubectl apply -f application/apps/web/a.yaml"),
-        Command(title="apply d/b c.yaml of web", run="kubectl apply -f 'application/apps/web/d/b c.yaml'"),
-    ]
+    (objects,) = KUBE.launch(cluster(), app)
+    assert isinstance(objects, Objects)
+    assert objects.owner == "web"
+    first, second = objects.render.split(" &&\n")
+    assert first.startswith("cat application/apps/web/a.yaml && ")
+    assert second.startswith("cat 'application/apps/web/d/b c.yaml' && ")
+
+
+def test_a_kustomization_at_the_top_of_a_directory_is_recognised(tmp_path: Path) -> None:
+    put(tmp_path, "a/kustomization.yaml", "a/b.yaml")
+    assert KUSTOMIZE.detect([tmp_path / "a"]) == ("kustomization.yaml",)
+    assert KUSTOMIZE.detect([tmp_path]) is None
+    assert KUBE.detect([tmp_path / "a"]) is None
+
+
+def test_an_object_of_the_open_application_model_makes_it_one(tmp_path: Path) -> None:
+    put(tmp_path, "a.yaml")
+    (tmp_path / "b.yaml").write_text(
+        "apiVersion: v1\n---\napiVersion: core.oam.dev/v1beta1\nkind: Application\n"
+    )
+    assert OAM.detect([tmp_path]) == ("a.yaml", "b.yaml")
+    assert KUBE.detect([tmp_path]) is None
+    (tmp_path / "b.yaml").write_text("# core.oam.dev/\napiVersion: v1\n")
+    assert OAM.detect([tmp_path]) is None
+    assert KUBE.detect([tmp_path]) == ("a.yaml", "b.yaml")
 
 
 def _no_tool(words: object, *, stdin: bytes = b"") -> bytes:

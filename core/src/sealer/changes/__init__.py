@@ -3,6 +3,14 @@
 from sealer.changes.base import Blob, Change, Output
 from sealer.changes.command import Command
 from sealer.changes.files import Copy, Directory, File, HostsEntry, Symlink
+from sealer.changes.objects import (
+    Objects,
+    kept_objects,
+    live_objects,
+    ready_objects,
+    removed_objects,
+    wanted_objects,
+)
 from sealer.changes.owned import OwnedChains, OwnedLinks, OwnedPath, OwnedRoutes
 from sealer.changes.quoting import quote, words
 from sealer.changes.system import Module, Sysctl, Unit
@@ -18,6 +26,7 @@ __all__ = [
     "HostsEntry",
     "LayerBlob",
     "Module",
+    "Objects",
     "Output",
     "OwnedChains",
     "OwnedLinks",
@@ -27,6 +36,11 @@ __all__ = [
     "Sysctl",
     "Tree",
     "Unit",
+    "kept_objects",
+    "live_objects",
     "quote",
+    "ready_objects",
+    "removed_objects",
+    "wanted_objects",
     "words",
 ]

@@ -162,8 +162,8 @@ def _run(application: Application, wish: Wish, flags: dict[str, Any], *, dry_run
 def _wish(image: str | None, flags: dict[str, Any]) -> Wish:
     """Put flags and Clusterfile together."""
     from sealer.cli.describing import describe_cluster
-    from sealer.cluster.applications import LaunchChoice
     from sealer.cluster.install import Wish
+    from sealer.cluster.launch_choice import LaunchChoice
 
     clusterfile = describe_cluster(flags)
     spec = clusterfile.cluster

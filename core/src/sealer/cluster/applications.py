@@ -3,133 +3,275 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from sealer.changes import Change, Command
+import yaml
+
+from sealer.changes import Change, Command, File, quote, ready_objects
+from sealer.changes.objects import record_name
+from sealer.cluster.app_records import DEPLOYED, LAUNCHING, label_value, noted, record_text
+from sealer.cluster.launch_choice import LaunchChoice
 from sealer.errors import ImageError, UsageError
-from sealer.model import Application, Cluster, ImageMetadata, Step
+from sealer.model import Application, AppSettings, Cluster, ImageMetadata, Step
+from sealer.model.image import READY_TIMEOUT
 from sealer.providers import AppType
+
+NETWORK_LABELS = ("cluster.alpha.sealer.io/kube-cni-", "cluster.alpha.sealer.io/kube-csi-")
+"""Labels that say, with the name of an application behind, that the others need it."""
+
+REQUIRES_LABEL = "app.alpha.sealer.io/requires."
+"""With the name of an application behind: the names of those it needs, with commas between them."""
+
+STEP_TIMEOUT = 3600.0
+
+ReadReference = Callable[[str], str]
+"""Returns the text that a reference such as ``env:NAME`` stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchChoice:
-    """What the user wants launched instead of what the image says; None leaves it to the image.
+class LaunchSite:
+    """Where applications are launched from.
 
     Attributes:
-        apps: Names of applications, in order; empty or ``("",)`` launches nothing.
-        cmds: Raw commands, which take precedence over applications.
+        root: The directory with the image's files.
+        kubeconfig: The administrator's kubeconfig.
+        owner: Who owns files there, ``user:group``.
+        path: Directories with programs, ahead of the system's.
     """
 
-    apps: tuple[str, ...] | None = None
-    cmds: tuple[str, ...] | None = None
+    root: str
+    kubeconfig: str
+    owner: str = "root:root"
+    path: tuple[str, ...] = ()
+    system_path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+    def environment(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of commands."""
+        path = ":".join(dict.fromkeys((f"{self.root}/bin", *self.path)))
+        return {**env, "KUBECONFIG": self.kubeconfig, "PATH": f"{path}:{self.system_path}"}
 
 
-def launch_steps(
-    cluster: Cluster,
-    image: ImageMetadata,
-    choice: LaunchChoice,
-    *,
-    app_types: Mapping[str, AppType],
-    root: str,
-    kubeconfig: str,
-    requires: Sequence[str],
-) -> tuple[Step, ...]:
-    """Return a step for each thing to launch, one after the other, on the first master.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """What is to be launched, all of it chosen.
 
-    Precedence as in the Go tool: the user's commands, the image's commands, the user's applications, the
-    image's applications.
-
-    Args:
+    Attributes:
         cluster: The cluster it is launched on.
         image: The image it comes from.
         choice: What the user wants.
         app_types: By name.
-        root: Where the image's files are on the first master.
-        kubeconfig: The administrator's kubeconfig there.
-        requires: What the first of them waits for.
+        site: Where it is launched from.
+        requires: What all of it waits for.
+        read: Reads references to values.
+        prepared: Changes that come before those of an application, by its name: files that are made for it.
+    """
+
+    cluster: Cluster
+    image: ImageMetadata
+    choice: LaunchChoice
+    app_types: Mapping[str, AppType]
+    site: LaunchSite
+    requires: tuple[str, ...]
+    read: ReadReference
+    prepared: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+
+    @property
+    def own_env(self) -> Mapping[str, str]:
+        """The environment of the host it is launched on, over that of the cluster."""
+        return self.cluster.env_of(self.cluster.first_master)
+
+
+def launch_steps(launch: Launch) -> tuple[Step, ...]:
+    """Return the steps that launch what is wanted, on the first master.
+
+    Precedence as in the Go tool: the user's commands, the image's commands, the user's applications, the
+    image's applications. Applications come one after the other, as the image lists them; one that fails
+    stands in the way of those alone that need it. With ``choice.parallel`` all are applied first, and
+    waited for then.
 
     Raises:
-        UsageError: The user names an application that the image does not have.
+        UsageError: The user names an application that the image does not have, or gives it what it can't
+            take.
         ImageError: An application has neither a known type nor commands.
     """
+    choice, image = launch.choice, launch.image
     commands = choice.cmds if choice.cmds is not None else image.launch.cmds
     if commands:
-        launches = [("commands", "launch commands", _commands("launch", commands), image.env)]
-    else:
-        launches = [
-            (
-                f"app/{app.name}",
-                f"launch {app.name}",
-                _changes(cluster, app, app_types),
-                {**image.env, **app.env},
-            )
-            for app in _chosen(image, choice)
-        ]
-    host = cluster.first_master
-    own = cluster.env_of(host)
-    steps: list[Step] = []
-    waits = tuple(requires)
-    for name, title, changes, env in launches:
-        step = Step(
-            id=f"{image.digest[7:19]}/{name}",
-            title=title,
-            host=host.name,
-            changes=tuple(_tied(change, image, {**env, **own}) for change in changes),
-            provides=(name,),
-            requires=waits,
-            env=_environment({**env, **own}, root, cluster.rootfs, kubeconfig),
-            directory=root,
-        )
-        steps.append(step)
-        waits = (name,)
-    return tuple(steps)
+        env = {**image.env, **launch.own_env}
+        return (_step(launch, "commands", "launch commands", _commands(commands), launch.requires, env),)
+    chosen = chosen_applications(image, choice)
+    names = {app.name for app in chosen}
+    first = [app.name for app in chosen if _is_needed_by_all(image, app.name)]
+    launches: list[Step] = []
+    waits: list[Step] = []
+    for app in chosen:
+        asked = set(_required(image, app.name)) & names
+        # What all others need does not wait for its like, which comes later or earlier in the list.
+        needed = sorted(asked | (set(first) if app.name not in first else set()))
+        requires = (*launch.requires, *(f"app/{name}" for name in needed))
+        step, ready = _application(launch, app, requires)
+        launches.append(step)
+        waits += ready
+    return (*launches, *waits)
 
 
-def _tied(change: Change, image: ImageMetadata, env: Mapping[str, str]) -> Change:
-    """Tie a command to image and environment: the same words mean something else when these are others.
+def chosen_applications(image: ImageMetadata, choice: LaunchChoice) -> tuple[Application, ...]:
+    """Return the applications that are to be launched, in order, with what the user wants of them.
 
-    The environment may hold a password: its digest stands for it.
+    Raises:
+        UsageError: The image does not have one of them.
     """
-    if isinstance(change, Command):
-        digest = hashlib.sha256(repr(sorted(env.items())).encode()).hexdigest()
-        return replace(change, run=f"{change.run}\n# of image {image.digest}, with environment {digest}")
-    return change
-
-
-def _chosen(image: ImageMetadata, choice: LaunchChoice) -> tuple[Application, ...]:
     names = image.launch.app_names if choice.apps is None else tuple(n for n in choice.apps if n)
     known = {app.name: app for app in image.applications}
-    for name in names:
+    for name in (*names, *(name for name in choice.settings if name)):
         if name not in known:
             raise UsageError(
                 f"application {name!r} is not in image {image.reference}",
                 hint=f"it has: {', '.join(known) or 'none'}",
             )
-    return tuple(known[name] for name in names)
+    return tuple(_with_settings(known[name], choice) for name in dict.fromkeys(names))
 
 
-def _changes(cluster: Cluster, app: Application, app_types: Mapping[str, AppType]) -> tuple[Change, ...]:
-    if app.cmds:
-        # APPCMDS: the words of the instruction are one command line, run in the application's directory.
-        line = f"cd {app.directory}\n{' '.join(app.cmds)}"
-        return (Command(title=f"launch {app.name}", run=line),)
-    if app.type not in app_types:
-        raise ImageError(
-            f"application {app.name} is of type {app.type!r}, which no plugin provides",
-            hint=f"known types: {', '.join(sorted(app_types))}; sealer plugin list shows the plugins",
-        )
-    return tuple(app_types[app.type].launch(cluster, app))
+def _with_settings(app: Application, choice: LaunchChoice) -> Application:
+    wanted = choice.of(app.name)
+    timeout = READY_TIMEOUT if wanted.timeout is None else wanted.timeout
+    settings = AppSettings(namespace=wanted.namespace, release=wanted.release, timeout=timeout)
+    return replace(app, settings=settings)
 
 
-def _commands(title: str, commands: Sequence[str]) -> tuple[Change, ...]:
-    return tuple(
-        Command(title=f"{title} command {number}: {command.splitlines()[0][:60]}", run=command)
-        for number, command in enumerate(commands, start=1)
+def _application(launch: Launch, app: Application, requires: Sequence[str]) -> tuple[Step, tuple[Step, ...]]:
+    """Return the step that launches an application, and in parallel the one that waits until it is ready."""
+    wanted = launch.choice.of(app.name)
+    values = _values(launch, app)
+    app = replace(app, settings=replace(app.settings, values=tuple(file.path for file in values)))
+    env = {**launch.image.env, **app.env, **launch.own_env, **wanted.env}
+    record = record_text(app, launch.image, launch.site.root)
+    name, title = f"app/{app.name}", f"launch {app.name}"
+    changes = [
+        *_namespace(app),
+        *values,
+        *launch.prepared.get(app.name, ()),
+        noted(app, record, LAUNCHING),
+        *_launched(launch, app),
+        noted(app, record, DEPLOYED),
+    ]
+    ready = _ready(launch, app)
+    if not launch.choice.parallel or not ready:
+        return _step(launch, name, title, (*changes, *ready), requires, env), ()
+    launched = _step(launch, f"launched/{app.name}", title, changes, requires, env)
+    waiting = f"wait until {app.name} is ready"
+    return launched, (_step(launch, name, waiting, ready, launched.provides, env),)
+
+
+def _ready(launch: Launch, app: Application) -> tuple[Change, ...]:
+    if _own_commands(launch, app) is not None or not app.settings.timeout:
+        return ()
+    listing = launch.app_types[app.type].objects(launch.cluster, app)
+    return (ready_objects(app.release, listing, seconds=app.settings.timeout),) if listing else ()
+
+
+def _step(  # noqa: PLR0917 - what a step is made of, in its order
+    launch: Launch,
+    name: str,
+    title: str,
+    changes: Sequence[Change],
+    requires: Sequence[str],
+    env: Mapping[str, str],
+) -> Step:
+    return Step(
+        id=f"{launch.image.digest[7:19]}/{name}",
+        title=title,
+        host=launch.cluster.first_master.name,
+        changes=tuple(_tied(change, launch.image, env) for change in changes),
+        provides=(name,),
+        requires=tuple(requires),
+        env=launch.site.environment(env),
+        directory=launch.site.root,
+        timeout=STEP_TIMEOUT,
     )
 
 
-def _environment(env: Mapping[str, str], root: str, rootfs: str, kubeconfig: str) -> dict[str, str]:
-    path = ":".join(dict.fromkeys([f"{root}/bin", f"{rootfs}/bin"]))
-    system = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-    return {**env, "KUBECONFIG": kubeconfig, "PATH": f"{path}:{system}"}
+def _launched(launch: Launch, app: Application) -> Iterator[Change]:
+    own = _own_commands(launch, app)
+    if own is not None:
+        line = f"cd {quote(app.directory)}\n{own}"
+        yield Command(title=f"launch {app.name}", run=line)
+        return
+    if app.type not in launch.app_types:
+        raise ImageError(
+            f"application {app.name} is of type {app.type!r}, which no plugin provides",
+            hint=f"known types: {', '.join(sorted(launch.app_types))}; sealer plugin list shows the plugins",
+        )
+    app_type = launch.app_types[app.type]
+    if app.settings.values and not app_type.takes_values:
+        raise UsageError(f"application {app.name} is of type {app.type}, which takes no values")
+    changes = app_type.upgrade if launch.choice.upgrade else app_type.launch
+    yield from changes(launch.cluster, app)
+
+
+def _own_commands(launch: Launch, app: Application) -> str | None:
+    """Return the text that launches an application instead of its type, in its directory."""
+    wanted = launch.choice.of(app.name)
+    if wanted.cmds is not None:
+        return "\n".join(wanted.cmds) or ":"
+    # APPCMDS: the words of the instruction are one command line.
+    return " ".join(app.cmds) if app.cmds else None
+
+
+def _tied(change: Change, image: ImageMetadata, env: Mapping[str, str]) -> Change:
+    """Tie a command to image and environment: the same words mean something else when these are others.
+
+    The environment may hold a password: its digest stands for it. A guard says for itself what is done.
+    """
+    if isinstance(change, Command) and not change.unless and not change.creates:
+        digest = hashlib.sha256(repr(sorted(env.items())).encode()).hexdigest()
+        return replace(change, run=f"{change.run}\n# of image {image.digest}, with environment {digest}")
+    return change
+
+
+def _namespace(app: Application) -> Iterator[Change]:
+    if app.settings.namespace:
+        name = quote(app.settings.namespace)
+        label = f"sealer.io/made-for={label_value(app)}"
+        yield Command(
+            title=f"namespace {app.settings.namespace} of {app.release}",
+            run=f"kubectl create namespace {name}\nkubectl label namespace {name} {label}",
+            unless=f"kubectl get namespace {name} -o name",
+            limit=120,
+        )
+
+
+def _values(launch: Launch, app: Application) -> tuple[File, ...]:
+    wanted = launch.choice.of(app.name)
+    texts = (*wanted.values, *(launch.read(reference) for reference in wanted.values_from))
+    directory = f"{launch.cluster.data}/values/{record_name(app.release)}"
+    files = []
+    for number, text in enumerate(texts, start=1):
+        try:
+            content = yaml.safe_load(text)
+        except yaml.YAMLError as error:
+            raise UsageError(f"the values for {app.name} are no YAML") from error
+        if content is not None and not isinstance(content, dict):
+            raise UsageError(f"the values for {app.name} are no mapping")
+        path = f"{directory}/{number}.yaml"
+        files.append(File(path=path, content=text, mode=0o600, owner=launch.site.owner))
+    return tuple(files)
+
+
+def _is_needed_by_all(image: ImageMetadata, name: str) -> bool:
+    return any(image.labels.get(f"{prefix}{name}") == "true" for prefix in NETWORK_LABELS)
+
+
+def _required(image: ImageMetadata, name: str) -> Iterator[str]:
+    for word in image.labels.get(f"{REQUIRES_LABEL}{name}", "").split(","):
+        if word.strip():
+            yield word.strip()
+
+
+def _commands(commands: Sequence[str]) -> tuple[Change, ...]:
+    return tuple(
+        Command(title=f"launch command {number}: {command.splitlines()[0][:60]}", run=command)
+        for number, command in enumerate(commands, start=1)
+        if command.strip()
+    )

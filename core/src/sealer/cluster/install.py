@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from sealer.cluster.applications import LaunchChoice
 from sealer.cluster.checks import describe_finding, group, judge, leave_out, refuse
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
 from sealer.cluster.images import HostImages, images_again, images_for_hosts
+from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts, choose_parts
 from sealer.cluster.pipeline import application_plan, installation_plan
 from sealer.cluster.request import Request

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from sealer.changes import Change, Command, HostsEntry, quote
-from sealer.cluster.applications import LaunchChoice, launch_steps
+from sealer.cluster.applications import Launch, LaunchSite, launch_steps
 from sealer.cluster.distribution import rootfs_steps, store_steps
+from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts
 from sealer.errors import PlanError
+from sealer.hosts.secret import resolve_secret
 from sealer.image.oci import Descriptor
 from sealer.model import Cluster, Host, ImageMetadata, Step, at
 from sealer.operation.plan import Plan, make_plan
@@ -34,15 +36,16 @@ def installation_plan(cluster: Cluster, layers: Layers, parts: Parts, choice: La
         *parts.runtime.create(cluster),
         *parts.runtime.join(cluster, cluster.hosts[1:]),
     ]
-    launches = launch_steps(
-        cluster,
-        cluster.image,
-        choice,
+    launch = Launch(
+        cluster=cluster,
+        image=cluster.image,
+        choice=choice,
         app_types=parts.app_types,
-        root=cluster.rootfs,
-        kubeconfig=parts.runtime.kubeconfig_path(cluster),
+        site=launch_site(cluster, parts, cluster.rootfs),
         requires=("cluster",),
+        read=read_reference,
     )
+    launches = launch_steps(launch)
     steps += launches
     if launches:
         steps.append(_ready_step(cluster, parts, launches[-1]))
@@ -85,19 +88,34 @@ def application_plan(
         steps += parts.registry.serve(cluster)
         steps += _access_steps(cluster, parts, _domains(image), source=short)
         requires += ["registry", *(at("registry-access", host.name) for host in cluster.hosts)]
-    launches = launch_steps(
-        cluster,
-        image,
-        choice,
+    launch = Launch(
+        cluster=cluster,
+        image=image,
+        choice=choice,
         app_types=parts.app_types,
-        root=f"{cluster.data}/{path}",
-        kubeconfig=parts.runtime.kubeconfig_path(cluster),
+        site=launch_site(cluster, parts, f"{cluster.data}/{path}"),
         requires=tuple(requires),
+        read=read_reference,
     )
-    steps += launches
+    steps += launch_steps(launch)
     given = [at("rootfs", host.name) for host in cluster.hosts]
     given += [at("container-runtime", host.name) for host in cluster.hosts]
     return make_plan(steps, given=[*given, "api", "cluster"], groups=_groups(cluster, parts))
+
+
+def launch_site(cluster: Cluster, parts: Parts, root: str) -> LaunchSite:
+    """Return where applications are launched from on the first master, with the image's files in ``root``."""
+    kubeconfig = parts.runtime.kubeconfig_path(cluster)
+    return LaunchSite(root=root, kubeconfig=kubeconfig, path=(f"{cluster.rootfs}/bin",))
+
+
+def read_reference(reference: str) -> str:
+    """Return the text that a reference to values stands for.
+
+    Raises:
+        SealerError: It can't be had.
+    """
+    return resolve_secret(reference).reveal()
 
 
 def _alias_steps(cluster: Cluster) -> list[Step]:
@@ -157,7 +175,7 @@ def _access_step(cluster: Cluster, host: Host, parts: Parts, domains: Sequence[s
 
 
 def _ready_step(cluster: Cluster, parts: Parts, last: Step) -> Step:
-    """Return the health gate: every host is a Ready node."""
+    """Return the health gate: every host is a Ready node. It comes last, whatever became of applications."""
     kubeconfig = quote(parts.runtime.kubeconfig_path(cluster))
     wait = f"kubectl --kubeconfig {kubeconfig} wait --for=condition=Ready node --all"
     return Step(
@@ -173,7 +191,7 @@ def _ready_step(cluster: Cluster, parts: Parts, last: Step) -> Step:
             ),
         ),
         provides=("ready",),
-        requires=last.provides,
+        requires=("cluster",),
         env=last.env,
         timeout=READY_TIMEOUT + 120,
     )

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from sealer.cluster.applications import LaunchChoice
+from sealer.cluster.launch_choice import LaunchChoice
 from sealer.clusterfile import Clusterfile, parse_clusterfile
 from sealer.clusterfile.render import render_clusterfile
 from sealer.errors import SealerError
@@ -79,8 +79,7 @@ class Request:
             "clusterfile": render_clusterfile(self.clusterfile),
             "image": _plain_choice(self.image),
             "facts": {address: _plain_facts(facts) for address, facts in self.facts.items()},
-            "apps": None if self.choice.apps is None else list(self.choice.apps),
-            "cmds": None if self.choice.cmds is None else list(self.choice.cmds),
+            "choice": self.choice.to_plain(),
             "application": None if self.application is None else _plain_choice(self.application),
         }
 
@@ -97,7 +96,7 @@ class Request:
                 clusterfile=parse_clusterfile(data["clusterfile"], source, {}),
                 image=ImageChoice(**data["image"]),
                 facts={address: _facts(facts) for address, facts in data["facts"].items()},
-                choice=LaunchChoice(apps=_words(data["apps"]), cmds=_words(data["cmds"])),
+                choice=LaunchChoice.from_plain(data["choice"]),
                 application=None if application is None else ImageChoice(**application),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -115,7 +114,3 @@ def _plain_facts(facts: Facts) -> dict[str, Any]:
 
 def _facts(data: Mapping[str, Any]) -> Facts:
     return Facts(**{**data, "platform": Platform(**data["platform"])})
-
-
-def _words(value: Any) -> tuple[str, ...] | None:
-    return None if value is None else tuple(str(item) for item in value)

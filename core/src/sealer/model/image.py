@@ -45,6 +45,27 @@ class Platform:
         return "/".join(parts)
 
 
+READY_TIMEOUT = 600
+"""Seconds an application may take to become ready unless the user says otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AppSettings:
+    """What the user wants of an application on one cluster; an image says nothing of it.
+
+    Attributes:
+        namespace: Where it goes, or "" for what its files, or else the cluster, say.
+        release: What it is called there, where its type gives it a name; "" for the application's name.
+        values: Files of values on the host, later ones over earlier ones; they may hold secrets.
+        timeout: Seconds it may take to become ready; 0 is for not waiting.
+    """
+
+    namespace: str = ""
+    release: str = ""
+    values: tuple[str, ...] = ()
+    timeout: int = READY_TIMEOUT
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Application:
     """An application inside an image.
@@ -56,6 +77,7 @@ class Application:
         version: The schema version of this record, "v1".
         env: Environment of its launch commands and templates (APPENV).
         cmds: Launch commands that replace those of the type (APPCMDS).
+        settings: What the user wants of it on the cluster it is put on.
     """
 
     name: str
@@ -64,11 +86,17 @@ class Application:
     version: str = "v1"
     env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     cmds: tuple[str, ...] = ()
+    settings: AppSettings = field(default_factory=AppSettings)
 
     @property
     def directory(self) -> str:
         """The application's directory, relative to the image's root."""
         return f"{APPS_DIRECTORY}/{self.name}"
+
+    @property
+    def release(self) -> str:
+        """What it is called on the cluster."""
+        return self.settings.release or self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

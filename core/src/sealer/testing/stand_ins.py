@@ -163,6 +163,10 @@ class Note(AppType):
         """Return one command."""
         return (Command(title=f"note {app.name}", run=f"note {' '.join(app.files)}"),)
 
+    def uninstall(self, cluster: Cluster, app: Application) -> Iterable[Change]:
+        """Return one command."""
+        return (Command(title=f"forget {app.name}", run=f"forget {app.name}", unless=f"forgot {app.name}"),)
+
 
 STAND_INS = Parts(runtime=Toy(), container=Box(), registry=Shelf(), app_types={"note": Note()})
 """One provider of each kind; ``dataclasses.replace`` puts another in the place of one of them."""

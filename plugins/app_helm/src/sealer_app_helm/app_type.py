@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from sealer.changes import Change, Command, words
+from sealer.changes import Change
 from sealer.manifests import YAML_SUFFIXES, images_in
 from sealer.model import Application, Cluster
-from sealer.providers import AppType, ToolRunner
+from sealer.providers import AppType, Comparison, ToolRunner
 from sealer_app_helm.charts import is_chart
+from sealer_app_helm.release import DIRECTORY, Chart, compared, listed, removed
 
-_DIRECTORY = "."
 _RELEASE = "release"
 
 
@@ -31,7 +31,7 @@ class Helm(AppType):
         values = [source for source in sources if source not in charts]
         if len(charts) != 1 or not all(_is_values(source) for source in values):
             return None
-        chart = _DIRECTORY if charts[0].is_dir() else charts[0].name
+        chart = DIRECTORY if charts[0].is_dir() else charts[0].name
         return (chart, *(source.name for source in values))
 
     def images(self, directory: Path, files: Sequence[str], run: ToolRunner) -> Iterable[str]:
@@ -40,12 +40,28 @@ class Helm(AppType):
         manifests = run(("helm", "template", _RELEASE, str(directory / chart), *flags))
         return images_in(manifests, f"manifests that helm makes of {chart}")
 
+    @property
+    def takes_values(self) -> bool:
+        return True
+
     def launch(self, cluster: Cluster, app: Application) -> Iterable[Change]:
-        chart, *values = app.files
-        path = app.directory if chart == _DIRECTORY else f"{app.directory}/{chart}"
-        flags = _values_flags(f"{app.directory}/{file}" for file in values)
-        command = words(("helm", "upgrade", "--install", app.name, path, *flags))
-        yield Command(title=f"install or upgrade the chart of {app.name}", run=command)
+        yield _chart(app)
+
+    def uninstall(self, cluster: Cluster, app: Application) -> Iterable[Change]:
+        yield removed(app.release, app.settings.namespace)
+
+    def objects(self, cluster: Cluster, app: Application) -> str:
+        return listed(app.release, app.settings.namespace)
+
+    def comparison(self, cluster: Cluster, app: Application) -> Comparison | None:
+        return compared(_chart(app))
+
+
+def _chart(app: Application) -> Chart:
+    chart, *values = app.files
+    path = app.directory if chart == DIRECTORY else f"{app.directory}/{chart}"
+    files = (*(f"{app.directory}/{file}" for file in values), *app.settings.values)
+    return Chart(release=app.release, namespace=app.settings.namespace, path=path, values=files)
 
 
 def _is_values(source: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Kubernetes manifests as Sealer applications."""
+"""Kubernetes manifests, kustomizations and OAM applications as Sealer applications."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ __all__ = ["sealer_app_types"]
 
 @hookimpl
 def sealer_app_types() -> Iterable[AppType]:
-    """Provide the application type ``kube``."""
+    """Provide the application types ``kube``, ``kustomize`` and ``oam``."""
     from sealer_app_kube.app_type import Kube
+    from sealer_app_kube.kustomize import Kustomize
+    from sealer_app_kube.oam import Oam
 
-    return (Kube(),)
+    return (Kube(), Kustomize(), Oam())

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from sealer.build.tools import run_tool
+from sealer.changes import Change
 from sealer.cluster.parts import Parts
+from sealer.errors import ImageError
 from sealer.model import Application, ImageMetadata, Step
 from sealer.providers import AppType, ToolRunner
 from sealer.testing.conformance.fragments import fragments
@@ -131,6 +133,36 @@ class AppTypeContract(PlanningContract):
             app = Application(name="first", type=provider.name, files=sample.files)
             assert list(provider.launch(example_cluster(), app))
 
+    def test_what_was_launched_can_be_taken_away(
+        self, provider: AppType, samples: Sequence[AppSample]
+    ) -> None:
+        """Or the refusal says why not, and what to do."""
+        for sample in samples:
+            app = Application(name="first", type=provider.name, files=sample.files)
+            changes, refusal = _uninstalled(provider, app)
+            assert changes or (refusal is not None and refusal.hint)
+            step = Step(id="uninstall", title="uninstall", host="10.0.0.1", changes=changes)
+            assert syntax_errors(dict(fragments(step))) == []
+
+    def test_its_questions_can_be_asked(self, provider: AppType, samples: Sequence[AppSample]) -> None:
+        """Each shell can parse what lists and compares objects, whatever is in a path."""
+        files = tuple(file if file == "." else f"it's $odd/{file}" for file in samples[0].files)
+        app = Application(name="first", type=provider.name, files=files)
+        scripts = {"objects": provider.objects(example_cluster(), app)}
+        comparison = provider.comparison(example_cluster(), app)
+        if comparison is not None:
+            scripts |= {"live": comparison.live, "wanted": comparison.wanted}
+        wrapped = {name: f"question() {{\n:\n{text}\n}}\n" for name, text in scripts.items()}
+        assert syntax_errors(wrapped) == []
+
+    def test_upgrading_is_launching_unless_the_type_knows_better(
+        self, provider: AppType, samples: Sequence[AppSample]
+    ) -> None:
+        """An application that was recognised does not vanish when it is upgraded."""
+        for sample in samples:
+            app = Application(name="first", type=provider.name, files=sample.files)
+            assert list(provider.upgrade(example_cluster(), app))
+
     def test_applications_do_not_share_changes(self, provider: AppType, samples: Sequence[AppSample]) -> None:
         """Their keys name the application: what one has done must not count as done for the other."""
         keys = [
@@ -151,6 +183,13 @@ class AppTypeContract(PlanningContract):
         changes = tuple(provider.launch(example_cluster(), app))
         step = Step(id="launch", title="launch", host="10.0.0.1", changes=changes)
         assert syntax_errors(dict(fragments(step))) == []
+
+
+def _uninstalled(provider: AppType, app: Application) -> tuple[tuple[Change, ...], ImageError | None]:
+    try:
+        return tuple(provider.uninstall(example_cluster(), app)), None
+    except ImageError as error:
+        return (), error
 
 
 def laid_out(sample: AppSample, directory: Path) -> Path:

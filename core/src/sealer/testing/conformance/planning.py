@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import pytest
 
 from sealer.changes import Change, Command, File
-from sealer.cluster.applications import LaunchChoice
+from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts
 from sealer.cluster.pipeline import installation_plan
 from sealer.errors import SealerError
