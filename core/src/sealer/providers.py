@@ -203,7 +203,6 @@ class AppType(Provider):
         """
         return ()
 
-    @property
     def takes_values(self) -> bool:
         """Whether ``app.settings.values`` mean something to applications of this type."""
         return False

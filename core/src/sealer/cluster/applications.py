@@ -204,7 +204,7 @@ def _launched(launch: Launch, app: Application) -> Iterator[Change]:
             hint=f"known types: {', '.join(sorted(launch.app_types))}; sealer plugin list shows the plugins",
         )
     app_type = launch.app_types[app.type]
-    if app.settings.values and not app_type.takes_values:
+    if app.settings.values and not app_type.takes_values():
         raise UsageError(f"application {app.name} is of type {app.type}, which takes no values")
     changes = app_type.upgrade if launch.choice.upgrade else app_type.launch
     yield from changes(launch.cluster, app)

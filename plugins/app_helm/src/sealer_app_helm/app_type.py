@@ -40,7 +40,6 @@ class Helm(AppType):
         manifests = run(("helm", "template", _RELEASE, str(directory / chart), *flags))
         return images_in(manifests, f"manifests that helm makes of {chart}")
 
-    @property
     def takes_values(self) -> bool:
         return True
 
