@@ -62,7 +62,7 @@ class PartWriter:
         for path in self._unfinished:
             path.unlink(missing_ok=True)
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview, /) -> int:
         """Append bytes."""
         view = memoryview(data)
         while view.nbytes:

@@ -6,7 +6,6 @@ The same images give the same bytes.
 from __future__ import annotations
 
 import enum
-import io
 import secrets
 import shutil
 import tarfile
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import Protocol
 
 from sealer.errors import ImageError, TransportError, UsageError
 from sealer.events import EventSink, TransferProgress, discard
@@ -48,7 +47,7 @@ class _Content:
 
 
 class _Output(Protocol):
-    def write(self, data: bytes, /) -> int: ...
+    def write(self, data: bytes | memoryview, /) -> int: ...
 
 
 def save(
@@ -185,20 +184,31 @@ def _write_archive(
     store: ImageStore, content: _Content, file: _Output, report: Callable[[int], None]
 ) -> None:
     """Write an archive; ``report`` is given the bytes of blobs written so far."""
-    moved = 0
-    # All that tarfile asks of it is to be written to.
-    stream = cast("IO[bytes]", file)
-    with tarfile.open(fileobj=stream, mode="w|", format=tarfile.GNU_FORMAT, bufsize=CHUNK) as archive:
-        for name, data in content.documents:
-            archive.addfile(_file(name, len(data)), io.BytesIO(data))
-        for name in ("blobs", "blobs/sha256"):
-            archive.addfile(_directory(name))
-        for blob in content.blobs:
-            _require(store, blob)
-            with store.open_blob(blob.digest) as reader:
-                archive.addfile(_file(_path(blob), blob.size), reader)
-            moved += blob.size
-            report(moved)
+    length = moved = 0
+    for name, data in content.documents:
+        length += file.write(_header(name, len(data)))
+        length += file.write(data + _padding(len(data)))
+    for name in ("blobs", "blobs/sha256"):
+        length += file.write(_header(name, None))
+    for blob in content.blobs:
+        _require(store, blob)
+        length += file.write(_header(_path(blob), blob.size))
+        length += _copy(store, blob, file)
+        length += file.write(_padding(blob.size))
+        moved += blob.size
+        report(moved)
+    # Two empty blocks end an archive, which has whole records.
+    end = bytes(2 * tarfile.BLOCKSIZE)
+    file.write(end + bytes(-(length + len(end)) % tarfile.RECORDSIZE))
+
+
+def _copy(store: ImageStore, blob: Descriptor, file: _Output) -> int:
+    """Write a blob, checked on the way; return how many bytes it has."""
+    buffer = memoryview(bytearray(CHUNK))
+    with store.open_blob(blob.digest) as reader:
+        while count := reader.readinto(buffer):
+            file.write(buffer[:count])
+    return blob.size
 
 
 def _write_directory(
@@ -216,8 +226,8 @@ def _write_directory(
             (directory / name).write_bytes(data)
         for blob in content.blobs:
             _require(store, blob)
-            with store.open_blob(blob.digest) as reader, create_file(directory / _path(blob)) as file:
-                shutil.copyfileobj(reader, file, CHUNK)
+            with create_file(directory / _path(blob)) as file:
+                _copy(store, blob, file)
             moved += blob.size
             report(moved)
         directory.replace(output)
@@ -233,15 +243,14 @@ def _path(blob: Descriptor) -> str:
     return f"blobs/sha256/{hex_of(blob.digest)}"
 
 
-def _file(name: str, size: int) -> tarfile.TarInfo:
+def _header(name: str, size: int | None) -> bytes:
+    """Return the header of a file, or of a directory, which has no size."""
     entry = tarfile.TarInfo(name)
-    entry.size = size
-    entry.mode = 0o644
-    return entry
+    entry.type = tarfile.DIRTYPE if size is None else tarfile.REGTYPE
+    entry.mode = 0o755 if size is None else 0o644
+    entry.size = size or 0
+    return entry.tobuf(tarfile.GNU_FORMAT)
 
 
-def _directory(name: str) -> tarfile.TarInfo:
-    entry = tarfile.TarInfo(name)
-    entry.type = tarfile.DIRTYPE
-    entry.mode = 0o755
-    return entry
+def _padding(size: int) -> bytes:
+    return bytes(-size % tarfile.BLOCKSIZE)
