@@ -17,9 +17,11 @@ from sealer.image.pull import pull
 from sealer.image.push import push
 from sealer.image.save import SaveFormat, save
 from sealer.image.store import ImageStore
-from sealer.model import Platform
+from sealer.model import Application, Platform
 from sealer.testing.images import make_image
 from sealer.testing.registry import RegistryServer
+
+from .conftest import Command
 
 LAYERS = [{"etc/one": b"1"}, {"etc/two": b"2"}]
 
@@ -179,6 +181,55 @@ def test_what_skopeo_writes_is_loaded_in_every_format(
         with tarfile.open(other.verified_blob(layer.digest)) as archive:
             names += archive.getnames()
     assert names == ["etc/one", "etc/two"]
+
+
+@pytest.mark.parametrize("form", ["oci", "oci-archive"])
+def test_an_image_that_another_tool_carried_is_what_a_child_is_built_on(
+    sealer: Command, store: ImageStore, tmp_path: Path, form: str
+) -> None:
+    make_image(store, "app:1", layers=LAYERS, applications=[Application(name="one", type="shell")])
+    source = f"oci:{store.layout.root}:docker.io/library/app:1"
+    carried = tmp_path / "carried"
+    run("skopeo", "--insecure-policy", "copy", source, f"{form}:{carried}:docker.io/library/app:1")
+    elsewhere = tmp_path / "elsewhere"
+    assert sealer("load", "-i", str(carried), home=elsewhere).returncode == 0
+    (tmp_path / "Kubefile").write_text("FROM app:1\nLABEL a=1\n")
+    built = sealer("build", "-t", "child:1", str(tmp_path), home=elsewhere)
+    assert (built.returncode, "plain image" in built.stderr) == (0, False)
+    child = ImageStore(elsewhere).resolve("child:1")
+    assert [app.name for app in child.extension.applications] == ["one"]
+    assert child.layers[:2] == store.resolve("app:1").layers
+
+
+def test_an_image_that_buildah_made_is_taken_as_a_rootfs(
+    sealer: Command, store: ImageStore, tmp_path: Path, buildah: list[str | Path]
+) -> None:
+    (tmp_path / "hello").write_text("hello")
+    container = run(*buildah, "from", "scratch").strip()
+    run(*buildah, "copy", container, tmp_path / "hello", "/etc/hello")
+    image = run(*buildah, "commit", "--quiet", "--rm", container, "made:1").split()[-1]
+    run(*buildah, "push", image, f"oci-archive:{tmp_path}/made.tar:docker.io/library/made:1")
+    sealer("load", "-i", str(tmp_path / "made.tar"))
+    (tmp_path / "Kubefile").write_text("FROM made:1\nCOPY hello etc/again\n")
+    built = sealer("build", "-t", "child:1", str(tmp_path))
+    assert "docker.io/library/made:1 is a plain image" in built.stderr
+    assert built.returncode == 0
+    layout = f"oci:{store.layout.root}:docker.io/library/child:1"
+    assert file_in_buildah(buildah, layout, "etc/hello") == "hello"
+    assert file_in_buildah(buildah, layout, "etc/again") == "hello"
+
+
+async def test_the_tags_of_a_repository(sealer: Command, store: ImageStore, registry: RegistryServer) -> None:
+    make_image(store, "app:1")
+    for tag in ("1", "2", "latest"):
+        await push(store, "app:1", f"{registry.address}/team/app:{tag}", skip_tls_verify=True)
+    name = f"{registry.address}/team/app"
+    found = sealer("search", "--skip-tls-verify", "-o", "json", name)
+    assert json.loads(found.stdout) == [{"repository": name, "tag": tag} for tag in ("1", "2", "latest")]
+    found = sealer("search", "--skip-tls-verify", f"{name}:2")
+    assert [line.split() for line in found.stdout.splitlines()] == [["REPOSITORY", "TAG"], [name, "2"]]
+    missing = sealer("search", "--skip-tls-verify", f"{registry.address}/team/other")
+    assert (missing.returncode, "has no such image" in missing.stderr) == (1, True)
 
 
 def test_what_umoci_writes_is_loaded(other: ImageStore, tmp_path: Path) -> None:

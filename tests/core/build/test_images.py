@@ -10,6 +10,7 @@ import pytest
 
 from sealer import __version__
 from sealer.errors import ImageError, SealerError, SourceErrors, UsageError
+from sealer.events import Message
 from sealer.image.extension import LAYER_CONTENT
 from sealer.image.pull import PullPolicy
 from sealer.image.store import ImageStore
@@ -169,11 +170,19 @@ def test_a_parent_that_docker_pushed_becomes_an_oci_image(workshop: Workshop) ->
     assert child.config["history"] == [{"created_by": "the parent image"}]
 
 
-def test_a_parent_that_is_no_image_of_sealer(workshop: Workshop) -> None:
-    make_image(workshop.store, "base:1", type=None)
-    message, line, column = workshop.problem("FROM base:1", "LABEL a=1")
-    assert message.startswith("not a sealer image")
-    assert (line, column) == (1, 6)
+def test_the_files_of_a_plain_image_are_taken_as_the_rootfs(workshop: Workshop) -> None:
+    make_image(workshop.store, "plain:1", type=None, layers=[{"etc/a": b"A"}], labels={"x": "y"})
+    workshop.put({"b": "B"})
+    image = workshop.build("FROM plain:1", "COPY b etc/", type=ImageType.APPLICATION)
+    assert files(workshop.store, image) == {"etc/a": b"A", "etc/b": b"B"}
+    assert image.extension.type is ImageType.APPLICATION
+    assert image.labels["x"] == "y"
+    said = [event.text for event in workshop.events if isinstance(event, Message)]
+    assert said == [
+        "docker.io/library/plain:1 is a plain image, none of Sealer's: its files are taken as the rootfs"
+    ]
+    with pytest.raises(ImageError, match="not a sealer image"):
+        workshop.store.resolve("plain:1").metadata  # noqa: B018  # what is there has not changed
 
 
 def test_a_parent_for_another_platform(workshop: Workshop) -> None:

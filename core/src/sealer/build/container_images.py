@@ -34,6 +34,9 @@ from sealer.image.stored import image_config, platform_of
 from sealer.image.transport import Transport
 from sealer.model import Platform
 
+CONTAINER_IMAGES = "cache/container-images"
+"""Where the cache is, below Sealer's home directory."""
+
 PARALLEL = 4
 """How many container images are fetched at a time."""
 
@@ -67,7 +70,7 @@ class ContainerImageCache:
     """
 
     def __init__(self, home: Path, transport: Transport, *, sink: EventSink = discard) -> None:
-        self.root = home / "cache" / "container-images"
+        self.root = home / CONTAINER_IMAGES
         self._shared = self.root / "blobs"
         self._temporary = self.root / "tmp"
         self._archives = self.root / "archives"

@@ -22,7 +22,7 @@ from sealer.image.platforms import host_platform, parse_platform
 from sealer.image.pull import PullPolicy, ensure
 from sealer.image.reference import Reference, parse_reference
 from sealer.image.store import ImageStore
-from sealer.image.stored import StoredImage
+from sealer.image.stored import StoredImage, as_sealer_image
 from sealer.kubefile import Definition, Kubefile, Variables, define, parse, read
 from sealer.kubefile.instructions import Copy
 from sealer.kubefile.labels import KNOWN
@@ -174,6 +174,10 @@ async def _parent(
             skip_tls_verify=request.skip_tls_verify,
             sink=sink,
         )
+        if not parent.is_sealer_image:
+            text = f"{parent.reference} is a plain image, none of Sealer's: its files are taken as the rootfs"
+            sink(Message(text=text))
+            parent = as_sealer_image(parent, request.type)
         _ = parent.metadata
     except SealerError as error:
         raise SourceErrors([SourceError(error.message, place=base.image.place, hint=error.hint)]) from error

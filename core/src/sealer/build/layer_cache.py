@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from sealer.build.blocks import Layer
+from sealer.image.digest import is_digest
 from sealer.image.extension import LAYER_SIZE
 from sealer.image.oci import Descriptor
 from sealer.image.store import ImageStore
@@ -49,22 +50,11 @@ class LayerCache:
             created_by: What the new image's history says about it.
             annotations: What the new manifest says about it, beside its size.
         """
-        fields = self._read(key) if self.reading else None
-        if fields is None:
+        fields = _fields(self._path(key)) if self.reading else {}
+        descriptor = _descriptor(fields, annotations)
+        if descriptor is None or not self.store.has_blob(descriptor):
             return None
-        try:
-            descriptor = Descriptor(
-                media_type=str(fields["mediaType"]),
-                digest=str(fields["digest"]),
-                size=int(fields["size"]),
-                annotations={**annotations, LAYER_SIZE: str(fields["unpacked"])},
-            )
-            diff_id = str(fields["diffId"])
-        except (KeyError, ValueError, TypeError):
-            return None
-        if not self.store.has_blob(descriptor):
-            return None
-        return Layer(descriptor=descriptor, diff_id=diff_id, created_by=created_by)
+        return Layer(descriptor=descriptor, diff_id=str(fields["diffId"]), created_by=created_by)
 
     def keep(self, key: str, layer: Layer) -> None:
         """Remember the layer of a key. What can't be written is not remembered."""
@@ -82,12 +72,42 @@ class LayerCache:
             # It may be lost in a crash of the machine: then a layer is written once more.
             unfinished.replace(self._path(key))
 
+    def forget(self, *, dry_run: bool = False) -> int:
+        """Remove the entries whose blobs are gone, and what was not finished; return the bytes freed.
+
+        Args:
+            dry_run: Whether to remove nothing, only to count.
+        """
+        freed = 0
+        for path in self.root.iterdir() if self.root.is_dir() else ():
+            descriptor = _descriptor(_fields(path), {})
+            if descriptor is None or not self.store.has_blob(descriptor):
+                freed += path.stat().st_size
+                if not dry_run:
+                    path.unlink()
+        return freed
+
     def _path(self, key: str) -> Path:
         return self.root / hashlib.sha256(key.encode(errors="surrogateescape")).hexdigest()
 
-    def _read(self, key: str) -> dict[str, Any] | None:
-        try:
-            fields = json.loads(self._path(key).read_bytes())
-        except (OSError, ValueError):
-            return None
-        return fields if isinstance(fields, dict) else None
+
+def _fields(path: Path) -> dict[str, Any]:
+    try:
+        fields = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return fields if isinstance(fields, dict) else {}
+
+
+def _descriptor(fields: Mapping[str, Any], annotations: Mapping[str, str]) -> Descriptor | None:
+    """Return the blob that an entry names, or None when it is no entry."""
+    try:
+        descriptor = Descriptor(
+            media_type=str(fields["mediaType"]),
+            digest=str(fields["digest"]),
+            size=int(fields["size"]),
+            annotations={**annotations, LAYER_SIZE: str(fields["unpacked"])},
+        )
+    except (KeyError, ValueError, TypeError):
+        return None
+    return descriptor if is_digest(descriptor.digest) and is_digest(str(fields.get("diffId"))) else None

@@ -29,6 +29,7 @@ _STEP = 1000
 @click.option("-n", "--noheading", is_flag=True, help="Leave out the header.")
 @click.option("--no-trunc", "full", is_flag=True, help="Show identifiers in full.")
 @click.option("-q", "--quiet", is_flag=True, help="Print identifiers only.")
+@click.option("--json", "as_json", is_flag=True, help="The same as -o json.")
 @output_option()
 @pass_application
 def images(
@@ -39,12 +40,14 @@ def images(
     noheading: bool,
     full: bool,
     quiet: bool,
+    as_json: bool,
     output: Format,
 ) -> None:
     """List the images in the local store."""
     from sealer.image.store import ImageStore
     from sealer.image.summary import summaries
 
+    output = Format.JSON if as_json else output
     found = [
         summary for summary in summaries(ImageStore(application.home)) if everything or summary.repository
     ]

@@ -274,21 +274,26 @@ class ImageStore:
                 raise ImageError(f"{reference} is held by {held}", hint="remove it by name")
             return self._drop(index, entries)
 
-    def prune(self) -> Removal:
-        """Remove the images without a name, and all blobs that no other image uses."""
+    def prune(self, *, dry_run: bool = False) -> Removal:
+        """Remove the images without a name, and all blobs that no other image uses.
+
+        Args:
+            dry_run: Whether to change nothing, and only tell what would be removed.
+        """
         with self._index_lock():
             index = self._index()
-            return self._drop(index, tuple(name for name in stored_names(index) if name.reference is None))
+            nameless = tuple(name for name in stored_names(index) if name.reference is None)
+            return self._drop(index, nameless, dry_run=dry_run)
 
     def _index_lock(self) -> AbstractContextManager[None]:
         with store_access(self.layout):
             self.layout.create()
         return self.layout.index_lock()
 
-    def _drop(self, index: Index, removed: tuple[StoredName, ...]) -> Removal:
+    def _drop(self, index: Index, removed: tuple[StoredName, ...], *, dry_run: bool = False) -> Removal:
         """Remove entries and sweep. The caller holds the lock."""
         remaining = without_names(index, removed)
-        if removed:
+        if removed and not dry_run:
             self._write(remaining)
         with store_access(self.layout), self.layout.sweeping() as alone:
             if not alone:
@@ -297,7 +302,7 @@ class ImageStore:
                 keep = reachable(remaining.manifests, self.read_blob, self.has_blob)
             except ImageError as error:
                 return Removal(names=removed, freed=0, deferred=f"another image is damaged: {error}")
-            return Removal(names=removed, freed=sweep(self.layout, keep))
+            return Removal(names=removed, freed=sweep(self.layout, keep, dry_run=dry_run))
 
     def _name(self, name: Reference | str | None, target: Descriptor) -> None:
         if name is not None:

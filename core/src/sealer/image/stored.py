@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sealer.errors import ImageError
@@ -13,9 +13,10 @@ from sealer.image.extension import (
     Extension,
     decode_container_images,
     decode_extension,
+    encode_extension,
 )
 from sealer.image.oci import Descriptor, Manifest, parse_json
-from sealer.model import ImageMetadata, Platform
+from sealer.model import ImageMetadata, ImageType, Platform
 from sealer.model.image import EMPTY
 
 
@@ -70,6 +71,11 @@ class StoredImage:
         return dict(entry.partition("=")[::2] for entry in entries)
 
     @property
+    def is_sealer_image(self) -> bool:
+        """Whether it has the annotation that makes it one."""
+        return bool(self.manifest.annotations.get(EXTENSION_ANNOTATION))
+
+    @property
     def extension(self) -> Extension:
         """What the annotation ``sealer.image.extension`` holds.
 
@@ -81,7 +87,7 @@ class StoredImage:
             raise ImageError(
                 f"not a sealer image: its manifest has no annotation {EXTENSION_ANNOTATION}",
                 place=self.reference,
-                hint="only what `sealer build` made from a Kubefile has one",
+                hint="a Kubefile that begins with FROM and this image makes one of it",
             )
         return decode_extension(text)
 
@@ -105,6 +111,17 @@ class StoredImage:
             launch=extension.launch,
             container_images=decode_container_images(packed) if packed else (),
         )
+
+
+def as_sealer_image(image: StoredImage, kind: ImageType) -> StoredImage:
+    """Return a plain image as if it were one of Sealer's that holds nothing but its files.
+
+    Args:
+        image: The image; its digests stay those of the plain image.
+        kind: What it is taken for.
+    """
+    annotations = {**image.manifest.annotations, EXTENSION_ANNOTATION: encode_extension(Extension(type=kind))}
+    return replace(image, manifest=replace(image.manifest, annotations=annotations))
 
 
 def image_config(data: bytes) -> Mapping[str, Any]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable
+from pathlib import Path
 
 from sealer.image.layout import Layout
 from sealer.image.oci import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest, parse_document
+from sealer.image.progress import written_below
 
 Read = Callable[[str], bytes]
 
@@ -39,19 +41,33 @@ def reachable(entries: Iterable[Descriptor], read: Read, has: Callable[[Descript
     return frozenset(found)
 
 
-def sweep(layout: Layout, keep: frozenset[str]) -> int:
+def sweep(layout: Layout, keep: frozenset[str], *, dry_run: bool = False) -> int:
     """Remove all blobs but those to keep, and what dead processes left; return the bytes freed.
 
     The caller holds ``layout.sweeping``.
+
+    Args:
+        layout: The store.
+        keep: The digests of the blobs to keep.
+        dry_run: Whether to remove nothing, only to count.
     """
-    freed = 0
-    for path in layout.blobs.iterdir():
-        if f"sha256:{path.name}" not in keep:
-            freed += path.stat().st_size
+    blobs = [path for path in layout.blobs.iterdir() if f"sha256:{path.name}" not in keep]
+    return sum(clear(path, dry_run=dry_run) for path in (*blobs, *layout.temporary.iterdir()))
+
+
+def clear(path: Path, *, dry_run: bool = False) -> int:
+    """Remove a file, or a directory with all that is in it; return the bytes freed.
+
+    Args:
+        path: What to remove.
+        dry_run: Whether to remove nothing, only to count.
+    """
+    if not path.is_dir() or path.is_symlink():
+        freed = path.lstat().st_size
+        if not dry_run:
             path.unlink()
-    for path in layout.temporary.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
+        return freed
+    freed = written_below(path)
+    if not dry_run:
+        shutil.rmtree(path)
     return freed

@@ -8,6 +8,7 @@ from sealer.errors import TransportError, VerificationError
 from sealer.events import EventSink, discard
 from sealer.image.access import Access, registry_domain
 from sealer.image.digest import digest_of
+from sealer.image.oci import parse_json
 from sealer.image.reference import Reference, parse_reference
 from sealer.image.skopeo import Skopeo, signature_policy
 from sealer.model import Platform
@@ -127,6 +128,30 @@ class Transport:
             subject=str(reference),
             domain=reference.domain,
         )
+
+    async def list_tags(self, repository: Reference | str) -> tuple[str, ...]:
+        """Return the tags of a repository, sorted.
+
+        Raises:
+            TransportError: The registry can't be asked, or has no such repository.
+        """
+        reference = _complete(repository)
+        data = await self.skopeo.run(
+            (
+                *signature_policy(),
+                "list-tags",
+                f"--retry-times={INSPECT_RETRIES}",
+                *self.access.flags(reference.domain),
+                _DOCKER + reference.name,
+            ),
+            subject=reference.name,
+            domain=reference.domain,
+        )
+        listed = parse_json(data, "the list of tags")
+        tags = listed.get("Tags") if isinstance(listed, dict) else None
+        if not isinstance(tags, list):
+            raise TransportError(f"{reference.domain} sent no list of tags", place=reference.name)
+        return tuple(sorted(str(tag) for tag in tags))
 
     async def login(self, registry: str, username: str, password: str) -> None:
         """Check credentials with a registry and keep them in ``auth.json``, which only its owner can read.
