@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.lab import kills
 from tests.lab.faults.table import Fault, Outcome
 from tests.lab.operator import DATA, Operator, Running
 from tests.lab.plain import IMAGE, make_plain_image, plain_operator
+from tests.lab.plain_runtime import COMMANDS
 
 MIB = 1 << 20
 
@@ -62,6 +64,7 @@ class Ground:
         *,
         mend: Callable[[], None] = lambda: None,
         deletion: bool = False,
+        forgetful: bool = False,
         further: Sequence[str] = (),
     ) -> str:
         """Run or delete the cluster while something goes wrong, and see that all comes as the table says.
@@ -71,6 +74,7 @@ class Ground:
             disturb: Lets it go wrong; a program that shall be killed is killed by it.
             mend: Puts it right; called once the command has ended.
             deletion: Whether it is about taking the cluster away, and not about making it.
+            forgetful: Whether what was done may be done again, because what says so is lost.
             further: Words of the disturbed command alone.
 
         Returns:
@@ -79,10 +83,10 @@ class Ground:
         if deletion:
             self.operator.sealer(*self.run_words)
         words = DELETE if deletion else self.run_words
-        kept = kills.marks(self.lab)
         with self.operator.start(*words, *further) as running:
             disturb(running)
             said = running.finish(code=-9 if fault.code is None else fault.code)
+        kept = kills.marks(self.lab)
         assert fault.says in said, said
         if fault.outcome is Outcome.REFUSED:
             assert not self.operator.has_open_operation
@@ -96,19 +100,44 @@ class Ground:
         if deletion:
             kills.require_equal(self.before, self.lab.nodes, NORMALISED)
         else:
-            self.require_whole(kept)
+            self.require_whole(kept, forgetful=forgetful)
             self.delete()
         return said
 
-    def require_whole(self, kept: kills.Marks, *, repeated: bool = False) -> None:
+    def survive_deletion(
+        self, fault: Fault, disturb: Callable[[], None], *, mend: Callable[[], None] = lambda: None
+    ) -> str:
+        """Delete a cluster after something went wrong, as ``survive``; return what was said."""
+        self.operator.sealer(*self.run_words)
+        disturb()
+        assert fault.code is not None
+        said = self.operator.sealer(*DELETE, code=fault.code).stderr
+        assert fault.says in said, said
+        mend()
+        if fault.outcome is Outcome.RESUMED:
+            self.operator.sealer("resume")
+        kills.require_equal(self.before, self.lab.nodes, NORMALISED)
+        return said
+
+    def clear(self) -> None:
+        """Leave no cluster behind, though a test failed."""
+        if self.operator.has_open_operation:
+            self.operator.sealer("operations", "abort")
+        self.operator.forget_cluster()
+
+    def require_whole(self, kept: kills.Marks, *, forgetful: bool = False) -> None:
         """See that the cluster is as an undisturbed run makes it.
 
         Args:
             kept: What was done on the hosts before: none of it may have been done again.
-            repeated: Whether steps may have been done again because the operator's journal was lost.
+            forgetful: Whether it may, because what says that it was done is lost.
         """
-        kills.require_kept(kept, kills.marks(self.lab))
-        if not repeated:
+        if forgetful:
+            for node in self.lab.nodes:
+                # Each command adds a line whenever it runs.
+                node.run(["sh", "-c", f"once=$(awk '!seen[$0]++' {COMMANDS}); echo \"$once\" > {COMMANDS}"])
+        else:
+            kills.require_kept(kept, kills.marks(self.lab))
             kills.require_once(self.operator, may_repeat=token_is_needed)
         kills.require_equal(self.after, self.lab.nodes, NORMALISED)
         done = self.operator.sealer("plan", *self.run_words[1:], "--detailed-exitcode")
@@ -158,6 +187,11 @@ def make_ground(
     ground = Ground(lab=lab, operator=operator, flags=flags, before=before, after=after, events=events)
     kills.require_equal(before, lab.nodes, NORMALISED)
     return ground
+
+
+def noise(size: int) -> bytes:
+    """Return bytes that no compression makes fewer."""
+    return random.Random(size).randbytes(size)
 
 
 def claim_systemd(node: Node) -> None:

@@ -52,7 +52,8 @@ give() {
 # save_path PATH: remember a file, link or its absence, with its time stamps
 save_path() {
   parents_of "$1" > "$entry/parents" || return
-  if [ -e "$1" ] || [ -L "$1" ]; then cp -a "$1" "$entry/saved"; fi
+  if [ -e "$1" ] || [ -L "$1" ]; then cp -a "$1" "$entry/saved" || return; fi
+  if [ -f "$1" ] && [ ! -L "$1" ]; then sha256sum < "$entry/saved" > "$entry/sum"; fi
 }
 
 # begin_file PATH / finish_file PATH MODE OWNER / rename_over PATH: write beside, then rename
@@ -70,17 +71,25 @@ finish_file() {
   rename_over "$1"
 }
 rename_over() {
-  if [ -d "$1" ] && [ ! -L "$1" ]; then echo "$1 is a directory" >&2; return 1; fi
+  if [ -d "$1" ]; then
+    if [ ! -L "$1" ]; then echo "$1 is a directory" >&2; return 1; fi
+    # Onto a link to a directory is into that directory.
+    rm -f "$1"
+  fi
   mv -f "$1.sealer-new" "$1"
 }
 
 # restore_path PATH: what save_path remembered
 restore_path() {
+  if [ -e "$entry/sum" ] && [ "$(sha256sum < "$entry/saved")" != "$(cat "$entry/sum")" ]; then
+    echo "the record of it is damaged: $entry/saved is not what $1 was" >&2
+    return 1
+  fi
   rm -rf "$1.sealer-new"
   if [ -e "$entry/saved" ] || [ -L "$entry/saved" ]; then
     mkdir -p "$(dirname "$1")"
-    rm -f "$1"
-    cp -a "$entry/saved" "$1"
+    cp -a "$entry/saved" "$1.sealer-new"
+    rename_over "$1"
   else
     rm -f "$1"
   fi
@@ -331,6 +340,13 @@ remove_empty_tables() {
 
 # ---- image layers --------------------------------------------------------------------------------------
 
+# has_blob HEX: it came, and still is what it was: the power may have failed since
+has_blob() {
+  [ -f "$data/blobs/sha256/$1" ] || return 1
+  sum=$(sha256sum < "$data/blobs/sha256/$1")
+  [ "${sum%% *}" = "$1" ]
+}
+
 # unpack_layer HEX gzip|zstd|none: from $data/blobs into $data/layers, once
 unpack_layer() {
   [ -d "$data/layers/$1" ] && return 0
@@ -342,6 +358,8 @@ unpack_layer() {
     zstd) tar --zstd -xpf "$data/blobs/sha256/$1" -C "$data/layers/$1.new" ;;
     none) tar -xpf "$data/blobs/sha256/$1" -C "$data/layers/$1.new" ;;
   esac
+  # What is in its place is not looked at again, so it must be whole after a power cut as well.
+  sync -f "$data/layers/$1.new" 2>/dev/null || sync
   mv "$data/layers/$1.new" "$data/layers/$1"
   rm -f "$data/blobs/sha256/$1"
 }

@@ -83,6 +83,10 @@ take_lock() {
 }
 drop_lock() { rm -rf "$data/lock"; }
 
+# Some room that is given back when things are taken back: a disk that is full does not stand in the way of that.
+make_reserve() { if [ ! -e "$data/reserve" ]; then printf '%65536s' '' > "$data/reserve"; fi; }
+use_reserve() { rm -f "$data/reserve" 2>/dev/null || :; }
+
 # next_number: leaves in $number the number of the next entry of the host journal, with six digits
 next_number() {
   if [ -z "${newest:-}" ]; then
@@ -114,11 +118,15 @@ fill_entry() {
   esac
   printf '%s\n' "$1" > "$entry/key"
   printf '%s\n' "$operation" > "$entry/operation"
-  if [ -n "$2" ]; then printf '%s\n' "$2" > "$entry/undo"; fi
+  if [ -n "$2" ]; then printf '%s\n# whole\n' "$2" > "$entry/undo"; fi
   if [ ! -s "$entry/key" ] || [ ! -s "$entry/operation" ] || { [ -n "$2" ] && [ ! -s "$entry/undo" ]; }; then
-    reason="the journal of the host can't be written"
-    fail 1
+    unwritable
   fi
+}
+# unwritable: nothing is changed that is not on record
+unwritable() {
+  reason="the journal of the host can't be written"
+  fail 1
 }
 # save_entry HASH KEY UNDO: makes the journal entry; it appears whole or not at all
 save_entry() {
@@ -130,7 +138,7 @@ save_entry() {
   fill_entry "$2" "$3"
   sync "$new"/* "$new" 2>/dev/null || :
   entry=$journal/$number-$1
-  mv "$new" "$entry"
+  mv "$new" "$entry" || unwritable
   sync "$journal" 2>/dev/null || :
 }
 
@@ -192,7 +200,7 @@ end_entries() {
       set -- "$@" "$staged/$name"
       shift
     done
-    mv "$@" "$journal"
+    mv "$@" "$journal" || unwritable
     sync "$journal" 2>/dev/null || :
     foreseen="${foreseen:-}$filled"
   fi
@@ -227,7 +235,7 @@ visit() {
     if [ -e "$entry/done" ]; then rm -f "$entry/done"; fi
     perform "a$index"
     if [ "$performed" -ne 0 ]; then fail "$performed"; fi
-    printf '%s\n' "$fingerprint" > "$entry/done"
+    printf '%s\n' "$fingerprint" > "$entry/done" || unwritable
     say "$reason"
     record "$index" changed "$said"
   fi
@@ -276,7 +284,7 @@ look() {
   while [ "$1" != -- ]; do shift; done
   shift
   for blob; do
-    if [ ! -d "$data/layers/$blob" ] && [ ! -f "$data/blobs/sha256/$blob" ]; then record "$index" blob "$blob"; fi
+    if [ ! -d "$data/layers/$blob" ] && ! has_blob "$blob"; then record "$index" blob "$blob"; fi
   done
 }
 
@@ -285,6 +293,10 @@ look() {
 # it knows what was there before Sealer came.
 undo_entry() {
   if [ -e "$entry/undo" ]; then
+    if [ "$(tail -n 1 "$entry/undo")" != "# whole" ]; then
+      echo "the record of it is damaged: $entry/undo lacks its end" >&2
+      return 1
+    fi
     # shellcheck disable=SC1091
     . "$entry/undo"
   fi

@@ -15,7 +15,7 @@ from importlib.resources import files
 from sealer.changes.base import Change
 from sealer.changes.quoting import quote
 
-_UNDO_BEGINS = ('[ -d "$data" ] || { record end; exit 0; }', "take_lock")
+_UNDO_BEGINS = ('[ -d "$data" ] || { record end; exit 0; }', "use_reserve", "take_lock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +58,12 @@ def converge_script(setting: Setting, changes: Sequence[Planned]) -> str:
     """Return a script that visits each change in order, and records and applies those that are needed."""
     captures = [str(index) for index, planned in enumerate(changes) if _reads(planned.change)]
     body = [_functions(index, planned.change) for index, planned in enumerate(changes)]
-    body += [f"captures=' {' '.join(captures)} '", "take_lock", '[ -d "$journal" ] || mkdir "$journal"']
+    body += [
+        f"captures=' {' '.join(captures)} '",
+        "take_lock",
+        '[ -d "$journal" ] || mkdir "$journal"',
+        "make_reserve",
+    ]
     batches = {batch[0]: batch for batch in _batches(changes)}
     for index, planned in enumerate(changes):
         if index in batches:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
@@ -25,10 +24,8 @@ from sealer.events import EventSink, HostOutput, Message, TransferProgress
 from sealer.hosts.connection import Connection, ScriptResult
 from sealer.hosts.secret import Redactor
 from sealer.model import Step, Value, fill, show
+from sealer.operation.diagnosis import diagnose
 from sealer.operation.stream import BlobSource, stream_blobs, stream_size
-
-_NO_SPACE = re.compile(r"No space left on device|Disk quota exceeded|Wrote only \d+ of \d+ bytes")
-"""What programs say of a full disk; the last is of GNU tar when a part of its block still fitted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,13 +156,8 @@ class Applier:
         output = "\n".join(self.redactor.redact(line) for line in result.stderr)
         if "arrived damaged" in output:
             return VerificationError(f"{message}: {output.splitlines()[-1]}", place=step.host)
-        if _NO_SPACE.search(output):
-            return ChangeFailed(
-                f"{message}: the disk is full",
-                host=step.host,
-                output=output,
-                hint=f"free space below {self.data} and where programs keep their data, then resume",
-            )
+        if (found := diagnose(output, data=self.data)) is not None:
+            return ChangeFailed(f"{message}: {found.what}", host=step.host, output=output, hint=found.hint)
         return ChangeFailed(message, host=step.host, output=output)
 
 
@@ -205,11 +197,13 @@ class Remover:
         stuck = [change.reason for change in report.changes if change.state == "failed"]
         if stuck or not report.complete:
             what = ", ".join(stuck) or "the script ended early"
+            output = "\n".join(self.redactor.redact(line) for line in result.stderr)
+            found = diagnose(output, data=self.data)
             raise ChangeFailed(
-                f"could not be taken back: {what}",
+                f"could not be taken back: {what}" + (f": {found.what}" if found else ""),
                 host=step.host,
-                output="\n".join(self.redactor.redact(line) for line in result.stderr),
-                hint="mend what the log says, then run the same command again",
+                output=output,
+                hint=found.hint if found else "mend what the log says, then run the same command again",
             )
         for change in report.changes:
             if change.state == "kept" and self.only is not None:

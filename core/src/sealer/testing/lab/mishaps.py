@@ -7,7 +7,16 @@ from sealer.testing.lab.state import Mode
 BALLAST = ".lab-ballast"
 """The name of the files that fill a file system."""
 
-READ_ONLY = 'mount -n --bind "$1" "$1" && mount -n -o remount,bind,ro "$1"'
+READ_ONLY = """
+mount -n --bind "$1" "$1"
+tries=0
+# Whoever has just opened a file there for writing by the new mount stands in the way for a moment.
+until mount -n -o remount,bind,ro "$1" 2>/dev/null; do
+    tries=$((tries + 1))
+    [ $tries -lt 100 ] || exit 1
+    sleep 0.05
+done
+"""
 """Covers a directory with itself, read only: what has a file open already may go on writing to it."""
 
 WRITABLE = 'umount -n -l "$1"'
