@@ -22,7 +22,7 @@ from sealer.changes import (
     Sysctl,
     Unit,
 )
-from sealer.model import Cluster, Host, Step, at
+from sealer.model import Cluster, Departure, Host, Step, at
 from sealer.providers import ClusterRuntime
 
 COMMANDS = "/var/lib/plain/commands"
@@ -96,12 +96,13 @@ class Plain(ClusterRuntime):
                 requires=("api", at("prepared", host.name)),
             )
 
-    def remove(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
-        for node in hosts:
+    def remove(self, cluster: Cluster, departure: Departure) -> Iterable[Step]:
+        master = next(host for host in departure.reachable(cluster) if host.is_master)
+        for node in departure.hosts:
             yield Step(
-                id=at(f"plain/remove/{node.name}", cluster.first_master.name),
+                id=at(f"plain/remove/{node.name}", master.name),
                 title="forget",
-                host=cluster.first_master.name,
+                host=master.name,
                 changes=(Command(title=f"forget {node.name}", run=":"),),
                 provides=(at("removed", node.name),),
             )

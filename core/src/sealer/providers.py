@@ -20,6 +20,7 @@ from sealer.model import (
     Check,
     Cluster,
     ContainerRuntimeSettings,
+    Departure,
     Host,
     Platform,
     Probe,
@@ -89,11 +90,15 @@ class ClusterRuntime(HostProvider):
         """
 
     @abstractmethod
-    def remove(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
-        """Return the steps after which the cluster does without ``hosts``: they provide ``removed@<host>``.
+    def remove(self, cluster: Cluster, departure: Departure) -> Iterable[Step]:
+        """Return the steps after which the cluster does without some hosts: they provide ``removed@<host>``.
 
-        They are made on hosts that stay, the first master above all: draining, and forgetting the member.
-        What was changed on ``hosts`` themselves is taken back by core afterwards.
+        They are made on hosts that stay and can be reached: drain, forget the member, and let the others
+        know no more of a master that leaves, which may be the first. What was changed on those that leave is
+        taken back by core afterwards.
+
+        Raises:
+            PlanError: The cluster can't do without them: its store would lose its quorum, for example.
         """
 
     def mirrors(

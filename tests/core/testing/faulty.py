@@ -27,6 +27,7 @@ from sealer.model import (
     Check,
     Cluster,
     ContainerRuntimeSettings,
+    Departure,
     Finding,
     Host,
     Platform,
@@ -235,8 +236,8 @@ class TestLacking(ClusterRuntimeContract):
 
 
 class Suicidal(Toy):
-    def remove(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
-        for step, node in zip(super().remove(cluster, hosts), hosts, strict=True):
+    def remove(self, cluster: Cluster, departure: Departure) -> Iterable[Step]:
+        for step, node in zip(super().remove(cluster, departure), departure.hosts, strict=True):
             yield replace(step, host=node.name)
 
 
@@ -250,9 +251,9 @@ class Disoriented(Toy):
         for step in super().create(cluster):
             yield replace(step, provides=(*step.provides, "cluster", "member@nobody"))
 
-    def remove(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
+    def remove(self, cluster: Cluster, departure: Departure) -> Iterable[Step]:
         assert Path("/etc/hostname").read_bytes() is not None
-        return super().remove(cluster, hosts)
+        return super().remove(cluster, departure)
 
     def kubeconfig_path(self, cluster: Cluster) -> str:
         return "admin.conf"

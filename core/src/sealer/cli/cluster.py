@@ -35,7 +35,16 @@ def resume(application: Application, /, cluster: str | None, **options: Any) -> 
 @click.command()
 @click.argument("cluster", required=False)
 @click.option("-a", "--all", "everything", is_flag=True, help="The whole cluster, on all its hosts.")
+@click.option("-m", "--masters", default="", help="Only these masters: A,B or A-B. One at least has to stay.")
 @click.option("-n", "--nodes", default="", help="Only these nodes: A,B or A-B. Their pods move away first.")
+@click.option(
+    "--drain-timeout",
+    type=click.IntRange(1),
+    default=300,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the pods of one host may take to move away.",
+)
 @click.option("--force", is_flag=True, help="Leave hosts that can't be reached as they are.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be taken back on each host.")
 @yes_option
@@ -47,31 +56,40 @@ def delete(
     cluster: str | None,
     *,
     everything: bool,
+    masters: str,
     nodes: str,
+    drain_timeout: int,
     force: bool,
     dry_run: bool,
     yes: bool,
     **options: Any,
 ) -> None:
-    """Take a cluster away, or some of its nodes: what was changed on them is put back, and nothing else."""
+    """Take a cluster away, or some of its hosts: what was changed on them is put back, and nothing else."""
+    from sealer.cluster.leaving import Leaving, remove_hosts
     from sealer.cluster.removal import delete as delete_cluster
-    from sealer.cluster.removal import remove_hosts
     from sealer.cluster.state import choose_cluster, require_state
     from sealer.clusterfile.flags import cluster_from_flags
 
-    if everything == bool(nodes):
-        raise UsageError("which hosts?", hint="sealer delete --all, or sealer delete -n A,B")
+    if everything == bool(masters or nodes):
+        raise UsageError("which hosts?", hint="sealer delete --all, or sealer delete -m A -n B,C")
     records = choose_cluster(application.home, cluster)
-    leaving = [host.address for host in cluster_from_flags("", nodes).hosts]
+    named = cluster_from_flags(masters, nodes)
+    leaving = Leaving(
+        masters=tuple(host.address for host in named.masters),
+        nodes=tuple(host.address for host in named.nodes),
+        force=force,
+        drain_seconds=drain_timeout,
+    )
     if dry_run:
         spec = require_state(records).clusterfile.cluster
-        hosts = tuple(host for host in spec.hosts if everything or host.address in leaving)
+        hosts = tuple(host for host in spec.hosts if everything or host.address in leaving.addresses)
         show_residue(application, replace(spec, hosts=hosts), options)
         return
-    if leaving:
-        confirm(f"Take {', '.join(leaving)} out of cluster {records.cluster}?", yes=yes)
-        drive(application, lambda context: remove_hosts(context, records, leaving, force=force), **options)
-        click.echo(f"{', '.join(leaving)} left cluster {records.cluster}", err=True)
+    if leaving.addresses:
+        listed = ", ".join(leaving.addresses)
+        confirm(f"Take {listed} out of cluster {records.cluster}?", yes=yes)
+        drive(application, lambda context: remove_hosts(context, records, leaving), **options)
+        click.echo(f"{listed} left cluster {records.cluster}", err=True)
         return
     confirm(f"Take cluster {records.cluster} away from all its hosts?", yes=yes)
     drive(application, lambda context: delete_cluster(context, records, force=force), **options)

@@ -47,6 +47,8 @@ COMMANDS: dict[str, Entry] = {
     "resume": Entry("sealer.cli.cluster", "resume", RUN, "Go on with an operation that was cut off."),
     "status": Entry("sealer.cli.cluster", "status", RUN, "Show a cluster and its nodes."),
     "kubeconfig": Entry("sealer.cli.cluster", "kubeconfig", RUN, "Print the administrator's kubeconfig."),
+    "scale-up": Entry("sealer.cli.scale", "scale_up", RUN, "Add masters and nodes to a cluster."),
+    "join": Entry("sealer.cli.scale", "join", RUN, "The same as scale-up, by its old name."),
     "delete": Entry("sealer.cli.cluster", "delete", RUN, "Take a cluster away from its hosts."),
     "reset": Entry("sealer.cli.operations", "reset", RUN, "Take back what Sealer left on hosts."),
     "operations": Entry("sealer.cli.operations", "operations", RUN, "See, give up or take back operations."),

@@ -14,6 +14,7 @@ from sealer.cluster.request import Request
 from sealer.cluster.session import Connections, Context, reach
 from sealer.cluster.state import require_state
 from sealer.errors import HostError, SealerError
+from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
 from sealer.operation.records import ClusterRecords
 
@@ -58,9 +59,17 @@ async def status(context: Context, records: ClusterRecords) -> Status:
 
 
 async def _nodes(prepared: Prepared, connections: Connections) -> tuple[Mapping[str, Any], ...] | None:
-    connection = connections[prepared.cluster.first_master.name]
-    if isinstance(connection, HostError):
-        return None
+    """Return what the API server says, by the first master that gets an answer."""
+    for master in prepared.cluster.masters:
+        connection = connections[master.name]
+        if not isinstance(connection, HostError):
+            nodes = await _nodes_by(prepared, connection)
+            if nodes is not None:
+                return nodes
+    return None
+
+
+async def _nodes_by(prepared: Prepared, connection: Connection) -> tuple[Mapping[str, Any], ...] | None:
     path = prepared.parts.runtime.kubeconfig_path(prepared.cluster)
     script = (
         f'PATH="{prepared.cluster.rootfs}/bin:$PATH"\n'
@@ -74,21 +83,22 @@ async def _nodes(prepared: Prepared, connections: Connections) -> tuple[Mapping[
 
 
 async def kubeconfig(context: Context, records: ClusterRecords) -> str:
-    """Return the administrator's kubeconfig, pointing to the first master's address.
+    """Return the administrator's kubeconfig, pointing to the address of the first master that can be reached.
 
     Raises:
-        HostError: The first master can't be reached, or has none.
+        HostError: No master can be reached, or it has none.
         SealerError: It is no kubeconfig.
     """
     request = require_state(records)
     prepared = prepare_again(context, request)
-    first = prepared.cluster.first_master
     async with reach(context, request.clusterfile.cluster, Redactor()) as connections:
-        connection = connections[first.name]
-        if isinstance(connection, HostError):
-            raise connection
+        masters = [(master.address, connections[master.name]) for master in prepared.cluster.masters]
+        reached = [(address, found) for address, found in masters if not isinstance(found, HostError)]
+        if not reached:
+            raise next(found for _, found in masters if isinstance(found, HostError))
+        address, connection = reached[0]
         text = await connection.read_file(prepared.parts.runtime.kubeconfig_path(prepared.cluster))
-    return point_to(text.decode(), first.address)
+    return point_to(text.decode(), address)
 
 
 def point_to(text: str, address: str) -> str:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sealer.cluster.install import carry_out, prepare_again
+from sealer.cluster.leaving import leave
 from sealer.cluster.mending import FIX, carry_on_mending
-from sealer.cluster.removal import REMOVALS, abandon, take_back
+from sealer.cluster.removal import REMOVALS, REMOVE, abandon, take_back
 from sealer.cluster.request import Request
 from sealer.cluster.session import Context, reach
 from sealer.errors import SealerError
@@ -32,6 +33,8 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
             raise SealerError(f"no operation on cluster {records.cluster} is open: nothing to resume")
         request = Request.from_plain(operation.request, str(operation.directory))
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
+            if operation.verb == REMOVE:
+                return await leave(context, records, operation, connections, redactor)
             if operation.verb in REMOVALS:
                 return await take_back(context, records, operation, connections, redactor)
             if operation.verb == FIX:

@@ -12,7 +12,7 @@ from sealer.cluster.parts import Parts
 from sealer.errors import PlanError
 from sealer.hosts.secret import resolve_secret
 from sealer.image.oci import Descriptor
-from sealer.model import Cluster, Host, ImageMetadata, Step, at
+from sealer.model import Cluster, Host, ImageMetadata, RegistryEndpoint, Step, at
 from sealer.operation.plan import Plan, make_plan
 
 Layers = Mapping[str, Sequence[Descriptor]]
@@ -158,8 +158,7 @@ def _access_step(cluster: Cluster, host: Host, parts: Parts, domains: Sequence[s
     registry = cluster.registry
     if registry is None:
         raise PlanError("a registry is to be used, but the cluster has none")
-    address, *further = cluster.in_turn(host, registry.addresses)
-    changes: list[Change] = [HostsEntry(address=address, names=(registry.domain,), further=tuple(further))]
+    changes: list[Change] = [registry_name(cluster, host, registry)]
     if parts.container is not None:
         changes += parts.container.mirrors(registry, domains)
     else:
@@ -172,6 +171,12 @@ def _access_step(cluster: Cluster, host: Host, parts: Parts, domains: Sequence[s
         provides=(at("registry-access", host.name),),
         requires=("registry",),
     )
+
+
+def registry_name(cluster: Cluster, host: Host, registry: RegistryEndpoint) -> Change:
+    """Return the change after which a host finds the registry by its name, wherever one still runs."""
+    address, *further = cluster.in_turn(host, registry.addresses)
+    return HostsEntry(address=address, names=(registry.domain,), further=tuple(further))
 
 
 def _ready_step(cluster: Cluster, parts: Parts, last: Step) -> Step:

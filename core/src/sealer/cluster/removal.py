@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
-
-from sealer.cluster.install import prepare_again
 from sealer.cluster.request import Request
 from sealer.cluster.session import Connections, Context, drive, reach
 from sealer.cluster.state import (
@@ -24,7 +20,7 @@ from sealer.operation.engine import Summary
 from sealer.operation.journal import Journal
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ABORTED, ClusterRecords, Operation
-from sealer.operation.visit import Applier, Branching, Remover, Visitor
+from sealer.operation.visit import Remover
 
 DELETE = "delete"
 ROLLBACK = "rollback"
@@ -38,8 +34,8 @@ ROLLED_BACK = "rolled back"
 
 _TIMEOUT = 1800.0
 _TARGET = "target"
-_LEAVING = "leaving"
-_FORCE = "force"
+FORCE = "force"
+"""The key of a request that says that hosts out of reach are left as they are."""
 
 
 async def delete(context: Context, records: ClusterRecords, *, force: bool = False) -> Summary:
@@ -57,94 +53,9 @@ async def delete(context: Context, records: ClusterRecords, *, force: bool = Fal
     with records.lock(DELETE):
         request = require_state(records)
         abandon(records.open_operation())
-        operation = records.begin(DELETE, {**request.to_plain(), _FORCE: force})
+        operation = records.begin(DELETE, {**request.to_plain(), FORCE: force})
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
             return await take_back(context, records, operation, connections, redactor)
-
-
-async def remove_hosts(
-    context: Context, records: ClusterRecords, addresses: Sequence[str], *, force: bool = False
-) -> Summary:
-    """Take some hosts out of a cluster, and take back what was changed on them.
-
-    Args:
-        context: What a verb needs from outside.
-        records: Of the cluster.
-        addresses: Of the hosts.
-        force: Whether hosts that can't be reached are left as they are, instead of standing in the way.
-
-    Raises:
-        UsageError: The cluster has no such hosts, or can't do without them.
-        HostsFailed: Something could not be done; the operation can be resumed.
-    """
-    redactor = Redactor()
-    with records.lock(REMOVE):
-        request = require_state(records)
-        _require_removable(request.clusterfile.cluster, addresses)
-        records.require_none_open()
-        leaving = {_LEAVING: list(addresses), _FORCE: force}
-        plain = request.to_plain()
-        prepare_again(context, request)
-        operation = records.begin(REMOVE, {**plain, **leaving}, before=plain)
-        async with reach(context, request.clusterfile.cluster, redactor) as connections:
-            return await take_back(context, records, operation, connections, redactor)
-
-
-def _require_removable(spec: ClusterSpec, addresses: Sequence[str]) -> None:
-    known = {host.address: host for host in spec.hosts}
-    unknown = [address for address in addresses if address not in known]
-    if unknown:
-        raise UsageError(
-            f"cluster {spec.name} has no host {', '.join(unknown)}", hint=f"its hosts: {', '.join(known)}"
-        )
-    if spec.masters[0].address in addresses:
-        raise UsageError(
-            f"{spec.masters[0].address} is the first master of cluster {spec.name}, which can't go alone",
-            hint=f"to take the whole cluster away: sealer delete --all {spec.name}",
-        )
-
-
-async def _leave(
-    context: Context,
-    records: ClusterRecords,
-    operation: Operation,
-    connections: Connections,
-    redactor: Redactor,
-) -> Summary:
-    """Drive the removal of single hosts: the cluster forgets them, then they take back what was changed."""
-    request = Request.from_plain(operation.request, str(operation.directory))
-    prepared = prepare_again(context, request)
-    cluster = prepared.cluster
-    leaving = [host for host in cluster.hosts if host.name in operation.request[_LEAVING]]
-    steps = list(prepared.parts.runtime.remove(cluster, leaving))
-    left = _left_behind(context, operation, connections, cluster.data)
-    taking = [
-        _take_back_step(host.name, requires=(at("removed", host.name),))
-        for host in leaving
-        if host.name not in left
-    ]
-    uploads = asyncio.Semaphore(context.uploads)
-
-    def make_visitor(events: EventSink) -> Visitor:
-        applier = Applier(
-            data=cluster.data,
-            operation=operation.id,
-            blobs=context.store,
-            uploads=uploads,
-            events=events,
-            redactor=redactor,
-        )
-        remover = Remover(data=cluster.data, operation=operation.id, events=events, redactor=redactor)
-        return Branching(default=applier, others={step.id: remover for step in taking})
-
-    rest = request.without_hosts(frozenset(host.name for host in leaving))
-
-    def conclude() -> None:
-        save_state(records, rest)
-
-    return await drive(
-        context, operation, make_plan([*steps, *taking]), connections, make_visitor, conclude=conclude
-    )
 
 
 async def rollback(context: Context, records: ClusterRecords, identity: str | None) -> Summary:
@@ -204,8 +115,6 @@ async def take_back(
     Raises:
         HostsFailed: Some hosts could not be brought back; the others are.
     """
-    if operation.verb == REMOVE:
-        return await _leave(context, records, operation, connections, redactor)
     request = Request.from_plain(operation.request, str(operation.directory))
     spec = request.clusterfile.cluster
     only = operation.request.get(_TARGET)
@@ -214,7 +123,7 @@ async def take_back(
         data = f"{spec.data_root}/{spec.name}"
         return Remover(data=data, operation=operation.id, events=events, redactor=redactor, only=only)
 
-    left = _left_behind(context, operation, connections, f"{spec.data_root}/{spec.name}")
+    left = left_behind(context, operation, connections, f"{spec.data_root}/{spec.name}")
     plan = removal_plan(request.without_hosts(left))
 
     def conclude() -> None:
@@ -229,11 +138,11 @@ async def take_back(
     return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
 
 
-def _left_behind(
+def left_behind(
     context: Context, operation: Operation, connections: Connections, data: str
 ) -> frozenset[str]:
     """Return the hosts that are left as they are, when the user wants that of those out of reach; say so."""
-    if not operation.request.get(_FORCE):
+    if not operation.request.get(FORCE):
         return frozenset()
     left = [host for host, connection in connections.items() if isinstance(connection, HostError)]
     for host in left:
@@ -247,10 +156,11 @@ def _left_behind(
 
 def removal_plan(request: Request) -> Plan:
     """Return the plan of a removal: every host takes back what its journal holds, all at once."""
-    return make_plan([_take_back_step(host.address) for host in request.clusterfile.cluster.hosts])
+    return make_plan([take_back_step(host.address) for host in request.clusterfile.cluster.hosts])
 
 
-def _take_back_step(host: str, *, requires: tuple[str, ...] = ()) -> Step:
+def take_back_step(host: str, *, requires: tuple[str, ...] = ()) -> Step:
+    """Return the step in which a host takes back what its journal holds."""
     return Step(
         id=at("take-back", host),
         title="take back what was changed",

@@ -8,6 +8,7 @@ from sealer.model.cluster import (
     RegistryEndpoint,
     RegistrySettings,
 )
+from sealer.model.departure import DRAIN_SECONDS, Departure
 from sealer.model.host import MASTER, NODE, Facts, Host, Probe
 from sealer.model.image import (
     APPS_DIRECTORY,
@@ -33,6 +34,7 @@ __all__ = [
     "CONTAINER_RUNTIME_TYPE_LABEL",
     "CONTAINER_RUNTIME_VERSION_LABEL",
     "DEFAULT_DATA_ROOT",
+    "DRAIN_SECONDS",
     "MASTER",
     "NODE",
     "RUNTIME_TYPE_LABEL",
@@ -44,6 +46,7 @@ __all__ = [
     "Cluster",
     "ContainerImage",
     "ContainerRuntimeSettings",
+    "Departure",
     "Facts",
     "Finding",
     "Host",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -114,15 +115,17 @@ class Cluster:
         """Return the environment on a host: the cluster's, overridden by the host's own."""
         return {**self.env, **host.env}
 
-    def in_turn(self, host: Host, addresses: Sequence[str]) -> tuple[str, ...]:
+    @staticmethod
+    def in_turn(host: Host, addresses: Sequence[str]) -> tuple[str, ...]:
         """Return addresses of equal servers in the order a host tries them, so that hosts spread over them.
 
-        Its own address comes first; hosts that have none of them begin with another one each.
+        Its own address comes first. Where other hosts begin is drawn by lot from their names, and stays so
+        whichever hosts come and go.
         """
         if host.address in addresses:
             start = addresses.index(host.address)
         else:
-            start = [other.name for other in self.hosts].index(host.name) % len(addresses)
+            start = zlib.crc32(host.name.encode()) % len(addresses)
         return (*addresses[start:], *addresses[:start])
 
     @property

@@ -12,6 +12,7 @@ from sealer.model import (
     Application,
     Cluster,
     ContainerRuntimeSettings,
+    Departure,
     Host,
     ImageMetadata,
     RegistryEndpoint,
@@ -59,13 +60,14 @@ class Toy(ClusterRuntime):
                 requires=("api", *_needs(cluster, node.name)),
             )
 
-    def remove(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
-        """Return a step on the first master for each host."""
-        for node in hosts:
+    def remove(self, cluster: Cluster, departure: Departure) -> Iterable[Step]:
+        """Return a step on a master that stays for each host."""
+        master = next(host for host in departure.reachable(cluster) if host.is_master)
+        for node in departure.hosts:
             yield Step(
-                id=at(f"toy/remove/{node.name}", cluster.first_master.name),
+                id=at(f"toy/remove/{node.name}", master.name),
                 title="forget",
-                host=cluster.first_master.name,
+                host=master.name,
                 changes=(Command(title=f"forget {node.name}", run="toy forget", unless="toy forgot"),),
                 provides=(at("removed", node.name),),
             )

@@ -144,9 +144,12 @@ def new_certificate_key(config: str) -> str:
     return f"{PROGRAMS}/kubeadm init phase upload-certs --upload-certs --config {quote(config)} | tail -n 1"
 
 
-def initialised(mark: str) -> str:
-    """Return sh that succeeds when ``kubeadm init`` came to its end here and was not reset since."""
-    return f"[ -e {quote(mark)} ] && [ -e {ADMIN_KUBECONFIG} ]"
+def initialised(mark: str, joined_mark: str) -> str:
+    """Return sh that succeeds when ``kubeadm init`` came to its end here, or this master joined another.
+
+    For the first master of the beginning may have left, and one that joined it is the first then.
+    """
+    return f"{{ [ -e {quote(mark)} ] || [ -e {quote(joined_mark)} ]; }} && [ -e {ADMIN_KUBECONFIG} ]"
 
 
 def init(config: str, mark: str) -> str:

@@ -61,7 +61,7 @@ def init_configuration(cluster: Cluster) -> str:
         cluster_document(cluster),
         _kubelet_document(cluster),
     ]
-    proxy = _users(cluster, "KubeProxyConfiguration")
+    proxy = users_documents(cluster, "KubeProxyConfiguration")
     if proxy:
         documents.append(merge(_header("KubeProxyConfiguration", version), proxy))
     return dump(*(_in_style(document, version) for document in documents))
@@ -81,7 +81,7 @@ def join_configuration(
     """
     version = image_version(cluster.image)
     base: dict[str, Any] = _header("JoinConfiguration", version)
-    user = _users(cluster, "JoinConfiguration")
+    user = users_documents(cluster, "JoinConfiguration")
     user.pop("controlPlane", None)
     document = merge(merge(base, user), {"nodeRegistration": _registration(cluster, host, user)})
     document["discovery"] = {"file": {"kubeConfigPath": discovery}, "tlsBootstrapToken": Quoted(token)}
@@ -96,7 +96,7 @@ def join_configuration(
 def endpoint(cluster: Cluster) -> str:
     """Return ``name:port`` of the API server, as every host and kubeconfig will call it."""
     default = f"{API_DOMAIN}:{API_PORT}"
-    return str(_users(cluster, "ClusterConfiguration").get("controlPlaneEndpoint") or default)
+    return str(users_documents(cluster, "ClusterConfiguration").get("controlPlaneEndpoint") or default)
 
 
 def is_own_endpoint(cluster: Cluster) -> bool:
@@ -132,14 +132,14 @@ def _networking(cluster: Cluster) -> dict[str, Any]:
         "podSubnet": env.get("PodCIDR") or DEFAULT_PODS,
         "serviceSubnet": env.get("SvcCIDR") or DEFAULT_SERVICES,
     }
-    return merge(computed, _users(cluster, "ClusterConfiguration").get("networking") or {})
+    return merge(computed, users_documents(cluster, "ClusterConfiguration").get("networking") or {})
 
 
 def _init_document(cluster: Cluster) -> dict[str, Any]:
     version = image_version(cluster.image)
     host = cluster.first_master
     base = _header("InitConfiguration", version) | {"bootstrapTokens": [{"ttl": _UNUSED_TOKEN_LIFE}]}
-    user = _users(cluster, "InitConfiguration")
+    user = users_documents(cluster, "InitConfiguration")
     fixed = {
         "localAPIEndpoint": {"advertiseAddress": host.address, "bindPort": API_PORT},
         "nodeRegistration": _registration(cluster, host, user),
@@ -166,7 +166,7 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
         "networking": _networking(cluster),
         "apiServer": {"certSANs": list(dict.fromkeys(names))},
     }
-    user = _users(cluster, "ClusterConfiguration")
+    user = users_documents(cluster, "ClusterConfiguration")
     asked = user.get("kubernetesVersion")
     if asked is not None and str(asked).removeprefix("v") != str(version).removeprefix("v"):
         raise PlanError(
@@ -181,7 +181,7 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
 def _kubelet_document(cluster: Cluster) -> dict[str, Any]:
     version = image_version(cluster.image)
     base = _header("KubeletConfiguration", version)
-    user = _users(cluster, "KubeletConfiguration")
+    user = users_documents(cluster, "KubeletConfiguration")
     if cluster.container_runtime is not None:
         driver = cluster.container_runtime.cgroup_driver
         base["cgroupDriver"] = driver
@@ -211,7 +211,7 @@ def _header(kind: str, version: KubernetesVersion) -> dict[str, Any]:
     return {"apiVersion": _COMPONENT_APIS.get(kind, version.config_api), "kind": kind}
 
 
-def _users(cluster: Cluster, kind: str) -> dict[str, Any]:
+def users_documents(cluster: Cluster, kind: str) -> dict[str, Any]:
     """Return the user's documents of a kind, merged in order, without their headers."""
     result: dict[str, Any] = {}
     for document in cluster.documents:

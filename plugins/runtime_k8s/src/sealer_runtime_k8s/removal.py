@@ -1,53 +1,140 @@
-"""Taking nodes out of a cluster: their pods move away, then the API server forgets them."""
+"""Taking hosts out of a cluster: pods move away, etcd and the API server forget them, as do other hosts."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sealer.changes import Command, quote
 from sealer.errors import PlanError
-from sealer.model import Cluster, Host, Step, at
+from sealer.model import Cluster, Departure, Host, Step, at
+from sealer_runtime_k8s import etcd
+from sealer_runtime_k8s.balancer import endpoint_changes
+from sealer_runtime_k8s.kubeadm import is_own_endpoint
 from sealer_runtime_k8s.names import PROGRAMS, environment, node_name
 from sealer_runtime_k8s.version import image_version
-
-DRAIN_SECONDS = 300
-"""How long pods have to move away, their disruption budgets respected."""
 
 _NEW_DRAIN_FLAG = 20
 """The minor version that renamed --delete-local-data (changelog of Kubernetes 1.20)."""
 
+_POINTED = "kubernetes-endpoint"
+_KUBECTL = f"{PROGRAMS}/kubectl"
 
-def remove_step(cluster: Cluster, host: Host) -> Step:
-    """Return the step, made on the first master, after which a host is no node any more.
+
+def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
+    """Yield the steps after which the cluster does without some hosts.
+
+    Masters leave one after the other, those that can't be reached first: so most of etcd's members are there
+    at each moment.
 
     Raises:
-        PlanError: The host is a master.
+        PlanError: etcd would lose its quorum, or nobody could do it.
     """
-    if host.is_master:
-        raise PlanError(
-            f"{host.name} is a master; taking masters away is not built yet",
-            hint="a member of etcd has to leave first",
-        )
-    name = quote(node_name(cluster, host))
-    kubectl = f"{PROGRAMS}/kubectl"
+    masters = [host for host in departure.hosts if host.is_master]
+    masters.sort(key=lambda host: host.name not in departure.lost)
+    agent = _agent(cluster, departure)
+    if masters:
+        _require_quorum(cluster, departure)
+    pointed: tuple[str, ...] = ()
+    if masters and is_own_endpoint(cluster):
+        points = tuple(_point_steps(cluster, departure))
+        yield from points
+        pointed = tuple(name for step in points for name in step.provides)
+    before: tuple[str, ...] = pointed
+    for master in masters:
+        yield _remove_step(cluster, departure, master, agent, before)
+        before = (at("removed", master.name),)
+    for host in departure.hosts:
+        if not host.is_master:
+            yield _remove_step(cluster, departure, host, agent, ())
+
+
+def drain(cluster: Cluster, host: Host, seconds: int) -> str:
+    """Return a command that moves the pods of a host away, their disruption budgets respected."""
     data = (
         "--delete-emptydir-data"
         if image_version(cluster.image).minor >= _NEW_DRAIN_FLAG
         else "--delete-local-data"
     )
-    drain = f"{kubectl} drain {name} --ignore-daemonsets {data} --force --timeout={DRAIN_SECONDS}s"
+    name = quote(node_name(cluster, host))
+    return f"{_KUBECTL} drain {name} --ignore-daemonsets {data} --force --timeout={seconds}s"
+
+
+def _agent(cluster: Cluster, departure: Departure) -> Host:
+    """Return the master that speaks for the others: the first that stays and answers."""
+    for host in departure.reachable(cluster):
+        if host.is_master:
+            return host
+    raise PlanError(
+        "no master that stays can be reached",
+        hint="start one of them again, or take the whole cluster away: sealer delete --all --force",
+    )
+
+
+def _require_quorum(cluster: Cluster, departure: Departure) -> None:
+    """Refuse what can be foreseen; what etcd itself says of its health is looked at when it comes to it."""
+    if not etcd.is_stacked(cluster):
+        return
+    staying = [host.name for host in departure.staying(cluster) if host.is_master]
+    for names, when in (
+        ([host.name for host in cluster.masters], "has lost its quorum"),
+        (staying, "would lose its quorum"),
+    ):
+        alive = [name for name in names if name not in departure.lost]
+        if len(alive) < len(names) // 2 + 1:
+            missing = ", ".join(name for name in names if name not in alive)
+            raise PlanError(
+                f"etcd {when}: of {len(names)} masters {len(names) // 2 + 1} are needed, "
+                f"and {missing} can't be reached",
+                hint="start them again, or take away first those that can't be reached",
+            )
+
+
+def _point_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
+    """Yield a step for each host that stays, after which it turns to masters that stay."""
+    masters = [host for host in departure.staying(cluster) if host.is_master]
+    for host in departure.reachable(cluster):
+        yield Step(
+            id=at("kubernetes/endpoint", host.name),
+            title="turn to the masters that stay",
+            host=host.name,
+            changes=tuple(endpoint_changes(cluster, host, masters)),
+            provides=(at(_POINTED, host.name),),
+        )
+
+
+def _remove_step(
+    cluster: Cluster, departure: Departure, host: Host, agent: Host, before: tuple[str, ...]
+) -> Step:
+    """Return the step, made on another master, after which a host is no node and no member any more."""
+    name = quote(node_name(cluster, host))
     # An API server that doesn't answer must not pass for one that knows no such node.
-    gone = f'found=$({kubectl} get node {name} --ignore-not-found -o name) && [ -z "$found" ]'
+    gone = f'found=$({_KUBECTL} get node {name} --ignore-not-found -o name) && [ -z "$found" ]'
+    lines = []
+    with_etcd = host.is_master and etcd.is_stacked(cluster)
+    if with_etcd:
+        gone = f"{gone} || exit 1\n{etcd.has_no_member(cluster, agent, host)}"
+        lines.append(etcd.require_quorum_without(cluster, agent, host))
+    if host.name not in departure.lost:
+        known = f'if [ -n "$({_KUBECTL} get node {name} --ignore-not-found -o name)" ]'
+        lines.append(f"{known}; then {drain(cluster, host, departure.drain_seconds)}; fi")
+    if with_etcd:
+        lines.append(etcd.remove_member(cluster, agent, host))
+    lines.append(f"{_KUBECTL} delete node {name} --ignore-not-found")
+    what = "master" if host.is_master else "node"
     return Step(
-        id=at(f"kubernetes/remove/{host.name}", cluster.first_master.name),
-        title=f"drain and forget node {node_name(cluster, host)}",
-        host=cluster.first_master.name,
+        id=at(f"kubernetes/remove/{host.name}", agent.name),
+        title=f"drain and forget {what} {node_name(cluster, host)}",
+        host=agent.name,
         changes=(
             Command(
-                title=f"drain and forget node {node_name(cluster, host)}",
-                run=f"{drain}\n{kubectl} delete node {name}",
+                title=f"drain and forget {what} {node_name(cluster, host)}",
+                run="\n".join(lines),
                 unless=gone,
-                limit=DRAIN_SECONDS + 60,
+                limit=departure.drain_seconds + 120,
             ),
         ),
         provides=(at("removed", host.name),),
+        requires=before,
         env=environment(),
+        timeout=departure.drain_seconds + 300,
     )

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sealer.changes import Command, File, Output
 from sealer.kubernetes import mark_step
-from sealer.model import Check, Cluster, Host, Probe, Step, Traffic, Value, at
+from sealer.model import Check, Cluster, Departure, Host, Probe, Step, Traffic, Value, at
 from sealer.providers import ClusterRuntime
 from sealer_runtime_k8s import fragments, probes
 from sealer_runtime_k8s.checks import all_checks
 from sealer_runtime_k8s.kubeadm import discovery_kubeconfig, init_configuration, join_configuration
 from sealer_runtime_k8s.names import ADMIN_KUBECONFIG, directory, environment, node_name
 from sealer_runtime_k8s.prepare import PREPARED, prepare_step
-from sealer_runtime_k8s.removal import remove_step
+from sealer_runtime_k8s.removal import removal_steps
 from sealer_runtime_k8s.traffic import traffic
 
 _JOINED = "kubernetes-joined"
@@ -48,13 +48,13 @@ class Kubernetes(ClusterRuntime):
         yield _init_step(cluster, host)
         yield _mark_step(cluster, host)
 
-    def remove(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
-        """Return a step for each node: drain it, respecting disruption budgets, and delete it.
+    def remove(self, cluster: Cluster, departure: Departure) -> Iterable[Step]:
+        """Return the steps in which hosts are drained, leave etcd if they are masters, and are forgotten.
 
         Raises:
-            PlanError: One of the hosts is a master.
+            PlanError: etcd would lose its quorum, or no master that stays can be reached.
         """
-        return [remove_step(cluster, host) for host in hosts]
+        return removal_steps(cluster, departure)
 
     def join(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
         """Return the steps of further hosts: nodes join side by side, masters one after the other.
@@ -119,7 +119,7 @@ def _init_step(cluster: Cluster, host: Host) -> Step:
             Command(
                 title="kubeadm init",
                 run=fragments.init(config, mark),
-                unless=fragments.initialised(mark),
+                unless=fragments.initialised(mark, f"{directory(cluster)}/joined"),
                 revert=_reset(cluster),
                 limit=800,
             ),

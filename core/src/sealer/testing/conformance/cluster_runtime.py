@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import pytest
 
 from sealer.cluster.parts import Parts
-from sealer.model import Cluster, ImageMetadata, Step, at
+from sealer.model import Cluster, Departure, ImageMetadata, Step, at
 from sealer.operation.plan import Plan, make_plan
 from sealer.providers import ClusterRuntime
 from sealer.testing.conformance.fragments import fragments
@@ -93,12 +93,16 @@ class ClusterRuntimeContract(PlanningContract, HostContract):
                 assert _provider_of(plan, at("registry-access", host.name)) in before
 
     def test_hosts_can_leave(self, provider: ClusterRuntime, cluster: Cluster) -> None:
-        """``remove`` provides ``removed@`` each node it was given; its steps run on hosts that stay."""
-        for leaving in (cluster.nodes[1:], cluster.nodes[:1], ()):
-            steps = tuple(provider.remove(cluster, leaving))
-            assert _provided(steps) >= {at("removed", host.name) for host in leaving}
-            gone = {host.name for host in leaving}
-            assert not [step.id for step in steps if step.host in gone]
+        """``remove`` provides ``removed@`` each host it was given; its steps run on hosts that stay.
+
+        Masters can leave too, the first among them, and hosts that can't be reached have to do nothing.
+        """
+        for departure in _departures(cluster):
+            steps = tuple(provider.remove(cluster, departure))
+            removed = _of(_provided(steps), "removed@")
+            assert removed == {at("removed", host.name) for host in departure.hosts}
+            reachable = {host.name for host in departure.reachable(cluster)}
+            assert not [step.id for step in steps if step.host not in reachable]
             # Nothing else is planned then: what these steps require they bring themselves.
             make_plan(steps)
             found = {name: text for step in steps for name, text in fragments(step)}
@@ -108,9 +112,9 @@ class ClusterRuntimeContract(PlanningContract, HostContract):
         self, provider: ClusterRuntime, cluster: Cluster
     ) -> None:
         """No file, no network, no other process."""
-        tuple(provider.remove(cluster, cluster.nodes))
+        tuple(provider.remove(cluster, Departure(hosts=cluster.nodes)))
         with pure():
-            tuple(provider.remove(cluster, cluster.nodes))
+            tuple(provider.remove(cluster, Departure(hosts=cluster.nodes)))
 
     def test_the_kubeconfig_has_an_absolute_path(
         self, provider: ClusterRuntime, image: ImageMetadata, cluster: Cluster
@@ -119,6 +123,17 @@ class ClusterRuntimeContract(PlanningContract, HostContract):
         path = provider.kubeconfig_path(cluster)
         assert path.startswith("/")
         assert ".." not in path.split("/")
+
+
+def _departures(cluster: Cluster) -> Iterator[Departure]:
+    """Yield some hosts that could leave; of several masters one."""
+    for nodes in (cluster.nodes[1:], cluster.nodes[:1], ()):
+        yield Departure(hosts=nodes)
+        yield Departure(hosts=nodes, lost=frozenset(node.name for node in nodes))
+    if len(cluster.masters) > 1:
+        yield Departure(hosts=cluster.masters[:1])
+        yield Departure(hosts=cluster.masters[-1:], lost=frozenset({cluster.masters[-1].name}))
+        yield Departure(hosts=cluster.masters[:1], lost=frozenset({cluster.masters[0].name}))
 
 
 def _provided(steps: Iterable[Step]) -> set[str]:

@@ -1,0 +1,55 @@
+"""``sealer scale-up`` and ``sealer join``: further hosts for a cluster that is known here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from sealer.cli.application import Application, pass_application
+from sealer.cli.driving import drive, driving_flags, host_options
+from sealer.cli.options import ignore_option
+from sealer.cli.run import login_options
+
+
+@click.command("scale-up")
+@click.argument("cluster", required=False)
+@login_options
+@click.option("-e", "--env", multiple=True, metavar="K=V", help="Environment of the cluster.")
+@ignore_option
+@host_options
+@pass_application
+def scale_up(application: Application, /, cluster: str | None, **flags: Any) -> None:
+    """Add masters (-m) and nodes (-n) to CLUSTER.
+
+    The log-in flags are for the hosts that are added. Those that the cluster has are left as they are.
+    """
+    from sealer.cli.describing import describe_cluster
+    from sealer.cluster.install import Wish, install
+    from sealer.cluster.scaling import enlarged
+    from sealer.cluster.state import choose_cluster, require_state
+
+    named = describe_cluster({**flags, "cluster_name": None}).cluster
+    records = choose_cluster(application.home, cluster or flags["cluster_name"])
+    state = require_state(records)
+    wish = Wish(
+        clusterfile=enlarged(state.clusterfile, named),
+        reference=state.image.reference,
+        choice=state.choice,
+        named=True,
+        ignore=flags["ignore"],
+    )
+    summary = drive(application, lambda context: install(context, wish), **driving_flags(flags))
+    click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)
+
+
+@click.command("join", epilog="The same as sealer scale-up.")
+@click.argument("cluster", required=False)
+@login_options
+@click.option("-e", "--env", multiple=True, metavar="K=V", help="Environment of the cluster.")
+@ignore_option
+@host_options
+@click.pass_context
+def join(context: click.Context, /, **flags: Any) -> None:
+    """Add masters (-m) and nodes (-n) to CLUSTER, as Sealer's old name for scale-up does."""
+    context.invoke(scale_up, **flags)

@@ -1,0 +1,70 @@
+"""Pieces of sh that ask the etcd of a kubeadm cluster, by the etcdctl beside it in its pod."""
+
+from __future__ import annotations
+
+from sealer.changes import quote
+from sealer.model import Cluster, Host
+from sealer_runtime_k8s.kubeadm import users_documents
+from sealer_runtime_k8s.names import PROGRAMS, node_name
+
+CLIENT_PORT = 2379
+PEER_PORT = 2380
+_PKI = "/etc/kubernetes/pki/etcd"
+
+
+def is_stacked(cluster: Cluster) -> bool:
+    """Tell whether etcd runs on the masters, and not somewhere else as the user says."""
+    settings = users_documents(cluster, "ClusterConfiguration").get("etcd") or {}
+    return "external" not in settings
+
+
+def etcdctl(cluster: Cluster, agent: Host) -> str:
+    """Return the words that ask the etcd of a master, as its administrator, from any master."""
+    pod = quote(f"etcd-{node_name(cluster, agent)}")
+    return (
+        f"{PROGRAMS}/kubectl -n kube-system exec {pod} -c etcd -- etcdctl"
+        f" --endpoints=https://127.0.0.1:{CLIENT_PORT} --cacert={_PKI}/ca.crt"
+        f" --cert={_PKI}/server.crt --key={_PKI}/server.key"
+    )
+
+
+def has_no_member(cluster: Cluster, agent: Host, host: Host) -> str:
+    """Return sh that succeeds when etcd knows no member on a host."""
+    return f"""\
+members=$({etcdctl(cluster, agent)} member list) || exit 1
+! printf '%s\\n' "$members" | grep -Fq {quote(f" {_peer(host)},")}"""
+
+
+def require_quorum_without(cluster: Cluster, agent: Host, host: Host) -> str:
+    """Return sh that fails, and says why, when too few members are healthy to do without a host's."""
+    return f"""\
+members=$({etcdctl(cluster, agent)} member list)
+stay=$(printf '%s\\n' "$members" | grep -Fvc {quote(f" {_peer(host)},")} || :)
+health=$({etcdctl(cluster, agent)} endpoint health --cluster --command-timeout=10s 2>&1 || :)
+healthy=$(printf '%s\\n' "$health" | grep -Fv {quote(f"{_client(host)} ")} | grep -c ' is healthy' || :)
+needed=$((stay / 2 + 1))
+if [ "$healthy" -lt "$needed" ]; then
+  echo "etcd would lose its quorum: of $stay members that stay $needed must be healthy, $healthy are" >&2
+  exit 1
+fi"""
+
+
+def remove_member(cluster: Cluster, agent: Host, host: Host) -> str:
+    """Return sh after which etcd knows no member on a host."""
+    ctl = etcdctl(cluster, agent)
+    return f"""\
+found=$({ctl} member list)
+member=$(printf '%s\\n' "$found" | awk -F ', ' -v peer={quote(_peer(host))} '$4 == peer {{ print $1 }}')
+if [ -n "$member" ]; then {ctl} member remove "$member"; fi"""
+
+
+def _client(host: Host) -> str:
+    return f"https://{_bracketed(host.address)}:{CLIENT_PORT}"
+
+
+def _peer(host: Host) -> str:
+    return f"https://{_bracketed(host.address)}:{PEER_PORT}"
+
+
+def _bracketed(address: str) -> str:
+    return f"[{address}]" if ":" in address else address
