@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -14,6 +16,7 @@ from sealer.changes import (
     File,
     HostsEntry,
     Module,
+    Mount,
     OwnedChains,
     OwnedLinks,
     OwnedPath,
@@ -21,8 +24,9 @@ from sealer.changes import (
     Symlink,
     Sysctl,
     Unit,
+    User,
 )
-from tests.lab.machine import Machine
+from tests.lab.machine import BUSYBOX, Machine
 
 pytestmark = pytest.mark.lab
 
@@ -211,6 +215,25 @@ def test_modules_the_kernel_has_already_stay(machine: Machine) -> None:
         machine.undo()
 
 
+def test_modules_that_came_with_one_go_with_it_and_no_others(any_shell: Machine) -> None:
+    # The kernel of the tests can't load modules, so what talks to it is stood in for.
+    any_shell.node.run(["sh", "-c", "cat > /usr/local/sbin/modprobe"], input=MODPROBE)
+    any_shell.run("printf '#!/bin/sh\necho rmmod \"$1\" >> /run/asked\n' > /usr/local/sbin/rmmod")
+    any_shell.run("chmod 755 /usr/local/sbin/modprobe /usr/local/sbin/rmmod; rm -f /run/asked")
+    if any_shell.busybox:
+        any_shell.run(f"rm -f {BUSYBOX}/modprobe {BUSYBOX}/rmmod")
+    try:
+        assert any_shell.apply(Module(name="trial-one")) == ["changed"]
+        any_shell.undo()
+        assert any_shell.run("cat /run/asked").splitlines() == [
+            "modprobe trial-one",
+            "rmmod trial_one",
+            "rmmod trial_needed",
+        ]
+    finally:
+        any_shell.run("rm -f /usr/local/sbin/modprobe /usr/local/sbin/rmmod /run/asked")
+
+
 def test_network_links(any_shell: Machine) -> None:
     any_shell.run("ip link add cni9 type bridge")
     with any_shell.unharmed():
@@ -236,6 +259,18 @@ def test_routes(any_shell: Machine) -> None:
         any_shell.undo()
     any_shell.run("ip link delete trial0")
 
+
+MODPROBE = """\
+#!/bin/sh
+if [ "$1" = --show-depends ]; then
+  echo 'builtin trial_inside'
+  echo 'insmod /lib/modules/1.2/kernel/fs/overlay.ko.xz index=off'
+  echo 'insmod /lib/modules/1.2/kernel/trial-needed.ko'
+  echo 'insmod /lib/modules/1.2/kernel/trial-one.ko.zst'
+else
+  echo modprobe "$@" >> /run/asked
+fi
+"""
 
 OUR_RULES = """\
 *nat
@@ -288,6 +323,126 @@ def test_netfilter_chains(any_shell: Machine, *, foreign: bool) -> None:
         assert any_shell.apply(claim) == ["same"]
         any_shell.undo()
     any_shell.run("nft flush ruleset")
+
+
+# ---- mounts and accounts ----------------------------------------------------------------------------------
+
+
+def test_file_systems_that_were_not_mounted(any_shell: Machine) -> None:
+    any_shell.run("mkdir -p /opt/trial/source; echo 1 > /opt/trial/source/file")
+    mounts = (
+        Mount(path="/opt/new-one/with space", source="scratch", filesystem="tmpfs", options=("size=64k",)),
+        Mount(path="/opt/new-one/with space/in it", source="/opt/trial/source", filesystem="bind"),
+        Mount(path="/opt/trial/.hidden", source="other", filesystem="tmpfs", at_boot=False),
+    )
+    require_reversible(any_shell, *mounts)
+    with any_shell.unharmed():
+        any_shell.apply(*mounts)
+        assert any_shell.run("cat '/opt/new-one/with space/in it/file'") == "1\n"
+        for mount in mounts[:2]:
+            made = any_shell.node.run(["systemd-escape", "--path", "--suffix=mount", mount.path]).stdout
+            assert mount.unit == made.strip()
+            show = ["systemctl", "show", "-p", "LoadState,ActiveState,UnitFileState,FragmentPath", mount.unit]
+            assert sorted(any_shell.node.run(show).stdout.splitlines()) == [
+                "ActiveState=active",
+                f"FragmentPath=/etc/systemd/system/{mount.unit}",
+                "LoadState=loaded",
+                "UnitFileState=enabled",
+            ]
+        # What is mounted below, by pods for example, is in nobody's way.
+        any_shell.run("mkdir '/opt/new-one/with space/pod'; mount -t tmpfs x '/opt/new-one/with space/pod'")
+        any_shell.undo()
+    any_shell.run("rm -r /opt/trial")
+
+
+def test_a_file_system_is_mounted_again_by_systemd(machine: Machine) -> None:
+    mount = Mount(path="/opt/again", source="scratch", filesystem="tmpfs", options=("size=64k",))
+    with machine.unharmed():
+        machine.apply(mount)
+        machine.run("systemctl stop opt-again.mount")
+        assert machine.look(mount) == ["nothing is mounted there"]
+        machine.run("systemctl start local-fs.target opt-again.mount")
+        assert machine.look(mount) == [""]
+        machine.undo()
+
+
+def test_what_is_mounted_already_stays_and_what_is_mounted_otherwise_comes_back(any_shell: Machine) -> None:
+    any_shell.run("mkdir -p /opt/here; mount -t tmpfs -o size=32k theirs /opt/here; echo 1 > /opt/here/file")
+    wanted = Mount(path="/opt/here", source="theirs", filesystem="tmpfs")
+    with any_shell.unharmed():
+        assert any_shell.apply(wanted) == ["same"]
+        any_shell.undo()
+    ours = replace(wanted, source="ours", options=("size=64k",))
+    with any_shell.unharmed():
+        assert any_shell.look(ours) == ["something else is mounted there"]
+        assert any_shell.apply(ours) == ["changed"]
+        assert any_shell.run("ls /opt/here") == ""
+        assert any_shell.apply(replace(ours, options=("size=128k",))) == ["changed"]
+        assert any_shell.run("stat -f -c %b /opt/here") == "32\n"
+        any_shell.undo()
+    assert any_shell.run("cat /opt/here/file; umount /opt/here; rmdir /opt/here") == "1\n"
+
+
+def test_a_file_system_that_can_not_be_mounted_is_taken_back(machine: Machine) -> None:
+    with machine.unharmed():
+        found, said = machine.attempt(Mount(path="/opt/no/such", source="x", filesystem="no-such-type"))
+        assert found == ["failed"]
+        assert "no-such-type" in said
+        machine.undo()
+
+
+@contextlib.contextmanager
+def own_programs(machine: Machine) -> Iterator[None]:
+    """Take the programs for accounts away that busybox would not have."""
+    programs = "/usr/sbin/useradd /usr/sbin/userdel /usr/sbin/usermod /usr/sbin/groupadd /usr/sbin/groupdel"
+    if machine.busybox:
+        machine.run(f"chmod 0 {programs} /usr/bin/gpasswd")
+    try:
+        yield
+    finally:
+        machine.run(f"chmod 755 {programs} /usr/bin/gpasswd")
+
+
+def test_an_account_that_is_new(any_shell: Machine) -> None:
+    users = (
+        User(name="trial", uid=871, home="/var/lib/trial-home", groups=("adm",)),
+        User(name="trial-two"),
+        Directory(path="/var/lib/trial-home", mode=0o700, owner="trial:trial"),
+    )
+    with own_programs(any_shell):
+        # The programs keep the older files beside the new ones: these are equal when all was done before.
+        any_shell.apply(*users)
+        any_shell.undo()
+        require_reversible(any_shell, *users)
+        any_shell.apply(*users)
+        assert any_shell.run("id -u trial; id -gn trial; stat -c %U:%G /var/lib/trial-home").split() == [
+            "871",
+            "trial",
+            "trial:trial",
+        ]
+        account = any_shell.run("grep ^trial: /etc/passwd").strip().split(":")
+        assert account[5:] == ["/var/lib/trial-home", "/usr/sbin/nologin"]
+        assert any_shell.run("grep ^trial: /etc/shadow").split(":")[1].strip("*!") == ""
+        any_shell.undo()
+        assert any_shell.run("grep -h trial /etc/passwd /etc/group /etc/shadow || :") == ""
+
+
+def test_an_account_that_was_there_keeps_all_but_the_groups_it_was_put_into(any_shell: Machine) -> None:
+    any_shell.run("useradd --groups adm --shell /bin/bash trial")
+    look = "id trial; grep ^trial: /etc/passwd"
+    before = any_shell.run(look)
+    with own_programs(any_shell):
+        found, said = any_shell.attempt(User(name="trial", uid=871))
+        assert found == ["failed"]
+        assert "has not the number 871" in said
+    user = User(name="trial", groups=("adm", "staff"))
+    with own_programs(any_shell):
+        assert any_shell.apply(user) == ["changed"]
+        assert {"adm", "staff"} <= set(any_shell.run("id -Gn trial").split())
+        assert any_shell.apply(user) == ["same"]
+        any_shell.undo()
+    assert any_shell.run(look) == before
+    any_shell.run("userdel trial")
 
 
 # ---- what programs leave ---------------------------------------------------------------------------------

@@ -27,12 +27,16 @@ GOOD = {
     "core/conntrack": "loaded",
     "core/sysctls": (
         "fs.inotify.max_user_instances 128\nfs.inotify.max_user_watches 65536\n"
-        "net.ipv4.conf.all.rp_filter 0\nend"
+        "net.ipv4.conf.all.rp_filter 0\nnet.ipv4.conf.default.rp_filter 2\n"
+        "net.ipv4.conf.all.arp_filter 0\nnet.ipv4.conf.default.arp_filter 0\n"
+        "net.ipv4.conf.all.arp_ignore 0\nnet.ipv4.conf.default.arp_ignore 0\nend"
     ),
+    "core/namespaces": "end",
     "core/firewalls": "end",
+    "core/forwarding": "end",
     "core/security-modules": "selinux off\napparmor Y\nparser /usr/sbin/apparmor_parser",
     "core/inodes": "6553600 6000000",
-    "core/free-state": "/dev/sda1 90000000",
+    "core/free-state": "90000000 apart",
     "core/data-root": "options rw,relatime\nwritable /var/lib",
     "core/mounts": "/tmp writable,rw\n/var writable,rw\n/etc writable,rw\n/usr/local writable,rw",
     "core/resolver": "nameserver 10.0.0.254\nend",

@@ -45,6 +45,8 @@ def test_a_fault_in_facts_is_an_error(facts: dict[str, object], check: str) -> N
         ("controllers", "cpuset cpu pids", "cgroup-controllers"),
         ("netfilter", "none", "netfilter"),
         ("conntrack", "absent", "connection-tracking"),
+        ("namespaces", "none", "network-namespaces"),
+        ("namespaces", "veth\nvxlan\nend", "network-namespaces"),
         ("inodes", "655360 100", "inodes"),
         ("data-root", "link /var/lib/sealer\noptions rw\nwritable /var/lib", "data-root"),
         ("data-root", "closed /var/lib\noptions rw\nwritable /var/lib", "data-root"),
@@ -78,7 +80,10 @@ def test_a_fault_in_an_answer_is_an_error(name: str, answer: str, check: str) ->
         ("firewalls", "ufw\nend", "firewall"),
         ("security-modules", "selinux 1\napparmor N\nparser none", "selinux"),
         ("security-modules", "selinux off\napparmor Y\nparser none", "apparmor"),
-        ("free-state", "/dev/sda1 1000", "container-space"),
+        ("free-state", "1000 apart", "container-space"),
+        ("free-state", "5000000 shared", "container-space"),
+        ("namespaces", "vxlan\nend", "network-namespaces"),
+        ("forwarding", "drop ip filter\nend", "forward-policy"),
         ("mounts", "/tmp writable,rw,noexec\n/var writable,rw\n/etc writable,rw", "tmp-exec"),
         ("frames", "eth0 9000\nlo 65536", "mtu-equal"),
         ("addresses", "eth0 192.168.7.2/24", "host-address"),
@@ -91,8 +96,18 @@ def test_a_fault_in_an_answer_is_an_error(name: str, answer: str, check: str) ->
         ),
         (
             "sysctls",
-            GOOD["core/sysctls"].replace("rp_filter 0", "rp_filter 1"),
+            GOOD["core/sysctls"].replace("all.rp_filter 0", "all.rp_filter 1"),
             "reverse-path-filter",
+        ),
+        (
+            "sysctls",
+            GOOD["core/sysctls"].replace("rp_filter 2", "rp_filter 1"),
+            "reverse-path-filter",
+        ),
+        (
+            "sysctls",
+            GOOD["core/sysctls"].replace("default.arp_ignore 0", "default.arp_ignore 2"),
+            "arp-filter",
         ),
     ],
 )
@@ -113,6 +128,20 @@ def test_an_answer_that_did_not_come_is_told_and_never_passes(name: str) -> None
 @pytest.mark.parametrize("nonsense", ["\n", "x", "x y", "a b c d\n\t\nz", "-1", "9" * 40, "/", "é\x07"])
 def test_no_answer_is_too_strange_to_be_judged(name: str, nonsense: str) -> None:
     assert all(item.mend and item.found for item in findings(site(answers={name: nonsense})))
+
+
+def test_a_loose_filter_on_all_cards_makes_up_for_a_strict_one_on_those_that_come() -> None:
+    text = GOOD["core/sysctls"].replace("default.rp_filter 2", "default.rp_filter 1")
+    text = text.replace("all.rp_filter 0", "all.rp_filter 2")
+    assert said(site(answers={"core/sysctls": text})) == set()
+
+
+def test_files_and_containers_on_one_file_system_take_room_together() -> None:
+    free = "4200000"
+    assert said(site(answers={"core/free-state": f"{free} apart"})) == set()
+    found = only(site(answers={"core/free-state": f"{free} shared"}))
+    assert found.check == "container-space"
+    assert found.wanted.endswith("beside 4.3 GB for its files")
 
 
 def test_a_pattern_that_matches_nothing_is_no_cluster() -> None:

@@ -47,7 +47,8 @@ def test_what_was_not_checked_is_not_mended() -> None:
 
 
 def test_every_host_has_one_step_with_each_change_once() -> None:
-    both = GOOD["core/sysctls"].replace("instances 128", "instances 64").replace("rp_filter 0", "rp_filter 1")
+    both = GOOD["core/sysctls"].replace("instances 128", "instances 64")
+    both = both.replace("all.rp_filter 0", "all.rp_filter 1")
     found = mends(site(answers={"core/sysctls": both, "core/conntrack": "available"}))
     again = [replace(mend, finding=replace(mend.finding, severity=Severity.WARNING)) for mend in found]
     (step,) = mending_plan([*found, *again]).steps

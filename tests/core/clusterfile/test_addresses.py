@@ -43,6 +43,7 @@ def test_addresses(text: str, expected: tuple[str, ...]) -> None:
         "0.0.0.0",
         "ff02::1",
         "fe80::1%eth0",
+        "fe80::1",
         "-a",
         "a_b",
         "a b",

@@ -1,8 +1,10 @@
 """Changes: desired facts about a host, as data that compiles to POSIX sh."""
 
+from sealer.changes.accounts import User
 from sealer.changes.base import Blob, Change, Output
 from sealer.changes.command import Command
 from sealer.changes.files import Copy, Directory, File, HostsEntry, Symlink
+from sealer.changes.mounts import Mount
 from sealer.changes.objects import (
     Objects,
     kept_objects,
@@ -26,6 +28,7 @@ __all__ = [
     "HostsEntry",
     "LayerBlob",
     "Module",
+    "Mount",
     "Objects",
     "Output",
     "OwnedChains",
@@ -36,6 +39,7 @@ __all__ = [
     "Sysctl",
     "Tree",
     "Unit",
+    "User",
     "kept_objects",
     "live_objects",
     "quote",

@@ -86,7 +86,10 @@ class Unit(Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Module(Change):
-    """A kernel module that is loaded (or built in). Undone, it is unloaded if nothing uses it."""
+    """A kernel module that is loaded (or built in).
+
+    Undone, it is unloaded if nothing uses it, and so are modules that came with it; others stay.
+    """
 
     name: str
 
@@ -100,12 +103,31 @@ class Module(Change):
     def observe(self) -> str:
         return f"module_is_loaded {quote(self.name)} || {{ echo 'it is not loaded'; return 1; }}"
 
+    @property
+    def _wanted(self) -> str:
+        """The sh that prints what it needs and then itself, in the kernel's own spelling."""
+        name = quote(self.name)
+        return (
+            f"{{ modprobe --show-depends {name} 2>/dev/null || echo {name}; }} |\n"
+            "  sed -n 's/^builtin .*//; s/^insmod //; s/ .*//; s:.*/::; s/\\.ko.*//; s/-/_/g; /./p'"
+        )
+
+    def capture(self) -> str:
+        return (
+            f"{self._wanted} | while read -r module; do\n"
+            '  module_is_loaded "$module" || echo "$module"\ndone > "$entry/missing"'
+        )
+
     def apply(self) -> str:
         return f"modprobe {quote(self.name)}"
 
     def undo(self) -> str:
-        # Whoever else came to need the module meanwhile keeps it: modprobe refuses then.
-        return f"modprobe -r {quote(self.name)} 2>/dev/null || :"
+        # `modprobe -r` would also unload what was loaded before and is not used just now, settings and all.
+        # Whoever else came to need a module meanwhile keeps it: rmmod refuses then.
+        return (
+            "sed '1!G;h;$!d' \"$entry/missing\" | while read -r module; do\n"
+            '  rmmod "$module" 2>/dev/null || :\ndone'
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sealer.cluster.checks import Given, PortsReachable, Room, Round, ask_together, core_checks
@@ -10,15 +10,17 @@ from sealer.cluster.distribution import image_files, image_store
 from sealer.cluster.images import HostImages
 from sealer.cluster.parts import Parts
 from sealer.hosts.connection import Connection
+from sealer.image.extension import LAYER_SIZE
+from sealer.image.oci import Descriptor
 from sealer.model import Check, Cluster, Host, Probe
 from sealer.plugins import Plugins
 from sealer.providers import HostProvider
 
 UNPACKED_RATIO = 4
-"""Room wanted for files, as a multiple of the compressed layers: they are sent, unpacked, and run."""
+"""Room wanted for what does not say how large it is unpacked, as a multiple of its compressed size."""
 
-STORED_RATIO = 2
-"""Room wanted for container images where they are served: they are sent, and unpacked without growing."""
+SPARE = 64 << 20
+"""Bytes for what an installation writes beside layers: programs copied to their places, journals, logs."""
 
 
 def first_probes(plugins: Plugins, parts: Parts | None, data_root: str) -> tuple[Probe, ...]:
@@ -99,7 +101,34 @@ def _knowing(host: Host, answers: Mapping[str, str]) -> Host:
 
 def _room(host: Host, images: HostImages, *, serving: bool) -> Room:
     layers = images.layers[host.name]
-    files = sum(blob.size for blob in image_files(layers))
-    store = sum(blob.size for blob in image_store(layers))
-    stored = store * STORED_RATIO if serving else 0
-    return Room(data=files * UNPACKED_RATIO + stored, containers=store * UNPACKED_RATIO)
+    unpacked = {layer.digest: unpacked_size(layer) for layer in layers}
+    files = [(blob.size, unpacked[blob.digest]) for blob in image_files(layers)]
+    store = [(blob.size, unpacked[blob.digest]) for blob in image_store(layers)]
+    trees = (files, store) if serving else (files,)
+    return Room(data=largest_room(trees) + SPARE, containers=sum(size for size, _ in store) * UNPACKED_RATIO)
+
+
+def unpacked_size(layer: Descriptor) -> int:
+    """Return how many bytes a layer takes once it is unpacked, or an estimate when it does not say so."""
+    said = layer.annotations.get(LAYER_SIZE, "")
+    return int(said) if said.isdecimal() else layer.size * UNPACKED_RATIO
+
+
+def largest_room(trees: Sequence[Sequence[tuple[int, int]]]) -> int:
+    """Return the most bytes in use at one time while trees are made, one after the other in any order.
+
+    The layers of a tree are all received; then each is unpacked, and what was received of it removed.
+
+    Args:
+        trees: For each layer of each tree its size as it is sent, and as it is unpacked.
+    """
+    done = [sum(unpacked for _, unpacked in layers) for layers in trees]
+    peaks = []
+    for layers in trees:
+        held = peak = sum(sent for sent, _ in layers)
+        for sent, unpacked in layers:
+            held += unpacked
+            peak = max(peak, held)
+            held -= sent
+        peaks.append(peak)
+    return max((sum(done) - own + peak for own, peak in zip(done, peaks, strict=True)), default=0)

@@ -111,6 +111,10 @@ def _address(text: str) -> IPAddress:
         raise ValueError(f"{text!r} is no IP address, range or host name") from None
     if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
         raise ValueError(f"{text} is valid on one link only: leave out %{address.scope_id}")
+    if isinstance(address, ipaddress.IPv6Address) and address.is_link_local:
+        raise ValueError(
+            f"{text} is valid on one link only: give the host's address in a network that all hosts reach"
+        )
     if address.is_unspecified or address.is_multicast:
         raise ValueError(f"{text} is not the address of a host")
     return address

@@ -19,6 +19,7 @@ from sealer.cluster.checks import (
 )
 from sealer.cluster.checks.between import PathFrames, PortsReachable
 from sealer.cluster.checks.given import Given
+from sealer.cluster.checks.namespaces import Namespaces
 from sealer.errors import UsageError
 from sealer.model import Check
 
@@ -58,6 +59,8 @@ def core_checks(given: Given | None = None) -> tuple[Check, ...]:
         kernel.ConnectionTracking(),
         kernel.Inotify(),
         kernel.ReversePathFilter(),
+        kernel.NeighbourReplies(),
+        Namespaces(),
         storage.DiskSpace(known),
         storage.ContainerSpace(known),
         storage.Inodes(known),
@@ -73,6 +76,7 @@ def core_checks(given: Given | None = None) -> tuple[Check, ...]:
         resolver.LocalResolver(),
         resolver.WildcardDomain(),
         security.Firewall(known),
+        security.Forwarding(),
         security.SELinux(),
         security.AppArmor(),
     )

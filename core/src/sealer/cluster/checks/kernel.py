@@ -20,6 +20,11 @@ _CONTROLLERS = {
 _INOTIFY = {"fs.inotify.max_user_instances": 128, "fs.inotify.max_user_watches": 65536}
 _INOTIFY_MENDED = {"fs.inotify.max_user_instances": 8192, "fs.inotify.max_user_watches": 524288}
 _LOOSE = 2
+# A card that comes gets the value of "default"; what counts is the larger one of that and of "all".
+_PATH_FILTERS = tuple(f"net.ipv4.conf.{scope}.rp_filter" for scope in ("all", "default"))
+_NEIGHBOURS = tuple(
+    f"net.ipv4.conf.{scope}.{name}" for name in ("arp_filter", "arp_ignore") for scope in ("all", "default")
+)
 
 CONTROLLERS = Probe(
     name="core/controllers",
@@ -55,7 +60,10 @@ elif command -v modprobe >/dev/null; then echo absent; fi""",
 SETTINGS = Probe(
     name="core/sysctls",
     script="""\
-for name in fs/inotify/max_user_instances fs/inotify/max_user_watches net/ipv4/conf/all/rp_filter; do
+for name in fs/inotify/max_user_instances fs/inotify/max_user_watches \\
+  net/ipv4/conf/all/rp_filter net/ipv4/conf/default/rp_filter \\
+  net/ipv4/conf/all/arp_filter net/ipv4/conf/default/arp_filter \\
+  net/ipv4/conf/all/arp_ignore net/ipv4/conf/default/arp_ignore; do
   if value=$(cat "/proc/sys/$name" 2>/dev/null); then echo "$name $value"; fi
 done | tr / .
 echo end""",
@@ -233,22 +241,55 @@ class ReversePathFilter(Check):
         return (SETTINGS,)
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host with a strict filter on all cards."""
+        """Return a finding for each host with a strict filter on all cards, or on those that come."""
         for host in cluster.hosts:
             said = pairs(host, SETTINGS)
-            if said is None or "net.ipv4.conf.all.rp_filter" not in said:
+            if said is None or not set(_PATH_FILTERS) <= said.keys():
                 yield self.not_checked(host.name, NO_ANSWER)
-            elif said["net.ipv4.conf.all.rp_filter"] == "1":
+                continue
+            strict = [name for name in _PATH_FILTERS if said[name] == "1"]
+            # A loose filter on all cards makes up for a strict one on a card.
+            if strict and said[_PATH_FILTERS[0]] != str(_LOOSE):
                 yield self.finding(
                     host.name,
-                    found="net.ipv4.conf.all.rp_filter is 1: strict",
+                    found=f"{', '.join(f'{name} is 1' for name in strict)}: strict",
                     wanted="0 (none) or 2 (loose), as networks of pods need",
-                    mend=f"sysctl -w net.ipv4.conf.all.rp_filter={_LOOSE}",
+                    mend="; ".join(f"sysctl -w {name}={_LOOSE}" for name in strict),
                 )
 
     def mend(self, cluster: Cluster, finding: Finding) -> tuple[Change, ...]:
         """Return the changes that make it loose, now and at boot."""
-        return _settings("rp-filter", {"net.ipv4.conf.all.rp_filter": str(_LOOSE)})
+        strict = [name for name in _PATH_FILTERS if f"{name} is" in finding.found]
+        return _settings("rp-filter", dict.fromkeys(strict, str(_LOOSE)))
+
+
+class NeighbourReplies(Check):
+    """Hosts find pods by asking for their addresses; filters leave such questions unanswered."""
+
+    id = "arp-filter"
+    title = "questions for addresses are answered on every card"
+    subject = SUBJECT
+    severity = Severity.WARNING
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question for the settings."""
+        return (SETTINGS,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host where some are not answered."""
+        for host in cluster.hosts:
+            said = pairs(host, SETTINGS)
+            if said is None or not set(_NEIGHBOURS) <= said.keys():
+                yield self.not_checked(host.name, NO_ANSWER)
+                continue
+            filtered = [name for name in _NEIGHBOURS if said[name] != "0"]
+            if filtered:
+                yield self.finding(
+                    host.name,
+                    found=", ".join(f"{name} is {said[name]}" for name in filtered),
+                    wanted="0, unless a load balancer on the host needs them",
+                    mend="; ".join(f"sysctl -w {name}=0" for name in filtered),
+                )
 
 
 def _settings(name: str, values: dict[str, str]) -> tuple[Change, ...]:

@@ -20,6 +20,26 @@ echo end""",
 )
 """Prints the firewall services that filter, and ``end``."""
 
+# Listed by iptables, tables might be made that were not there; so it is asked for those that are.
+FORWARDING = Probe(
+    name="core/forwarding",
+    script="""\
+if chains=$(nft list chains 2>/dev/null); then
+  printf '%s\\n' "$chains" |
+    awk '$1 == "table" { table = $2 " " $3 } / hook forward / && /policy drop/ { print "drop " table }'
+fi
+if grep -qsx filter /proc/net/ip_tables_names; then
+  for tool in iptables-legacy iptables; do
+    if command -v $tool >/dev/null; then
+      $tool -S FORWARD | sed -n 's/^-P FORWARD DROP$/drop legacy filter/p'
+      break
+    fi
+  done
+fi
+echo end""",
+)
+"""Prints ``drop FAMILY TABLE`` for each table that drops what is forwarded by default, and ``end``."""
+
 SECURITY_MODULES = Probe(
     name="core/security-modules",
     script="""\
@@ -60,6 +80,35 @@ class Firewall(Check):
                     found=f"{name} is active",
                     wanted=f"TCP ports {listed} open to the other hosts, and what the network of pods needs",
                     mend=f"systemctl disable --now {name}, or open the ports there",
+                )
+
+
+class Forwarding(Check):
+    """Packets between pods of two hosts are forwarded, and rules made by others may drop them."""
+
+    id = "forward-policy"
+    title = "forwarded packets are not dropped"
+    subject = SUBJECT
+    severity = Severity.WARNING
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question which tables drop them."""
+        return (FORWARDING,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host with such tables."""
+        for host in cluster.hosts:
+            said = answer(host, FORWARDING)
+            if said is None:
+                yield self.not_checked(host.name, NO_ANSWER)
+                continue
+            tables = [line.removeprefix("drop ") for line in said.splitlines() if line.startswith("drop ")]
+            if tables:
+                yield self.finding(
+                    host.name,
+                    found=f"netfilter drops forwarded packets by default: table {', '.join(tables)}",
+                    wanted="the policy accept, or rules that let packets of pods and services through",
+                    mend="iptables -P FORWARD ACCEPT, or see that the network of pods brings such rules",
                 )
 
 

@@ -45,8 +45,16 @@ def _inodes_probe(data_root: str) -> Probe:
     return Probe(name=INODES, script=script)
 
 
-FREE_STATE = Probe(name=FREE, script=f"df -Pk {_STATE} | awk 'END {{ print $1, $4 }}'")
-"""Prints the file system and the free KiB where services keep their state."""
+def _free_probe(data_root: str) -> Probe:
+    """Return the question for the free KiB where services keep their state.
+
+    It prints them, and whether the data root is on the same file system: ``shared`` or ``apart``.
+    """
+    script = f"""\
+set -- {quote(data_root)}; {_NEAREST}
+df -Pk {_STATE} "$d" | awk 'NR == 2 {{ point = $NF; free = $4 }}
+  NR == 3 {{ print free, ($NF == point) ? "shared" : "apart" }}'"""
+    return Probe(name=FREE, script=script)
 
 
 def _root_probe(data_root: str) -> Probe:
@@ -72,7 +80,7 @@ if [ -w "$d" ]; then echo "writable $d"; else echo "read-only $d"; fi""",
 
 
 class DiskSpace(Check):
-    """Layers are sent, unpacked and run from the data root."""
+    """Layers are sent, unpacked and run from the data root; images say how large they become."""
 
     id = "disk-space"
     title = "there is room for the image"
@@ -89,8 +97,8 @@ class DiskSpace(Check):
             if host.facts.disk_free < wanted:
                 yield self.finding(
                     host.name,
-                    found=f"{host.facts.disk_free / 1e9:.1f} GB free at {cluster.data_root}",
-                    wanted=f"{wanted / 1e9:.1f} GB for this image",
+                    found=f"{_bytes(host.facts.disk_free)} free at {cluster.data_root}",
+                    wanted=f"{_bytes(wanted)} for this image",
                     mend=f"free space, or choose another place for {cluster.data_root} (spec.dataRoot)",
                 )
 
@@ -106,25 +114,30 @@ class ContainerSpace(Check):
 
     def __init__(self, given: Given) -> None:
         self._rooms = given.rooms
+        self._probe = _free_probe(given.data_root)
 
     def probes(self) -> tuple[Probe, ...]:
         """Return the question for the free space."""
-        return (FREE_STATE,)
+        return (self._probe,)
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
         """Return a finding for each host that could not hold all container images of the image."""
         for host in cluster.hosts:
-            words = (answer(host, FREE_STATE) or "").split()
-            free = number(words[-1]) if words else None
+            words = (answer(host, self._probe) or "").split()
+            free = number(words[0]) if words else None
             if free is None:
                 yield self.not_checked(host.name, NO_ANSWER)
                 continue
-            wanted = self._rooms[host.name].containers
-            if free * 1024 < wanted:
+            room = self._rooms[host.name]
+            shared = words[1:] == ["shared"]
+            wanted = room.containers + (room.data if shared else 0)
+            if room.containers and free * 1024 < wanted:
+                beside = f", beside {_bytes(room.data)} for its files" if shared else ""
                 yield self.finding(
                     host.name,
-                    found=f"{free * 1024 / 1e9:.1f} GB free at {_STATE}",
-                    wanted=f"{wanted / 1e9:.1f} GB, if the host runs all container images of this image",
+                    found=f"{_bytes(free * 1024)} free at {_STATE}",
+                    wanted=f"{_bytes(room.containers)}, if the host runs all container images of this image"
+                    f"{beside}",
                     mend=f"free space at {_STATE}",
                 )
 
@@ -280,3 +293,8 @@ class TemporaryPrograms(Check):
                     wanted="programs can run from it: commands of applications may unpack some there",
                     mend="mount -o remount,exec /tmp, or see that no application needs it",
                 )
+
+
+def _bytes(count: int) -> str:
+    """Write a size so that two sizes of the same order can be told apart."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

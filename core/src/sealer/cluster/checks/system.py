@@ -47,7 +47,7 @@ echo end""",
 
 
 class InitSystem(Check):
-    """Services are units of systemd."""
+    """Services are units of systemd, and nothing is done on hosts with OpenRC or sysvinit."""
 
     id = "init-system"
     title = "systemd is the init system"
@@ -62,7 +62,8 @@ class InitSystem(Check):
                     host.name,
                     found=f"its init system is {host.facts.init}",
                     wanted="systemd",
-                    mend="use a distribution with systemd",
+                    mend="install a system with systemd there; if the host has systemd too, boot with it:"
+                    " init=/lib/systemd/systemd",
                 )
 
 
