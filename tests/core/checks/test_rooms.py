@@ -1,4 +1,4 @@
-"""How much room an image takes on a host: computed from what its layers say, and estimated where they don't."""
+"""How much room an image takes on a host: computed from what its layers say, or estimated."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ async def test_one_host_that_fails_does_not_stop_the_others(server: Sshd, target
 
 
 async def test_an_own_address_without_ssh_settings_needs_no_ssh() -> None:
-    connection = await open_connection(Target(name="here", address="127.0.0.1"))
+    connection = await open_connection(Target(name="here", address="127.0.0.1", local=True))
     assert isinstance(connection, LocalConnection)
     await connection.close()
 

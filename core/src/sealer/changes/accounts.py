@@ -10,8 +10,8 @@ from sealer.changes.quoting import quote
 NO_SHELL = "/usr/sbin/nologin"
 NO_HOME = "/nonexistent"
 
-# In a shadow suite made by busybox, group members are changed by adduser and deluser; elsewhere these are
-# programs of Debian's with other options, so the programs of shadow-utils come first.
+# Busybox has adduser and its kind, which on Debian are other programs with other options: so those of
+# shadow-utils come first.
 _MAKE = """\
 if ! id -u "$1" >/dev/null 2>&1; then
   if command -v useradd >/dev/null; then
@@ -29,6 +29,23 @@ if [ ! -e "$entry/user" ] && id -u "$1" >/dev/null 2>&1; then
 fi
 if [ ! -e "$entry/group" ] && has_group "$1"; then
   if command -v groupdel >/dev/null; then groupdel "$1"; else delgroup "$1"; fi
+fi"""
+
+# Written down first, in each entry of this change: one that is taken back alone knows of its own groups only,
+# and when all are taken back the oldest counts.
+_JOIN = """\
+  if id -Gn "$1" | tr ' ' '\\n' | grep -Fxq -e "$group"; then continue; fi
+  for each in "$journal"/[0-9]*-"${entry##*-}"; do printf '%s\\n' "$group" >> "$each/joined"; done
+  if command -v usermod >/dev/null; then usermod --append --groups "$group" "$1"
+  else addgroup "$1" "$group"; fi"""
+
+_LEAVE = """\
+if [ -e "$entry/joined" ] && id -u "$1" >/dev/null 2>&1; then
+  sort -u "$entry/joined" | while IFS= read -r group; do
+    if tr ' ' '\\n' < "$entry/groups" | grep -Fxq -e "$group"; then continue; fi
+    if command -v gpasswd >/dev/null; then gpasswd --delete "$1" "$group" || :
+    else delgroup "$1" "$group" || :; fi
+  done
 fi"""
 
 _HAS_GROUP = 'has_group() { grep -qs "^$1:" /etc/group; }'
@@ -89,22 +106,9 @@ class User(Change):
         if self.uid is not None:
             refuse = f'{{ echo "user $1 exists, and has not the number {self.uid}" >&2; exit 1; }}'
             lines.append(f'[ "$(id -u "$1")" = {self.uid} ] || {refuse}')
-        for group in self.groups:
-            into = quote(group)
-            lines.append(
-                f'if command -v usermod >/dev/null; then usermod --append --groups {into} "$1"; '
-                f'else addgroup "$1" {into}; fi'
-            )
+        if self.groups:
+            lines.append(f"for group in {' '.join(map(quote, self.groups))}; do\n{_JOIN}\ndone")
         return "\n".join(lines)
 
     def undo(self) -> str:
-        lines = [_HAS_GROUP, f"set -- {quote(self.name)}", _REMOVE]
-        for group in self.groups:
-            out_of = quote(group)
-            was_in = f"tr ' ' '\\n' < \"$entry/groups\" | grep -Fxq -e {out_of}"
-            lines.append(
-                f'if [ -e "$entry/user" ] && id -u "$1" >/dev/null 2>&1 && ! {{ {was_in}; }}; then\n'
-                f'  if command -v gpasswd >/dev/null; then gpasswd --delete "$1" {out_of} || :\n'
-                f'  else delgroup "$1" {out_of} || :; fi\nfi'
-            )
-        return "\n".join(lines)
+        return f"{_HAS_GROUP}\nset -- {quote(self.name)}\n{_REMOVE}\n{_LEAVE}"

@@ -99,13 +99,10 @@ class Mount(Change):
         )
 
     def capture(self) -> str:
-        path, unit = quote(self.path), quote(self._unit_path)
-        save = (
-            f'if systemctl is-enabled -q {quote(self.unit)} 2>/dev/null; then : > "$entry/enabled"; fi\n'
-            f"save_path {unit}\n"
-        )
+        path = quote(self.path)
         return (
-            f'{_MOUNTED}\ncount_at {path} > "$entry/count"\n{save if self.at_boot else ""}'
+            f'{_MOUNTED}\ncount_at {path} > "$entry/count"\nsave_path {quote(self._unit_path)}\n'
+            f'if systemctl is-enabled -q {quote(self.unit)} 2>/dev/null; then : > "$entry/enabled"; fi\n'
             f'( mkdir "$entry/point"; entry=$entry/point; save_directory {path} )'
         )
 
@@ -122,6 +119,8 @@ class Mount(Change):
         if self.at_boot:
             unit = quote(self._unit_path)
             lines += [
+                # When all is taken back the oldest entry counts, and it may not know of the unit.
+                'for each in "$journal"/[0-9]*-"${entry##*-}"; do : > "$each/at-boot"; done',
                 f"begin_file {unit}",
                 f"{print_bytes(self._unit_text().encode())} > {unit}.sealer-new",
                 f"finish_file {unit} 644 root:root",
@@ -132,21 +131,21 @@ class Mount(Change):
 
     def undo(self) -> str:
         path, unit = quote(self.path), quote(self.unit)
-        away = (
-            f'{_MOUNTED}\nif [ "$(cat "$entry/count")" = 0 ]; then unmount_below {path}; fi\n'
-            f'while [ "$(count_at {path})" -gt "$(cat "$entry/count")" ]; do\n'
-            f"  umount {path} 2>/dev/null || umount -l {path}\ndone\n"
-            f"( entry=$entry/point; restore_directory {path} )"
-        )
-        if not self.at_boot:
-            return away
-        return (
-            f'{away}\nif [ ! -e "$entry/enabled" ]; then systemctl disable -q {unit} 2>/dev/null || :; fi\n'
-            f"restore_path {quote(self._unit_path)}\nsystemctl daemon-reload\n"
-            f"systemctl reset-failed {unit} 2>/dev/null || :\n"
-            # One that systemd made from fstab can't be enabled, and is there without.
-            f'if [ -e "$entry/enabled" ]; then systemctl enable -q {unit} 2>/dev/null || :; fi'
-        )
+        return f"""\
+{_MOUNTED}
+if [ "$(cat "$entry/count")" = 0 ]; then unmount_below {path}; fi
+while [ "$(count_at {path})" -gt "$(cat "$entry/count")" ]; do
+  umount {path} 2>/dev/null || umount -l {path}
+done
+( entry=$entry/point; restore_directory {path} )
+if [ -e "$entry/at-boot" ]; then
+  if [ ! -e "$entry/enabled" ]; then systemctl disable -q {unit} 2>/dev/null || :; fi
+  restore_path {quote(self._unit_path)}
+  systemctl daemon-reload
+  systemctl reset-failed {unit} 2>/dev/null || :
+  # One that systemd made from fstab can't be enabled, and is there without.
+  if [ -e "$entry/enabled" ]; then systemctl enable -q {unit} 2>/dev/null || :; fi
+fi"""
 
 
 def _escape(path: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -43,11 +45,31 @@ def targets(spec: ClusterSpec, access: Access, redactor: Redactor) -> tuple[Targ
     result = []
     for host in (*spec.masters, *spec.nodes):
         said = spec.ssh_of(host)
-        ssh = None if said == SshSpec() and not access.accept_new else _settings(host, said, access, known)
-        result.append(Target(name=host.address, address=host.address, ssh=ssh))
+        ssh = _settings(host, said, access, known)
+        local = may_be_local(host.ssh, said)
+        result.append(Target(name=host.address, address=host.address, ssh=ssh, local=local))
     for secret in known.values():
         redactor.add(secret)
     return tuple(result)
+
+
+def may_be_local(own: SshSpec, said: SshSpec) -> bool:
+    """Return whether a host is worked on without SSH if its address is one of this machine.
+
+    Not where a way is asked for that is more than the address: a login of the host's own, a port or a jump
+    host. Root needs no login; others do without one when they would log in as themselves.
+
+    Args:
+        own: What is said of this host alone.
+        said: What holds for it.
+    """
+    if own != SshSpec() or said.port is not None or said.jump:
+        return False
+    if os.geteuid() == 0:
+        return True
+    if said.user is None:
+        return said.private_key is None and said.password is None
+    return said.user == getpass.getuser()
 
 
 def _settings(host: HostSpec, said: SshSpec, access: Access, known: dict[str, Secret]) -> SshSettings:

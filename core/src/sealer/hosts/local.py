@@ -6,24 +6,31 @@ import asyncio
 import contextlib
 import ipaddress
 import os
+import pwd
 import socket
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from sealer.errors import AuthenticationFailed, HostError, HostUnreachable
+from sealer.errors import HostError, HostUnreachable, PrivilegesRefused
 from sealer.hosts.child import Child
 from sealer.hosts.execution import Execution
-from sealer.hosts.launcher import launch_words
+from sealer.hosts.launcher import launch_words, terminal_command
+from sealer.hosts.privilege import (
+    PRIVILEGE_SCRIPT,
+    PRIVILEGE_TIMEOUT,
+    Privilege,
+    last_line,
+    read_privilege,
+    sudo_refused,
+)
 from sealer.hosts.runner import ScriptRunner
+from sealer.secret import Secret
 
 SESSIONS = 4
 """How many scripts run at once."""
 
 _ANY_PORT = 9  # nothing is sent to it
-
-CONNECT_TIMEOUT = 60.0
-"""Seconds within which sudo must have answered."""
 
 
 def is_local(address: str) -> bool:
@@ -55,24 +62,34 @@ class LocalConnection(ScriptRunner):
 
     Args:
         host: The host's name.
+        password: What sudo asks for, if it does.
     """
 
-    def __init__(self, host: str) -> None:
+    def __init__(self, host: str, *, password: Secret | None = None) -> None:
         super().__init__(host)
+        self._password = password
         self._sessions = asyncio.Semaphore(SESSIONS)
         self._running: set[Execution] = set()
         self._closed = False
-        self._words = launch_words(() if os.geteuid() == 0 else ("sudo", "-n", "-H", "--"))
+        self._use(Privilege())
 
     async def connect(self) -> None:
-        """Find out now whether scripts get root's privileges.
+        """Find out now how scripts get root's privileges.
 
         Raises:
-            AuthenticationFailed: They do not.
+            PrivilegesRefused: They do not.
+            HostError: There is no sh.
         """
-        result = await self.run_script("id -u", timeout=CONNECT_TIMEOUT)
-        if result.stdout.strip() != "0":
-            raise self._refused(("sudo gives no root privileges",))
+        result = await self.run_script(PRIVILEGE_SCRIPT, timeout=PRIVILEGE_TIMEOUT)
+        has_password = self._password is not None
+        self._use(read_privilege(result.stdout, host=self.host, user=_user(), has_password=has_password))
+        if self._privilege.password:
+            await self._try_password()
+
+    def _use(self, privilege: Privilege) -> None:
+        self._privilege = privilege
+        prefix = privilege.prefix
+        self._words = ("sh", "-c", terminal_command(prefix)) if privilege.terminal else launch_words(prefix)
 
     async def close(self) -> None:
         """Let go of what still runs."""
@@ -81,34 +98,78 @@ class LocalConnection(ScriptRunner):
             execution.abandon()
 
     def _refused(self, errors: tuple[str, ...]) -> HostError:
-        said = f": {errors[-1]}" if errors else ""
-        if os.geteuid() == 0:
-            return HostError(f"sh could not be started{said}", host=self.host)
-        return AuthenticationFailed(
-            f"changing this machine needs root, and sudo refuses{said}",
-            host=self.host,
-            hint="run sealer as root, or allow your user to use sudo without a password",
-        )
+        said = "\n".join(errors)
+        if self._privilege.sudo:
+            return self._sudo_refused(said)
+        return HostError(f"sh could not be started: {last_line(said)}", host=self.host)
+
+    def _sudo_refused(self, said: str) -> PrivilegesRefused:
+        return sudo_refused(said, host=self.host, user=_user(), has_password=self._password is not None)
 
     def _launch(self) -> AbstractAsyncContextManager[Execution]:
-        return self._start(self._sessions)
+        return self._lend(self._sessions)
 
     def _launch_apart(self) -> AbstractAsyncContextManager[Execution]:
-        return self._start(contextlib.nullcontext())
+        return self._lend(contextlib.nullcontext())
 
     @contextlib.asynccontextmanager
-    async def _start(self, gate: AbstractAsyncContextManager[None]) -> AsyncIterator[Execution]:
-        async with gate:
-            execution = Execution(self.host)
+    async def _lend(self, gate: AbstractAsyncContextManager[None]) -> AsyncIterator[Execution]:
+        async with gate, self._start() as execution:
+            if self._privilege.password:
+                await self._await_sudo(execution)
+            yield execution
+
+    @contextlib.asynccontextmanager
+    async def _start(self) -> AsyncIterator[Execution]:
+        execution = Execution(self.host)
+        try:
+            await Child(self._words, execution).start()
+        except OSError as error:
+            raise self._refused((f"{self._words[0]}: {error.strerror}",)) from error
+        self._running.add(execution)
+        try:
+            if self._closed:
+                raise HostUnreachable("the connection was closed", host=self.host)
+            if self._privilege.password and self._password is not None:
+                await execution.write(f"{self._password.reveal()}\n".encode(errors="surrogateescape"))
+            yield execution
+        finally:
+            self._running.discard(execution)
+            execution.abandon()
+
+    async def _try_password(self) -> None:
+        """Try sudo with the password, once: nothing follows it that sudo could take for a second attempt.
+
+        Raises:
+            PrivilegesRefused: It is refused.
+        """
+        async with self._start() as execution:
+            execution.write_eof()
             try:
-                await Child(self._words, execution).start()
-            except OSError as error:
-                raise self._refused((f"{self._words[0]}: {error.strerror}",)) from error
-            self._running.add(execution)
-            try:
-                if self._closed:
-                    raise HostUnreachable("the connection was closed", host=self.host)
-                yield execution
-            finally:
-                self._running.discard(execution)
-                execution.abandon()
+                async with asyncio.timeout(PRIVILEGE_TIMEOUT):
+                    await execution.wait()
+            except TimeoutError:
+                raise self._sudo_refused("no answer in time") from None
+        if execution.process is None:
+            raise self._sudo_refused("\n".join(execution.errors()))
+
+    async def _await_sudo(self, execution: Execution) -> None:
+        """Wait until sudo took the password: one that refuses it reads on, and must not get a script to read.
+
+        Raises:
+            PrivilegesRefused: It did not take it.
+        """
+        try:
+            async with asyncio.timeout(PRIVILEGE_TIMEOUT):
+                await execution.started()
+        except TimeoutError:
+            raise self._sudo_refused("\n".join(execution.errors())) from None
+
+
+def _user() -> str:
+    """Return the name of the user who runs this program, or the number of one who has none."""
+    number = os.geteuid()
+    try:
+        return pwd.getpwuid(number).pw_name
+    except KeyError:
+        return f"user {number}"

@@ -77,13 +77,17 @@ async def open_connection(
         SshConnection,
     )
 
-    if target.ssh is None and await asyncio.to_thread(is_local, target.address):
-        local = LocalConnection(target.name)
-        await local.connect()
+    settings = target.ssh or SshSettings()
+    if target.local and await asyncio.to_thread(is_local, target.address):
+        local = LocalConnection(target.name, password=settings.sudo_password or settings.password)
+        try:
+            await local.connect()
+        except BaseException:
+            await local.close()
+            raise
         return local
     keys = keys or KeyRing()
     jump_hosts = jump_hosts or JumpHosts(keys)
-    settings = target.ssh or SshSettings()
     connection = SshConnection(target.name, target.address, settings, keys, jump_hosts)
     try:
         await connection.connect()

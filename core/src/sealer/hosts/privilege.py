@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sealer.errors import PrivilegesRefused
+
+PRIVILEGE_TIMEOUT = 60.0
+"""Seconds within which sudo must have answered."""
+
+_NO_TERMINAL = "must have a tty"  # how sudo says so
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Privilege:
@@ -57,3 +64,52 @@ fi
 
 Where sudo insists on a terminal and can be given one, it prints ``terminal`` or ``terminal-refused`` instead.
 """
+
+
+def read_privilege(answer: str, *, host: str, user: str, has_password: bool) -> Privilege:
+    """Return the way to root that the answer of a host tells.
+
+    Args:
+        answer: What ``PRIVILEGE_SCRIPT`` printed.
+        host: The host's name.
+        user: Who logged in.
+        has_password: Whether there is a password that sudo can be given.
+
+    Raises:
+        PrivilegesRefused: There is none.
+    """
+    kind, _, said = answer.strip().partition(" ")
+    match kind:
+        case "root":
+            return Privilege()
+        case "sudo" | "terminal":
+            return Privilege(sudo=True, terminal=kind == "terminal")
+        case "none":
+            raise PrivilegesRefused(
+                f"{user} is not root, and the host has no sudo",
+                host=host,
+                hint="log in as root, or install sudo",
+            )
+        case _ if not has_password or _NO_TERMINAL in said:
+            raise sudo_refused(said, host=host, user=user, has_password=has_password)
+        case _:
+            return Privilege(sudo=True, password=True, terminal=kind == "terminal-refused")
+
+
+def sudo_refused(said: str, *, host: str, user: str, has_password: bool) -> PrivilegesRefused:
+    """Return the error for what sudo said when it refused, with the hint that fits."""
+    if _NO_TERMINAL in said:
+        rule = f"Defaults:{user} !requiretty"
+        hint = f"install script (of util-linux) on the host, or let sudo go without (in sudoers: {rule})"
+    elif not has_password:
+        rule = f"{user} ALL=(ALL) NOPASSWD: ALL"
+        hint = f"give the password of {user}, or allow sudo without one (in sudoers: {rule})"
+    else:
+        hint = "check the password, and that sudoers allows the user everything"
+    return PrivilegesRefused(f"{user} is not root, and sudo refuses: {last_line(said)}", host=host, hint=hint)
+
+
+def last_line(text: str) -> str:
+    """Return the last line of what a program said."""
+    lines = text.strip().splitlines()
+    return lines[-1].strip() if lines else "it said nothing"

@@ -75,10 +75,12 @@ class Target:
     Attributes:
         name: Its name in messages.
         address: An IP address or a name that resolves to one.
-        ssh: How to log in, or None when the user said nothing about it: then an address of the
-            operator's own machine is worked on without SSH, and any other with the defaults.
+        ssh: How to log in; None means the defaults.
+        local: Whether SSH is left out when the address is one of the operator's own machine; sudo is then
+            given the password that ``ssh`` has for it.
     """
 
     name: str
     address: str
     ssh: SshSettings | None = None
+    local: bool = False

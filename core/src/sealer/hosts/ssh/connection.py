@@ -10,18 +10,20 @@ from contextlib import AbstractAsyncContextManager
 from sealer.errors import HostError, PrivilegesRefused
 from sealer.hosts.execution import Execution
 from sealer.hosts.launcher import launch_command, terminal_command
-from sealer.hosts.privilege import PRIVILEGE_SCRIPT, Privilege
+from sealer.hosts.privilege import (
+    PRIVILEGE_SCRIPT,
+    PRIVILEGE_TIMEOUT,
+    Privilege,
+    last_line,
+    read_privilege,
+    sudo_refused,
+)
 from sealer.hosts.runner import ScriptRunner
 from sealer.hosts.settings import SshSettings
 from sealer.hosts.ssh.jump import JumpHosts
 from sealer.hosts.ssh.keys import KeyRing
 from sealer.hosts.ssh.link import open_link
 from sealer.hosts.ssh.sessions import Sessions
-
-PRIVILEGE_TIMEOUT = 60.0
-"""Seconds within which sudo must have answered."""
-
-_NO_TERMINAL = "must have a tty"  # how sudo says so
 
 
 class SshConnection(ScriptRunner):
@@ -101,22 +103,9 @@ class SshConnection(ScriptRunner):
             PrivilegesRefused: Not at all.
         """
         result = await self.run_script(PRIVILEGE_SCRIPT, timeout=PRIVILEGE_TIMEOUT)
-        answer, _, said = result.stdout.strip().partition(" ")
-        match answer:
-            case "root":
-                return Privilege()
-            case "sudo" | "terminal":
-                return Privilege(sudo=True, terminal=answer == "terminal")
-            case "none":
-                raise PrivilegesRefused(
-                    f"{self._user} is not root, and the host has no sudo",
-                    host=self.host,
-                    hint="log in as root, or install sudo",
-                )
-            case _ if self._password is None or _NO_TERMINAL in said:
-                raise self._sudo_refused(said)
-            case _:
-                return Privilege(sudo=True, password=True, terminal=answer == "terminal-refused")
+        return read_privilege(
+            result.stdout, host=self.host, user=self._user, has_password=self._password is not None
+        )
 
     async def _try_password(self) -> None:
         """Try sudo with the password, once: nothing follows it that sudo could take for a second attempt.
@@ -151,26 +140,10 @@ class SshConnection(ScriptRunner):
         if self._privilege.sudo:
             return self._sudo_refused(said)
         return HostError(
-            f"the login shell of {self._user} did not start sh: {_last_line(said)}",
+            f"the login shell of {self._user} did not start sh: {last_line(said)}",
             host=self.host,
             hint="check the user's login shell, and ForceCommand in sshd_config",
         )
 
     def _sudo_refused(self, said: str) -> PrivilegesRefused:
-        user = self._user
-        if _NO_TERMINAL in said:
-            rule = f"Defaults:{user} !requiretty"
-            hint = f"install script (of util-linux) on the host, or let sudo go without (in sudoers: {rule})"
-        elif self._password is None:
-            rule = f"{user} ALL=(ALL) NOPASSWD: ALL"
-            hint = f"give the password of {user}, or allow sudo without one (in sudoers: {rule})"
-        else:
-            hint = "check the password, and that sudoers allows the user everything"
-        return PrivilegesRefused(
-            f"{user} is not root, and sudo refuses: {_last_line(said)}", host=self.host, hint=hint
-        )
-
-
-def _last_line(text: str) -> str:
-    lines = text.strip().splitlines()
-    return lines[-1].strip() if lines else "it said nothing"
+        return sudo_refused(said, host=self.host, user=self._user, has_password=self._password is not None)
