@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import json
+import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sealer.cluster.examination import SPARE
+from sealer.image.store import ImageStore
+from sealer.model import RUNTIME_TYPE_LABEL
 from sealer.testing.lab import Lab, compare, snapshot
 from sealer.testing.lab.fixtures import LabNodes
 from tests.lab.images import CLUSTER_IMAGE
-from tests.lab.operator import Operator
+from tests.lab.operator import CLUSTER, Operator
+from tests.lab.plain import IMAGE, make_plain_image, plain_operator
 
 pytestmark = pytest.mark.lab
 
@@ -136,6 +141,24 @@ FAULTS = (
         check="reverse-path-filter",
         make="echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter",
         unmake="echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter",
+        severity="warning",
+    ),
+    Fault(
+        check="reverse-path-filter",
+        make="cd /proc/sys/net/ipv4/conf/default; cat rp_filter > /root/was; echo 1 > rp_filter",
+        unmake="cat /root/was > /proc/sys/net/ipv4/conf/default/rp_filter; rm /root/was",
+        severity="warning",
+    ),
+    Fault(
+        check="arp-filter",
+        make="echo 1 > /proc/sys/net/ipv4/conf/all/arp_ignore",
+        unmake="echo 0 > /proc/sys/net/ipv4/conf/all/arp_ignore",
+        severity="warning",
+    ),
+    Fault(
+        check="forward-policy",
+        make="iptables -P FORWARD DROP",
+        unmake="nft delete table ip filter",
         severity="warning",
     ),
 )
@@ -304,6 +327,131 @@ def test_what_can_be_mended_is_mended_and_taken_back(person: Operator, lab: Lab)
         assert compare(before, snapshot(second)) == ()
     finally:
         second.run(["sh", "-c", f"echo 0 > {setting}"])
+
+
+def test_what_was_mended_goes_with_a_reset(person: Operator, lab: Lab) -> None:
+    second = lab.node("n2")
+    second.run(["sh", "-c", "echo 1 > /proc/sys/net/ipv4/conf/all/rp_filter"])
+    before = snapshot(second)
+    flags = person.host_flags(masters=["n1"], nodes=["n2", "n3"])
+    try:
+        person.sealer("check", *flags, "--fix", "--yes")
+        assert compare(before, snapshot(second)) != ()
+        hosts = ("--hosts", second.address, "--cluster-name", CLUSTER)
+        person.sealer("reset", *hosts, "--pk", str(lab.key_path), "--yes")
+        assert compare(before, snapshot(second)) == ()
+    finally:
+        second.run(["sh", "-c", "echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter"])
+
+
+STRANGER = """
+from sealer import hookimpl
+from sealer.changes import File
+from sealer.model import Check, Probe
+from sealer.providers import HostChecks
+
+NOTICE = Probe(name="acme/notice", script="[ ! -e /etc/notice ] || cat /etc/notice; echo end")
+
+
+class Notice(Check):
+    id = "acme-notice"
+    title = "the notice of the house is there"
+
+    def evaluate(self, cluster):
+        for host in cluster.hosts:
+            said = host.facts.answers[NOTICE.name]
+            if not said:
+                yield self.not_checked(host.name, "it can't be read")
+            elif "property of Acme" not in said:
+                yield self.finding(host.name, found="no notice", wanted="whose it is", mend="write it down")
+
+    def mend(self, cluster, finding):
+        return (File(path="/etc/notice", content="property of Acme\\n"),)
+
+
+class House(HostChecks):
+    name = "acme"
+    summary = "the rules of the house"
+
+    def probes(self):
+        return (NOTICE,)
+
+    def checks(self, cluster):
+        return (Notice(),)
+
+
+@hookimpl
+def sealer_checks():
+    return (House(),)
+"""
+
+
+def test_a_stranger_adds_a_check_with_its_mend(person: Operator, lab: Lab, tmp_path: Path) -> None:
+    place = tmp_path / "plugins"
+    information = place / "acme_rules-1.0.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-rules\nVersion: 1.0\n")
+    (information / "entry_points.txt").write_text("[sealer]\nacme_rules = acme_rules\n")
+    (place / "acme_rules.py").write_text(STRANGER)
+    stranger = replace(person, plugins=(place,))
+    listed = json.loads(stranger.sealer("check", "--list", "-o", "json").stdout)
+    assert [entry["provider"] for entry in listed if entry["id"] == "acme-notice"] == ["acme"]
+    found = check(stranger, code=UNFIT)
+    assert {item["check"] for item in found} == {"acme-notice"}
+    assert [item["host"] for item in found] == [node.address for node in lab.nodes]
+    assert all(item["mendable"] for item in found)
+    flags = stranger.host_flags(masters=["n1"], nodes=["n2", "n3"])
+    stranger.sealer("check", *flags, "--ignore", "acme-notice")
+    stranger.sealer("check", *flags, "--fix", "--yes")
+    assert check(stranger) == []
+    assert lab.node("n3").run(["cat", "/etc/notice"]).stdout == "property of Acme\n"
+    stranger.sealer("operations", "rollback", "--yes")
+    assert lab.node("n3").run(["test", "-e", "/etc/notice"], check=False).returncode == 1
+
+
+def test_disks_are_measured_against_what_the_layers_become(lab: Lab, tmp_path: Path) -> None:
+    person = plain_operator(tmp_path).trusting(lab)
+    context = tmp_path / "context"
+    (context / "etc").mkdir(parents=True)
+    (context / "etc/random").write_bytes(random.randbytes(1 << 20))
+    (context / "etc/zeros").write_bytes(bytes(100 << 20))
+    (context / "Kubefile").write_text(f"FROM scratch\nLABEL {RUNTIME_TYPE_LABEL}=plain\nCOPY etc etc/\n")
+    person.sealer("build", "-t", "empty-looking:v1", str(context))
+    layers = ImageStore(person.sealer_home).resolve("empty-looking:v1").layers
+    assert sum(layer.size for layer in layers) < 2 << 20
+    wanted = SPARE + sum(layer.size for layer in layers) + (101 << 20)
+    node = lab.node("n1")
+    flags = person.host_flags()
+    for size, code in ((wanted - (1 << 20), UNFIT), (wanted + (1 << 20), 0)):
+        node.run(["sh", "-c", f"mkdir -p /var/lib/sealer; mount -t tmpfs -o size={size} x /var/lib/sealer"])
+        try:
+            done = person.sealer("check", "empty-looking:v1", *flags, "-o", "json", code=code)
+        finally:
+            node.run(["sh", "-c", "umount /var/lib/sealer; rmdir /var/lib/sealer"])
+        errors = [item for item in json.loads(done.stdout)["findings"] if item["severity"] == "error"]
+        assert [item["check"] for item in errors] == (["disk-space"] if code else [])
+
+
+def test_hosts_without_systemd_are_refused_in_plain_words(module_lab_nodes: LabNodes, tmp_path: Path) -> None:
+    lab = module_lab_nodes(1, "sshd")
+    node = lab.node("n1")
+    person = plain_operator(tmp_path).trusting(lab)
+    make_plain_image(person)
+    before = snapshot(node)
+    for name, prepare in (("sysvinit", ":"), ("openrc", "mkdir /run/openrc")):
+        node.run(["sh", "-c", prepare])
+        done = person.sealer("check", IMAGE, *person.host_flags(), "-o", "json", code=UNFIT)
+        errors = [item for item in json.loads(done.stdout)["findings"] if item["severity"] == "error"]
+        (refusal,) = (item for item in errors if item["check"] == "init-system")
+        assert refusal["found"] == f"its init system is {name}"
+        assert refusal["wanted"] == "systemd"
+        assert "install a system with systemd" in refusal["mend"]
+        refused = person.sealer("run", IMAGE, *person.host_flags(), code=UNFIT)
+        assert f"its init system is {name}" in refused.stderr
+        strict = person.sealer("run", IMAGE, *person.host_flags(), "--ignore", "init-system", code=2)
+        assert "services of a cluster are units of systemd" in strict.stderr
+    node.run(["rmdir", "/run/openrc"])
+    assert compare(before, snapshot(node)) == ()
 
 
 @pytest.mark.kubernetes

@@ -72,7 +72,7 @@ def lives_and_goes(person: Insider, *flags: str) -> None:
     assert person.node.run(["systemctl", "is-active", "plain"]).stdout == "active\n"
     assert person.node.run(["stat", "-c", "%U", "/etc/plain/settings"]).stdout == "root\n"
     person.sealer("plan", IMAGE, "-m", address, *flags, "--detailed-exitcode")
-    person.sealer("delete", "--all", "--yes", *flags[2:])
+    person.sealer("delete", "--all", "--yes")
     for path in ("/var/lib/sealer", "/etc/plain", "/usr/local/bin/plain"):
         assert person.node.run(["test", "-e", path], check=False).returncode == 1
 

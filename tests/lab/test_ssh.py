@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -177,26 +178,50 @@ def test_ways_to_log_in_and_to_become_root(net: Net, flags: str) -> None:
     assert "fit: 0 errors" in check(net, *shlex.split(words))
 
 
-def test_a_password_is_asked_for_and_not_shown(net: Net) -> None:
-    words = ("sealer", "check", "-m", net.address("n1"), "-u", "asked", "--passwd-from", "prompt")
-    command = ["script", "-qec", shlex.join(net.operator.command(*words)), "/dev/null"]
-    shown = ""
+class Terminal:
+    """Someone who types at a terminal where a program runs."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+        self._shown = ""
+
+    def answer(self, question: str, text: str) -> None:
+        """Wait for a question, and type the answer."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        while not self._shown.endswith(question):
+            self._shown += self._process.stdout.read(1) or pytest.fail(self._shown)
+        self._process.stdin.write(f"{text}\n")
+        self._process.stdin.flush()
+
+    def finish(self) -> str:
+        """Wait for its end, which must be a good one, and return all that was shown."""
+        assert self._process.stdout is not None
+        self._shown += self._process.stdout.read()
+        assert self._process.wait() == 0, self._shown
+        return self._shown
+
+
+@contextmanager
+def typing(person: Operator, *words: str) -> Iterator[Terminal]:
+    """Start a program at a terminal."""
     with subprocess.Popen(
-        command,
+        ["script", "-qec", shlex.join(person.command(*words)), "/dev/null"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        errors="replace",
         bufsize=1,
-        env=net.operator.environment,
+        env=person.environment,
     ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        while not shown.endswith("password of asked: "):
-            shown += process.stdout.read(1) or pytest.fail(shown)
-        process.stdin.write(f"{net.password}\n")
-        process.stdin.flush()
-        shown += process.stdout.read()
-    assert process.returncode == 0, shown
+        yield Terminal(process)
+
+
+def test_a_password_is_asked_for_and_not_shown(net: Net) -> None:
+    words = ("sealer", "check", "-m", net.address("n1"), "-u", "asked", "--passwd-from", "prompt")
+    with typing(net.operator, *words) as terminal:
+        terminal.answer("password of asked: ", net.password)
+        shown = terminal.finish()
     assert "fit: 0 errors" in shown
     assert net.password not in shown
 
@@ -230,6 +255,15 @@ def test_host_names_and_ipv6(net: Net) -> None:
     recorded = (stranger.sealer_home / "known_hosts").read_text()
     assert [line.split()[0] for line in sorted(recorded.splitlines())] == [f"[{IPV6}13]:2222", f"{IPV6}11"]
     stranger.sealer("check", "-m", f"{IPV6}12", "--jump", f"{IPV6}11", *words[2:])
+    file = net.clusterfile(f"""
+        ssh: {{pk: {net.key}}}
+        hosts:
+        - {{ips: ["[{IPV6}11]"], roles: [master]}}
+        - {{ips: ["[{IPV6}13]:2222"], roles: [node]}}
+        """)
+    stranger.sealer("check", "-f", str(file))
+    refused = stranger.sealer("check", "-m", "fe80::1", *words[2:], code=2)
+    assert "fe80::1 is valid on one link only" in refused.stderr
 
 
 def test_a_new_key_is_recorded_when_told_and_a_changed_one_is_refused_before_anything_is_written(
@@ -307,6 +341,99 @@ def test_a_jump_host_that_fails_is_named(net: Net) -> None:
     assert f"jump host free@{bastion}: the host key is not known" in unknown
     nowhere = check(net, *key, "--jump", f"free@{bastion}", "--port", "23", code=UNFIT, name="n2")
     assert f"port 23 can't be reached from jump host free@{bastion}" in nowhere
+
+
+def test_a_jump_host_with_a_user_a_key_and_known_hosts_of_its_own(net: Net) -> None:
+    bastion, behind = net.address("n1"), net.address("n2")
+    key = net.operator.home / "bastion-key"
+    make_key(key)
+    node = net.lab.node("n1")
+    node.run(
+        ["sh", "-c", "cat >> /home/free/.ssh/authorized_keys"], input=key.with_suffix(".pub").read_text()
+    )
+    lines = net.lab.known_hosts_path.read_text().splitlines(keepends=True)
+    for name in ("n1", "n2"):
+        net.file(f"known-{name}", "".join(line for line in lines if net.address(name) in line.split()[0]))
+    stranger = replace(net.operator, home=net.operator.home / "wayfarer")
+    stranger.home.mkdir()
+
+    def told(known: str) -> str:
+        file = net.clusterfile(f"""
+            ssh: {{pk: {net.key}, knownHosts: {net.operator.home}/known-n2}}
+            hosts:
+            - ips: [{behind}]
+              roles: [master]
+              ssh:
+                jump: {{host: {bastion}, user: free, pk: {key}, knownHosts: {net.operator.home}/{known}}}
+            """)
+        return stranger.sealer("check", "-f", str(file), code=0 if known == "known-n1" else UNFIT).stdout
+
+    assert "fit: 0 errors" in told("known-n1")
+    assert f"jump host free@{bastion}: the host key is not known" in told("known-n2")
+
+
+@pytest.mark.parametrize("way", ["env:CANARY", "file:canary", "cmd:cat canary", "prompt", "inline"])
+def test_a_secret_leaves_no_trace_whichever_way_it_came(net: Net, way: str) -> None:
+    node = net.lab.node("n1")
+    keeper = replace(net.operator, home=net.operator.home / way.partition(":")[0])
+    keeper = replace(keeper, lab=None, variables={"CANARY": net.password}).trusting(net.lab)
+    make_plain_image(keeper)
+    canary = net.file("canary", f"{net.password}\n")
+    said = (
+        f"passwd: {net.password}"
+        if way == "inline"
+        else f'passwdFrom: "{way.replace("canary", str(canary))}"'
+    )
+    file = net.clusterfile(f"""
+        image: {IMAGE}
+        env: {{PLAIN_GATE: /run/gate}}
+        ssh: {{user: asked, {said}}}
+        hosts: [{{ips: [{net.address("n1")}], roles: [master]}}]
+        """)
+    words = ("sealer", "apply", "-f", str(file))
+    node.run(["rm", "-f", "/run/gate"])
+    with typing(keeper, *words) as terminal:
+        if way == "prompt":
+            terminal.answer("password of asked: ", net.password)
+        wait_for(node, "grep -qs 'wait at the gate' /var/lib/sealer/*/journal/*/key")
+        running = words_of_all_processes()
+        look = "cat /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null | tr '\\0' '\\n'; :"
+        running += node.run(["sh", "-c", look]).stdout
+        node.run(["touch", "/run/gate"])
+        shown = terminal.finish()
+    assert "sealer-ready" in running
+    assert net.password not in running
+    assert net.password not in shown
+    require_nowhere(net, keeper, net.password)
+    with typing(keeper, "sealer", "delete", "--all", "--yes") as terminal:
+        # What is not by reference is not kept at all, and asked for.
+        if way in ("prompt", "inline"):
+            terminal.answer("password of asked: ", net.password)
+        assert net.password not in terminal.finish()
+    assert node.run(["test", "-e", "/var/lib/sealer"], check=False).returncode == 1
+    require_nowhere(net, keeper, net.password)
+
+
+def test_a_secret_that_is_wrong_is_not_repeated(net: Net) -> None:
+    wrong = "hunter2 canary"
+    thief = replace(net, operator=replace(net.operator, variables={"SECRET": wrong}))
+    for flags in (
+        ("-u", "asked", "--passwd-from", "env:SECRET"),
+        ("--pk", str(net.locked), "--pk-passwd-from", "env:SECRET"),
+        ("-u", "clerk", "--pk", str(net.key), "--passwd-from", "env:SECRET"),
+    ):
+        done = thief.operator.sealer("check", "-m", net.address("n1"), *flags, code=UNFIT)
+        assert wrong not in done.stdout + done.stderr
+    require_nowhere(net, thief.operator, wrong)
+
+
+def require_nowhere(net: Net, person: Operator, secret: str) -> None:
+    """See that a secret is in none of the program's files, and on no disk and in no log of any node."""
+    files = [path for path in person.sealer_home.rglob("*") if path.is_file()]
+    assert [path for path in files if secret.encode() in path.read_bytes()] == []
+    for node in net.lab.nodes:
+        search = f"grep -rlsF '{secret.split()[1]}' /etc /home /root /run /srv /tmp /usr/local /var; :"
+        assert node.run(["sh", "-c", search]).stdout == ""
 
 
 def test_a_cluster_behind_a_bastion_and_its_secrets_are_nowhere(net: Net) -> None:

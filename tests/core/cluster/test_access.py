@@ -75,3 +75,28 @@ def test_secrets_of_jump_hosts_are_taken_out_of_texts() -> None:
     spec = "{ssh: {jump: {host: b, passwd: hunter2}}, hosts: [{ips: [192.0.2.1], roles: [master]}]}"
     reached(spec, redactor=redactor)
     assert redactor.redact("it is hunter2") == "it is ***"
+
+
+@pytest.mark.parametrize(
+    ("common", "own", "by_root", "by_anna"),
+    [
+        ("", "", True, True),
+        ("user: anna", "", True, True),
+        ("user: anna, passwd: x", "", True, True),
+        ("user: root, pk: /key", "", True, False),
+        ("pk: /key", "", True, False),
+        ("passwd: x", "", True, False),
+        ("sudoPasswd: x", "", True, True),
+        ("", "user: root", False, False),
+        ("port: 2222", "", False, False),
+        ("jump: bastion", "", False, False),
+    ],
+)
+def test_an_own_address_is_worked_on_without_ssh_unless_a_way_to_it_is_asked_for(
+    common: str, own: str, *, by_root: bool, by_anna: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = f"{{ssh: {{{common}}}, hosts: [{{ips: [192.0.2.1], roles: [master], ssh: {{{own}}}}}]}}"
+    monkeypatch.setenv("LOGNAME", "anna")  # what getpass asks first
+    for number, expected in ((0, by_root), (1000, by_anna)):
+        monkeypatch.setattr("os.geteuid", lambda number=number: number)
+        assert reached(spec)["192.0.2.1"].local is expected

@@ -249,6 +249,19 @@ def test_an_error_beside_a_secret_does_not_show_it(ssh: str) -> None:
             "'b c' is no value of a Kubernetes label",
         ),
         ("hosts: [{ips: [1.2.3], roles: [node]}]", 5, 18, "'1.2.3' is no IP address, range or host name"),
+        (
+            "hosts: [{ips: ['a:22'], roles: [node], ssh: {port: 23}}]",
+            5,
+            18,
+            "the port is 23 in ssh",
+        ),
+        ("hosts: [{ips: ['a:0'], roles: [node]}]", 5, 18, "0 is no port: it must be from 1 to 65535"),
+        (
+            "hosts: [{ips: ['fe80::1'], roles: [node]}]",
+            5,
+            18,
+            "fe80::1 is valid on one link only: give the host's address in a network that all hosts reach",
+        ),
         ("hosts: [{ips: [a, a], roles: [node]}]", 5, 21, "a is given twice, first at Clusterfile:5:18"),
     ],
 )
@@ -309,3 +322,10 @@ def test_a_cluster_image_needs_a_master() -> None:
         require_master(cluster("hosts: [{ips: [a], roles: [node]}]"))
     with pytest.raises(UsageError, match="no hosts are given"):
         require_master(cluster("image: a"))
+
+
+def test_an_address_may_have_a_port_behind_it() -> None:
+    text = "hosts: [{ips: ['[2001:db8::1]:2222', '[2001:db8::2]', '2001:db8::3'], roles: [master]}]"
+    read = cluster(f"ssh: {{user: ops}}\n{text}")
+    found = [(host.address, read.ssh_of(host).port, read.ssh_of(host).user) for host in read.hosts]
+    assert found == [("2001:db8::1", 2222, "ops"), ("2001:db8::2", None, "ops"), ("2001:db8::3", None, "ops")]

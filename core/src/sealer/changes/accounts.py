@@ -10,41 +10,28 @@ from sealer.changes.quoting import quote
 NO_SHELL = "/usr/sbin/nologin"
 NO_HOME = "/nonexistent"
 
-# Busybox has adduser and its kind, which on Debian are other programs with other options: so those of
-# shadow-utils come first.
 _MAKE = """\
 if ! id -u "$1" >/dev/null 2>&1; then
-  if command -v useradd >/dev/null; then
-    has_group "$1" || groupadd --system ${4:+--gid "$4"} "$1"
-    useradd --system --no-create-home --gid "$1" ${4:+--uid "$4"} --home-dir "$2" --shell "$3" "$1"
-  else
-    has_group "$1" || addgroup -S ${4:+-g "$4"} "$1"
-    adduser -S -D -H -G "$1" ${4:+-u "$4"} -h "$2" -s "$3" "$1"
-  fi
+  has_group "$1" || groupadd --system ${4:+--gid "$4"} "$1"
+  useradd --system --no-create-home --gid "$1" ${4:+--uid "$4"} --home-dir "$2" --shell "$3" "$1"
 fi"""
 
 _REMOVE = """\
-if [ ! -e "$entry/user" ] && id -u "$1" >/dev/null 2>&1; then
-  if command -v userdel >/dev/null; then userdel --force "$1"; else deluser "$1"; fi
-fi
-if [ ! -e "$entry/group" ] && has_group "$1"; then
-  if command -v groupdel >/dev/null; then groupdel "$1"; else delgroup "$1"; fi
-fi"""
+if [ ! -e "$entry/user" ] && id -u "$1" >/dev/null 2>&1; then userdel --force "$1"; fi
+if [ ! -e "$entry/group" ] && has_group "$1"; then groupdel "$1"; fi"""
 
 # Written down first, in each entry of this change: one that is taken back alone knows of its own groups only,
 # and when all are taken back the oldest counts.
 _JOIN = """\
   if id -Gn "$1" | tr ' ' '\\n' | grep -Fxq -e "$group"; then continue; fi
   for each in "$journal"/[0-9]*-"${entry##*-}"; do printf '%s\\n' "$group" >> "$each/joined"; done
-  if command -v usermod >/dev/null; then usermod --append --groups "$group" "$1"
-  else addgroup "$1" "$group"; fi"""
+  usermod --append --groups "$group" "$1\""""
 
 _LEAVE = """\
 if [ -e "$entry/joined" ] && id -u "$1" >/dev/null 2>&1; then
   sort -u "$entry/joined" | while IFS= read -r group; do
     if tr ' ' '\\n' < "$entry/groups" | grep -Fxq -e "$group"; then continue; fi
-    if command -v gpasswd >/dev/null; then gpasswd --delete "$1" "$group" || :
-    else delgroup "$1" "$group" || :; fi
+    gpasswd --delete "$1" "$group" || :
   done
 fi"""
 
@@ -57,7 +44,8 @@ class User(Change):
 
     An account that is there already is left as it is, but for the groups it is to be in. Undone, an account
     that was made goes with its group, and one that was there leaves the groups it was put into. Files are
-    neither made nor removed: a home is a ``Directory`` that stands behind this change.
+    neither made nor removed: a home is a ``Directory`` that stands behind this change. It takes the programs
+    of shadow-utils, which systems with systemd have.
 
     Attributes:
         name: Of the user and the group.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from sealer.clusterfile.addresses import conflicts, expand
+from sealer.clusterfile.addresses import Endpoint, conflicts, expand_endpoints
 from sealer.clusterfile.environment import read_environment
 from sealer.clusterfile.fields import Fields, nearest
 from sealer.clusterfile.login import read_ssh
@@ -45,12 +45,15 @@ def read_hosts(spec: Fields) -> tuple[HostSpec, ...]:
             taints=tuple(_taints(fields)),
         )
         fields.finish()
-        for address, position in addresses:
+        for endpoint, position in addresses:
             if len(hosts) == MOST_HOSTS:
                 problems.add(position, f"there are more than {MOST_HOSTS} hosts")
                 return tuple(hosts)
+            if endpoint.port is not None and template.ssh.port not in (None, endpoint.port):
+                problems.add(position, f"the port is {template.ssh.port} in ssh", "leave one of them out")
+            ssh = replace(template.ssh, port=endpoint.port or template.ssh.port)
             place = problems.source.place(position)
-            host = replace(template, address=address, place=place)
+            host = replace(template, address=endpoint.address, ssh=ssh, place=place)
             positions[id(host)] = position
             hosts.append(host)
     for host, message in conflicts(hosts):
@@ -58,15 +61,15 @@ def read_hosts(spec: Fields) -> tuple[HostSpec, ...]:
     return tuple(hosts)
 
 
-def _addresses(fields: Fields) -> Iterator[tuple[str, Position]]:
+def _addresses(fields: Fields) -> Iterator[tuple[Endpoint, Position]]:
     for text, position, _ in fields.reader.texts(fields.node("ips"), fields.path_of("ips")):
         try:
-            addresses = expand(text.strip())
+            endpoints = expand_endpoints(text.strip())
         except ValueError as error:
             fields.reader.problems.add(position, str(error))
             continue
-        for address in addresses:
-            yield address, position
+        for endpoint in endpoints:
+            yield endpoint, position
 
 
 def _roles(fields: Fields) -> tuple[str, ...]:
