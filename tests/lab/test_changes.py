@@ -381,9 +381,9 @@ def test_what_is_mounted_already_stays_and_what_is_mounted_otherwise_comes_back(
 
 def test_a_file_system_that_can_not_be_mounted_is_taken_back(machine: Machine) -> None:
     with machine.unharmed():
-        found, said = machine.attempt(Mount(path="/opt/no/such", source="/etc", filesystem="no-such-type"))
+        found, said = machine.attempt(Mount(path="/opt/no/such", source="/dev/no-such", filesystem="ext4"))
         assert found == ["failed"]
-        assert "no-such-type" in said
+        assert "/dev/no-such" in said
         machine.undo()
 
 

@@ -14,7 +14,10 @@ import sealer_registry_distribution
 import sealer_runtime_k8s
 from sealer import hookimpl
 from sealer.cluster.catalogue import Entry, catalogue
+from sealer.cluster.checking import Report
 from sealer.cluster.checks import access_findings, core_checks, leave_out
+from sealer.cluster.request import Request
+from sealer.clusterfile import Clusterfile, ClusterSpec
 from sealer.errors import (
     AuthenticationFailed,
     HostError,
@@ -74,6 +77,20 @@ def test_the_page_has_all_checks_of_core_and_of_the_built_in_plugins() -> None:
     if os.environ.get("UPDATE_GOLDEN") == "1":
         PAGE.write_text(expected, encoding="utf-8")
     assert PAGE.read_text(encoding="utf-8") == expected
+
+
+def test_the_page_has_all_fields_of_a_report() -> None:
+    text = PAGE.read_text()
+    table = text[text.index("<!-- fields:") : text.index("<!-- end of fields -->")]
+    finding = Finding(check="a", host="n1", severity=Severity.ERROR, found="b", wanted="c", mend="d")
+    request = Request.of_hosts(Clusterfile(cluster=ClusterSpec()))
+    report = Report(hosts=(), checks=(), findings=(finding,), ignored=(), mends=(), request=request)
+    plain = report.to_plain()
+    (shown,) = plain["findings"]
+    assert re.findall(r"^\| `([^`]*)`", table, re.MULTILINE) == [
+        *plain,
+        *(f"findings[].{name}" for name in shown),
+    ]
 
 
 def test_ids_are_unique_and_written_alike() -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from sealer.model import MASTER, Check, Cluster, Finding, Host, Probe, Severity
+from sealer_runtime_k8s.disk import LATENCY, DiskLatency
 from sealer_runtime_k8s.prepare import prepare_step
 from sealer_runtime_k8s.runtime import Kubernetes
 from sealer_runtime_k8s.swap import NoSwap
 from tests.plugins.kit import balanced_image, cluster, facts, host, image
+
+SHELLS = (("dash",), ("bash", "--posix"), ("busybox", "sh"))
 
 
 def found(view: Cluster) -> list[Finding]:
@@ -135,6 +140,24 @@ def test_checks_ask_what_they_read_and_have_ids_of_their_own() -> None:
     asked = {probe.name for probe in Kubernetes().probes()}
     assert {probe.name for check in checks for probe in check.probes()} <= asked
     assert len({check.id for check in checks}) == len(checks)
+
+
+def test_a_slow_disk_of_a_master_is_a_warning() -> None:
+    check, severity, text = one(master(answers={"kubernetes/disk-latency": "0.0234"}))
+    assert (check, severity) == ("kubernetes-disk-latency", Severity.WARNING)
+    assert "23 ms" in text
+    assert one(master(answers={"kubernetes/disk-latency": ""}))[1] is Severity.NOT_CHECKED
+    assert found(master(answers={"kubernetes/disk-latency": "1", "kubernetes/state": "ours demo"})) == []
+    view = cluster(host(1, MASTER), host(2))
+    assert [len(DiskLatency().probes_for(view, each)) for each in view.hosts] == [1, 0]
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+def test_the_trial_of_a_disk_leaves_nothing(shell: tuple[str, ...], tmp_path: Path) -> None:
+    script = LATENCY.script.replace("/var/lib/etcd", f"{tmp_path}/not/there")
+    done = subprocess.run([*shell, "-c", f"( {script}\n)"], capture_output=True, text=True, check=True)
+    assert done.stdout == "" or 0 < float(done.stdout) < 60
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_swap_is_told_of_and_can_be_turned_off() -> None:

@@ -77,7 +77,7 @@ class Check(ABC):
         """Return the questions to one host that depend on what all hosts answered.
 
         They are asked in a second round trip, at the same time on all hosts, and their answers are beside
-        those of the first in ``host.facts.answers``.
+        those of the first in ``host.facts.answers``. They may try something, if nothing of it is left.
         """
         return ()
 

@@ -9,6 +9,7 @@ from sealer.model import Check, Cluster, Finding, Probe, Severity
 from sealer_runtime_k8s import probes
 from sealer_runtime_k8s.apartness import NetworksApart, NoNetworkLeftovers
 from sealer_runtime_k8s.balancer import has_balancer, is_balanced
+from sealer_runtime_k8s.disk import DiskLatency
 from sealer_runtime_k8s.kubeadm import is_own_endpoint
 from sealer_runtime_k8s.machine import (
     BridgeFilter,
@@ -165,6 +166,7 @@ def all_checks() -> tuple[Check, ...]:
         NetworksApart(),
         NoNetworkLeftovers(),
         NoSwap(),
+        DiskLatency(),
         OddMasters(),
         Balanced(),
     )

@@ -39,6 +39,20 @@ PORTS_PROBE = """\
 cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); print $2 }' | sort -u"""
 """Prints the TCP ports that something listens on, in hexadecimal."""
 
+# As large as etcd writes them mostly. It is one file that goes at the end, whatever happens in between.
+DISK_LATENCY_PROBE = """\
+d=/var/lib/etcd
+while [ ! -d "$d" ]; do d=${d%/*}; done
+trial=$(mktemp "$d/.sealer-trial-XXXXXX") || exit 1
+trap 'rm -f "$trial"' EXIT
+i=0
+while [ $i -lt 50 ]; do
+  dd if=/dev/zero of="$trial" bs=2300 count=1 oflag=dsync conv=notrunc 2>&1 |
+    sed -n 's/.* copied, \\([0-9.e-]*\\) s,.*/\\1/p'
+  i=$((i + 1))
+done | sort -g | sed -n 49p"""
+"""Prints the seconds that the slowest but one of 50 small synced writes took, where dd can tell."""
+
 PROGRAMS_PROBE = told("""\
 for program in conntrack iptables ip mount nsenter ethtool socat modprobe; do
   command -v "$program" >/dev/null 2>&1 || echo "$program"
