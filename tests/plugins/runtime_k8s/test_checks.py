@@ -13,9 +13,7 @@ from sealer_runtime_k8s.disk import LATENCY, DiskLatency
 from sealer_runtime_k8s.prepare import prepare_step
 from sealer_runtime_k8s.runtime import Kubernetes
 from sealer_runtime_k8s.swap import NoSwap
-from tests.plugins.kit import balanced_image, cluster, facts, host, image
-
-SHELLS = (("dash",), ("bash", "--posix"), ("busybox", "sh"))
+from tests.plugins.kit import SHELLS, balanced_image, cluster, facts, host, image
 
 
 def found(view: Cluster) -> list[Finding]:
