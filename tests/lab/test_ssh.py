@@ -242,6 +242,19 @@ def test_a_key_of_the_agent(agent: Net) -> None:
     check(agent)
 
 
+def test_one_session_and_one_attempt_are_enough(net: Net) -> None:
+    plain = replace(net.operator, home=net.operator.home / "patient")
+    plain.home.mkdir()
+    plain = replace(plain, lab=None).trusting(net.lab)
+    layers = [{f"etc/layer{number}": secrets.token_bytes(1 << 20)} for number in range(3)]
+    make_plain_image(plain, layers)
+    words = ("-m", net.address("n3"), "-u", "asked", "--passwd-from", "env:SECRET", "--identities-only")
+    plain.sealer("run", IMAGE, *words)
+    plain.sealer("plan", IMAGE, *words, "--detailed-exitcode")
+    plain.sealer("delete", "--all", "--yes")
+    assert net.lab.node("n3").run(["test", "-e", "/var/lib/sealer"], check=False).returncode == 1
+
+
 def test_host_names_and_ipv6(net: Net) -> None:
     net.operator.sealer("check", "-m", "n1", "--pk", str(net.key))
     net.operator.run("ip", "-6", "address", "add", f"{IPV6}1/64", "dev", "lab0", "nodad")

@@ -50,6 +50,7 @@ ANSWERS = {
     "kubernetes/missing-programs": "none",
     "kubernetes/swap": "none",
     "kubernetes/disk-latency": "0.004",
+    "kubernetes/disk-share": "1000000 150000",
     "kubernetes/networks": "address 10.0.0.1/24\naddress fe80::1/64\nroute 10.0.0.0/24\nroute fe80::/64\nend",
     "kubernetes/network-leftovers": "none",
     "containerd/oom": "allowed",

@@ -150,6 +150,12 @@ def test_a_slow_disk_of_a_master_is_a_warning() -> None:
     assert [len(DiskLatency().probes_for(view, each)) for each in view.hosts] == [1, 0]
 
 
+def test_a_full_disk_is_a_warning() -> None:
+    check, severity, text = one(master(answers={"kubernetes/disk-share": "1000000 149999"}))
+    assert (check, severity) == ("kubernetes-disk-pressure", Severity.WARNING)
+    assert text.startswith("14 %")
+
+
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
 def test_the_trial_of_a_disk_leaves_nothing(shell: tuple[str, ...], tmp_path: Path) -> None:
     script = LATENCY.script.replace("/var/lib/etcd", f"{tmp_path}/not/there")

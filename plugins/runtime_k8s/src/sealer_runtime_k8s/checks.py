@@ -9,7 +9,7 @@ from sealer.model import Check, Cluster, Finding, Probe, Severity
 from sealer_runtime_k8s import probes
 from sealer_runtime_k8s.apartness import NetworksApart, NoNetworkLeftovers
 from sealer_runtime_k8s.balancer import has_balancer, is_balanced
-from sealer_runtime_k8s.disk import DiskLatency
+from sealer_runtime_k8s.disk import DiskLatency, DiskPressure
 from sealer_runtime_k8s.kubeadm import is_own_endpoint
 from sealer_runtime_k8s.machine import (
     BridgeFilter,
@@ -167,6 +167,7 @@ def all_checks() -> tuple[Check, ...]:
         NoNetworkLeftovers(),
         NoSwap(),
         DiskLatency(),
+        DiskPressure(),
         OddMasters(),
         Balanced(),
     )

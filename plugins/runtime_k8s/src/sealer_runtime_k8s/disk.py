@@ -1,4 +1,4 @@
-"""The disk of etcd: each change of the cluster waits until masters have written it down."""
+"""Disks: etcd waits for that of its master at each change, and the kubelet minds how full they are."""
 
 from __future__ import annotations
 
@@ -11,6 +11,36 @@ LATENCY = Probe(name="kubernetes/disk-latency", script=fragments.DISK_LATENCY_PR
 
 _LONGEST = 0.010
 """Seconds that 99 of 100 writes may take (etcd's documentation, "Hardware recommendations: Disks")."""
+
+
+_LEAST_SHARE = 0.15
+"""Free of what there is, below which the kubelet removes images (KubeletConfiguration, evictionHard)."""
+
+
+class DiskPressure(Check):
+    """A kubelet that finds the disk too full removes images, which are nowhere else, and then pods."""
+
+    id = "kubernetes-disk-pressure"
+    title = "disks are not too full for the kubelet"
+    severity = Severity.WARNING
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (probes.SHARE,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        for host in cluster.hosts:
+            words = probes.answer(host, probes.SHARE).split()
+            if len(words) != 2 or not all(word.isdecimal() and len(word) < 19 for word in words):
+                yield self.not_checked(host.name, probes.NO_ANSWER)
+                continue
+            total, free = map(int, words)
+            if free < total * _LEAST_SHARE:
+                yield self.finding(
+                    host.name,
+                    found=f"{free * 100 // max(total, 1)} % of the file system of /var/lib are free",
+                    wanted=f"more than {_LEAST_SHARE:.0%}: with less the kubelet removes images, then pods",
+                    mend="free space there, or set evictionHard in a KubeletConfiguration",
+                )
 
 
 class DiskLatency(Check):

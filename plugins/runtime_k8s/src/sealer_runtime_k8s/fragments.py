@@ -53,6 +53,9 @@ while [ $i -lt 50 ]; do
 done | sort -g | sed -n 49p"""
 """Prints the seconds that the slowest but one of 50 small synced writes took, where dd can tell."""
 
+DISK_SHARE_PROBE = "df -Pk /var/lib | awk 'END { print $2, $4 }'"
+"""Prints how many KiB the file system of the kubelet and of containers has, and how many are free."""
+
 PROGRAMS_PROBE = told("""\
 for program in conntrack iptables ip mount nsenter ethtool socat modprobe; do
   command -v "$program" >/dev/null 2>&1 || echo "$program"

@@ -13,8 +13,9 @@ MISSING = Probe(name="kubernetes/missing-programs", script=fragments.PROGRAMS_PR
 SWAP = Probe(name="kubernetes/swap", script=fragments.SWAP_PROBE)
 NETWORKS = Probe(name="kubernetes/networks", script=fragments.NETWORKS_PROBE)
 NETWORK_LEFTOVERS = Probe(name="kubernetes/network-leftovers", script=fragments.NETWORK_LEFTOVERS_PROBE)
+SHARE = Probe(name="kubernetes/disk-share", script=fragments.DISK_SHARE_PROBE)
 MODULES = Probe(name="kubernetes/modules", script=fragments.MODULES_PROBE)
-ALL = (STATE, PORTS, MISSING, MODULES, SWAP, NETWORKS, NETWORK_LEFTOVERS)
+ALL = (STATE, PORTS, MISSING, MODULES, SWAP, NETWORKS, NETWORK_LEFTOVERS, SHARE)
 
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{1,4}")
 
