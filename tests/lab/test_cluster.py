@@ -91,7 +91,7 @@ def test_a_file_changed_by_hand_is_all_that_a_plan_finds(cluster: Site) -> None:
     original = node.run(["cat", path]).stdout
     node.run(["sh", "-c", f"echo '# by hand' >> {path}"])
     done = cluster.operator.sealer(*cluster.plan_words, "--detailed-exitcode", "-o", "json", code=7)
-    needed = {(step["host"], step["step"]): step["changes"] for step in json.loads(done.stdout)}
+    needed = {(step["host"], step["step"]): step["changes"] for step in json.loads(done.stdout)["steps"]}
     found = {where: changes for where, changes in needed.items() if changes}
     assert found == {
         (node.address, f"kubernetes/prepare@{node.address}"): [

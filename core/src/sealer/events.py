@@ -66,6 +66,16 @@ class StepFinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StepWaiting:
+    """A step that runs waits for something; ``reason`` says why that is not so yet, secrets removed."""
+
+    step: str
+    title: str
+    host: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransferProgress:
     """Bytes of one named stream that have been moved so far, of a known total."""
 
@@ -98,6 +108,7 @@ Event = (
     | OperationFinished
     | StepStarted
     | StepFinished
+    | StepWaiting
     | TransferProgress
     | HostOutput
     | Message

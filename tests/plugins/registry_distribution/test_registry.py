@@ -12,7 +12,7 @@ import pytest
 import yaml
 from cryptography import x509
 
-from sealer.changes import Command, File
+from sealer.changes import Command, File, Wait
 from sealer.changes.script import Planned, Setting, converge_script, read_report
 from sealer.model import MASTER, Cluster, RegistrySettings, Step, used_values
 from sealer_registry_distribution import fragments, sealer_registries
@@ -193,9 +193,9 @@ def test_domain_and_port_are_those_of_the_clusterfile() -> None:
     document = yaml.safe_load(config.content)
     assert document["http"]["addr"] == "10.0.0.1:8080"
     assert document["auth"]["htpasswd"]["realm"] == "hub.example.org"
-    commands = [change for change in step.changes if isinstance(change, Command)]
-    assert any(":1F90" in command.run for command in commands)
-    assert not any(":1388" in command.run for command in commands)
+    (wait,) = (change for change in step.changes if isinstance(change, Wait))
+    assert ":1F90" in wait.until
+    assert ":1388" not in wait.until
     (check,) = provider.checks(view)
     (finding,) = check.evaluate(view)
     assert finding.found == "port 8080 is in use"

@@ -17,6 +17,7 @@ from sealer.changes.owned import OwnedChains, OwnedLinks, OwnedPath, OwnedRoutes
 from sealer.changes.quoting import quote, words
 from sealer.changes.system import Module, Sysctl, Unit
 from sealer.changes.tree import LayerBlob, Tree
+from sealer.changes.wait import Wait
 
 __all__ = [
     "Blob",
@@ -40,6 +41,7 @@ __all__ = [
     "Tree",
     "Unit",
     "User",
+    "Wait",
     "kept_objects",
     "live_objects",
     "quote",

@@ -112,6 +112,14 @@ class Change(ABC):
         return ()
 
     @property
+    def writes(self) -> tuple[tuple[str, str], ...]:
+        """The files that applying it writes, each with the SHA-256 of its content, as far as they are known.
+
+        Changes behind it in a step may depend on them; a plan then foresees what they will be.
+        """
+        return ()
+
+    @property
     def timeout(self) -> float | None:
         """Seconds after which one application is given up, or None for the step's own limit."""
         return None

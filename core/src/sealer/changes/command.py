@@ -48,8 +48,8 @@ class Command(Change):
         if self.unless:
             return f"( {self.unless}\n) >/dev/null 2>&1 || {{ echo 'it is not done'; return 1; }}"
         if self.creates:
-            return f"[ -e {quote(self.creates)} ] || {{ echo 'it is not done'; return 1; }}"
-        return "is_done || { echo 'it is not done'; return 1; }"
+            return f"[ -e {quote(self.creates)} ] || {{ echo 'it was not done yet'; return 1; }}"
+        return "is_done"
 
     def apply(self) -> str:
         again = f"if was_attempted; then\n( {self.revert}\n)\nfi\n" if self.revert else ""

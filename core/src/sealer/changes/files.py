@@ -45,6 +45,10 @@ class File(Change):
     def contained(self) -> bool:
         return True
 
+    @property
+    def writes(self) -> tuple[tuple[str, str], ...]:
+        return ((self.path, hashlib.sha256(self._bytes()).hexdigest()),)
+
     def observe(self) -> str:
         path = quote(self.path)
         if self.keep:

@@ -183,9 +183,37 @@ save_unit() {
   if systemctl is-enabled -q "$1" 2>/dev/null; then : > "$entry/enabled"; fi
   if systemctl is-active -q "$1" 2>/dev/null; then : > "$entry/active"; fi
 }
-unit_stamp() { cat -- "$@" /dev/null 2>/dev/null | sha256sum | cut -c 1-64; }
-unit_is_fresh() { [ -n "$entry" ] && [ "$(cat "$entry/stamp" 2>/dev/null)" = "$(unit_stamp "$@")" ]; }
-note_unit() { unit_stamp "$@" > "$entry/stamp"; }
+# unit_stamp FILE...: their digests and paths; of files that are about to be written, those to come
+unit_stamp() {
+  for file; do
+    case ${written:-} in
+      *" $file "*)
+        sum=${written##*" $file "}
+        echo "${sum%% *} $file"
+        ;;
+      *) if [ -e "$file" ]; then sum=$(sha256sum < "$file") && echo "${sum%% *} $file"; fi ;;
+    esac
+  done
+}
+# unit_started UNIT: what tells this start of the unit from all others
+unit_started() { systemctl show -p InvocationID "$1"; }
+# unit_is_fresh UNIT FILE...: it was started with the files as they are, or are about to be. When one of them was
+# another until now, whoever started the unit meanwhile started it with that one.
+unit_is_fresh() {
+  unit=$1
+  shift
+  [ -n "$entry" ] && [ "$(cat "$entry/stamp" 2>/dev/null)" = "$(unit_stamp "$@")" ] || return 1
+  for file; do
+    case ${written:-} in
+      *" $file "*) if [ "$(cat "$entry/started" 2>/dev/null)" != "$(unit_started "$unit")" ]; then return 1; fi ;;
+    esac
+  done
+}
+note_unit() {
+  unit_started "$1" > "$entry/started"
+  shift
+  unit_stamp "$@" > "$entry/stamp"
+}
 start_unit() {
   systemctl reset-failed "$1" 2>/dev/null || :
   systemctl restart "$1" || { explain_unit "$1"; return 1; }
@@ -428,9 +456,18 @@ merge_tree() {
 
 # ---- commands --------------------------------------------------------------------------------------------
 
-# is_done: the host journal says that this very change was applied
+# is_done: the host journal says that this very change was applied; else it says why not
 is_done() {
-  [ -n "$entry" ] && [ -e "$entry/done" ] && IFS= read -r finished < "$entry/done" && [ "$finished" = "$fingerprint" ]
+  if [ -z "$entry" ]; then
+    echo 'it was not done yet'
+  elif [ ! -e "$entry/done" ]; then
+    echo 'it was begun and not finished'
+  elif IFS= read -r finished < "$entry/done" && [ "$finished" = "$fingerprint" ]; then
+    return 0
+  else
+    echo 'what it does has changed since it was done'
+  fi
+  return 1
 }
 
 # was_attempted: the command was begun before, in this operation or an earlier one
@@ -454,4 +491,33 @@ within() {
   else
     "$@"
   fi
+}
+
+# ---- waiting --------------------------------------------------------------------------------------------
+
+# What is waited for defines two functions: holds, and why_not, which prints reasons.
+# reasons: them in one line
+reasons() {
+  why_not | awk '
+    NF { text = text separator $0; separator = "; " }
+    END { print text == "" ? "it is not so yet" : substr(text, 1, 2000) }'
+}
+# uptime: leaves the seconds since the host was started in $uptime: its clock may be set while it waits
+uptime() {
+  read -r uptime rest < /proc/uptime
+  uptime=${uptime%%.*}
+}
+# wait_until SECONDS PAUSE: until it holds; says why it does not, whenever the answer is another
+wait_until() {
+  uptime
+  deadline=$((uptime + $1))
+  told=
+  until holds; do
+    now=$(reasons)
+    if [ "$now" != "$told" ]; then echo "sealer-waits: $now"; fi
+    told=$now
+    uptime
+    if [ "$uptime" -ge "$deadline" ]; then return 1; fi
+    sleep "$2"
+  done
 }

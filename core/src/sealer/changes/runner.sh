@@ -225,9 +225,11 @@ visit() {
   if [ -z "$state" ]; then
     reason=$(o"$index" 2>&1 3>&- </dev/null) && state=same
   fi
+  became=$state
   if [ "$state" = same ]; then
     record "$index" same
   else
+    became=changed
     if ! entry_is_ours; then
       save_entry "$2" "$4" "$5"
     fi
@@ -271,6 +273,7 @@ look() {
   export entry fingerprint
   reason=$(o"$index" 2>&1 3>&- </dev/null)
   if [ $? -eq 0 ]; then
+    became=same
     record "$index" same
     shift 3
     while [ "$1" != -- ]; do
@@ -279,6 +282,7 @@ look() {
     done
     return
   fi
+  became=needed
   say "$reason"
   record "$index" needed "$said"
   while [ "$1" != -- ]; do shift; done
@@ -286,6 +290,14 @@ look() {
   for blob; do
     if [ ! -d "$data/layers/$blob" ] && ! has_blob "$blob"; then record "$index" blob "$blob"; fi
   done
+}
+
+# writes PATH SHA256: of the change before, in case it was or is needed: a file gets this content
+writes() {
+  if [ "$became" != same ]; then
+    written="${written:-} $1 $2 "
+    export written
+  fi
 }
 
 # undo_all [OPERATION]: takes back every entry of the host journal, or those of one operation, newest first;

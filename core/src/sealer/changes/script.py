@@ -51,6 +51,7 @@ def observe_script(setting: Setting, changes: Sequence[Planned]) -> str:
         outputs = [output.key for output in planned.change.outputs if not output.fresh]
         blobs = [blob.digest.partition(":")[2] for blob in planned.change.blobs]
         body.append(" ".join(["look", str(index), planned.hash, planned.fingerprint, *outputs, "--", *blobs]))
+        body += _writes(planned.change)
     return _wrap(setting, [*body, "record end"])
 
 
@@ -73,9 +74,15 @@ def converge_script(setting: Setting, changes: Sequence[Planned]) -> str:
             body.append("end_entries")
         outputs = [output.key for output in planned.change.outputs]
         body.append(" ".join([_call("visit", index, planned), *outputs]))
+        body += _writes(planned.change)
         if not planned.change.contained:
             body.append("seen=")
     return _wrap(setting, _lasting([*body, "drop_needless", "drop_lock"]))
+
+
+def _writes(change: Change) -> list[str]:
+    """Return what notes the files that a change writes, for changes behind it."""
+    return [f"writes {quote(path)} {digest}" for path, digest in change.writes]
 
 
 def _call(function: str, index: int, planned: Planned) -> str:

@@ -56,7 +56,9 @@ class Unit(Change):
             lines.append(f"systemctl is-enabled -q {name} || {{ echo 'it is not enabled'; return 1; }}")
         if self.running:
             lines.append(f"systemctl is-active -q {name} || {{ echo 'it does not run'; return 1; }}")
-            lines.append(f"unit_is_fresh {self._watched} || {{ echo 'what it reads changed'; return 1; }}")
+            lines.append(
+                f"unit_is_fresh {name} {self._watched} || {{ echo 'what it reads changed'; return 1; }}"
+            )
         return "\n".join(lines) or ":"
 
     def capture(self) -> str:
@@ -76,7 +78,7 @@ class Unit(Change):
         if self.enabled:
             lines.append(f"systemctl enable -q {name}")
         if self.running:
-            lines += [f"start_unit {name}", f"note_unit {self._watched}"]
+            lines += [f"start_unit {name}", f"note_unit {name} {self._watched}"]
         return "\n".join(lines)
 
     def undo(self) -> str:

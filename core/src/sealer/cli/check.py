@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,12 +11,12 @@ from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, driving_flags, host_options
 from sealer.cli.options import confirm, ignore_option, output_option, yes_option
 from sealer.cli.output import Format, print_document, print_rows
+from sealer.cli.plans import dry_run_option, print_plan
 from sealer.cli.run import login_options
-from sealer.errors import ChecksFailed
+from sealer.errors import ChecksFailed, UsageError
 
 if TYPE_CHECKING:
     from sealer.cluster.checking import Question, Report
-    from sealer.cluster.mending import Mend
     from sealer.model import Finding
 
 
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 @ignore_option
 @click.option("--list", "listing", is_flag=True, help="Print all checks there are, and ask no host.")
 @click.option("--fix", is_flag=True, help="Mend what can be mended safely; sealer delete takes it back.")
+@dry_run_option
 @yes_option
 @output_option()
 @host_options
@@ -39,21 +39,28 @@ def check(
     *,
     listing: bool,
     fix: bool,
+    dry_run: bool,
     yes: bool,
     output: Format,
     **flags: Any,
 ) -> None:
     """Make all host checks at once, as before running a cluster IMAGE; without one those that need none.
 
-    The exit code is 0 when the hosts are fit, and 3 when they are not.
+    The exit code is 0 when the hosts are fit, and 3 when they are not. With --fix, --dry-run shows what would
+    be mended.
     """
     if listing:
         _print_catalogue(application, output)
         return
     question = _question(image, flags)
-    report = _ask(application, question, flags)
+    if dry_run and not fix:
+        raise UsageError("--dry-run goes with --fix", hint="checks alone change nothing")
+    report = _ask(application, question, flags, dry=dry_run)
     if fix and report.mends:
-        _show_mends(report.mends)
+        from sealer.cluster.mending import mending_outlook
+
+        print_plan(mending_outlook(question.clusterfile.cluster.name, report.mends), err=True)
+    if fix and report.mends and not dry_run:
         confirm(f"Mend this on the hosts of cluster {question.clusterfile.cluster.name}?", yes=yes)
         _mend(application, report, flags)
         report = _ask(application, question, flags)
@@ -140,17 +147,10 @@ def _question(image: str | None, flags: dict[str, Any]) -> Question:
     return Question(clusterfile=clusterfile, reference=reference, ignore=flags["ignore"])
 
 
-def _ask(application: Application, question: Question, flags: dict[str, Any]) -> Report:
+def _ask(application: Application, question: Question, flags: dict[str, Any], *, dry: bool = False) -> Report:
     from sealer.cluster.checking import check_hosts
 
-    return drive(application, lambda context: check_hosts(context, question), **driving_flags(flags))
-
-
-def _show_mends(mends: Sequence[Mend]) -> None:
-    for mend in mends:
-        click.echo(f"{mend.finding.host}  {mend.finding.found}  ({mend.finding.check})", err=True)
-        for change in mend.changes:
-            click.echo(f"    {change.describe()}", err=True)
+    return drive(application, lambda context: check_hosts(context, question), **driving_flags(flags), dry=dry)
 
 
 def _mend(application: Application, report: Report, flags: dict[str, Any]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,23 +10,32 @@ from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, host_options
 from sealer.cli.options import confirm, output_option, yes_option
 from sealer.cli.output import Format, print_document, table
+from sealer.cli.plans import dry_run_option, print_plan
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
     from sealer.cluster.inspection import Status
-    from sealer.clusterfile import ClusterSpec
+    from sealer.cluster.outlook import Outlook
+    from sealer.cluster.session import Context
 
 
 @click.command()
 @click.argument("cluster", required=False)
+@dry_run_option
 @host_options
 @pass_application
-def resume(application: Application, /, cluster: str | None, **options: Any) -> None:
+def resume(application: Application, /, cluster: str | None, *, dry_run: bool, **options: Any) -> None:
     """Go on with the operation that was killed or that failed, from where it was."""
+    from sealer.cluster.foresight import look_at_resumption
     from sealer.cluster.operations import resume as resume_operation
     from sealer.cluster.state import choose_cluster
 
     records = choose_cluster(application.home, cluster)
+    if dry_run:
+        print_plan(
+            drive(application, lambda context: look_at_resumption(context, records), **options, dry=True)
+        )
+        return
     summary = drive(application, lambda context: resume_operation(context, records), **options)
     click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)
 
@@ -46,7 +54,8 @@ def resume(application: Application, /, cluster: str | None, **options: Any) -> 
     help="How long the pods of one host may take to move away.",
 )
 @click.option("--force", is_flag=True, help="Leave hosts that can't be reached as they are.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be taken back on each host.")
+@dry_run_option
+@output_option()
 @yes_option
 @host_options
 @pass_application
@@ -61,13 +70,18 @@ def delete(
     drain_timeout: int,
     force: bool,
     dry_run: bool,
+    output: Format,
     yes: bool,
     **options: Any,
 ) -> None:
-    """Take a cluster away, or some of its hosts: what was changed on them is put back, and nothing else."""
+    """Take a cluster away, or some of its hosts: what was changed on them is put back, and nothing else.
+
+    With --dry-run, -o says how what would be done is printed.
+    """
+    from sealer.cluster.foresight import look_at_deletion, look_at_leaving
     from sealer.cluster.leaving import Leaving, remove_hosts
     from sealer.cluster.removal import delete as delete_cluster
-    from sealer.cluster.state import choose_cluster, require_state
+    from sealer.cluster.state import choose_cluster
     from sealer.clusterfile.flags import cluster_from_flags
 
     if everything == bool(masters or nodes):
@@ -81,9 +95,13 @@ def delete(
         drain_seconds=drain_timeout,
     )
     if dry_run:
-        spec = require_state(records).clusterfile.cluster
-        hosts = tuple(host for host in spec.hosts if everything or host.address in leaving.addresses)
-        show_residue(application, replace(spec, hosts=hosts), options)
+
+        async def look(context: Context) -> Outlook:
+            if leaving.addresses:
+                return await look_at_leaving(context, records, leaving)
+            return await look_at_deletion(context, records, force=force)
+
+        print_plan(drive(application, look, **options, dry=True), output)
         return
     if leaving.addresses:
         listed = ", ".join(leaving.addresses)
@@ -128,20 +146,6 @@ def kubeconfig(application: Application, /, cluster: str | None, **options: Any)
 
     records = choose_cluster(application.home, cluster)
     click.echo(drive(application, lambda context: fetch(context, records), **options), nl=False)
-
-
-def show_residue(
-    application: Application, spec: ClusterSpec, options: dict[str, Any], *, operation: str | None = None
-) -> bool:
-    """Print what Sealer, or one operation, has changed on hosts; return whether there is anything."""
-    from sealer.cluster.residue import residue
-
-    found = drive(application, lambda context: residue(context, spec, operation=operation), **options)
-    for host in found:
-        click.echo(f"{host.host}: {len(host.changes)} changes" if host.changes else f"{host.host}: nothing")
-        for change in host.changes:
-            click.echo(f"    {change}")
-    return any(host.changes for host in found)
 
 
 def _status_document(found: Status) -> dict[str, Any]:

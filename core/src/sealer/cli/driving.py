@@ -79,6 +79,7 @@ def drive(
     upload_concurrency: int,
     fail_fast: bool,
     progress: str,
+    dry: bool = False,
 ) -> Result:
     """Run a use case to its end, showing what happens.
 
@@ -92,7 +93,16 @@ def drive(
         upload_concurrency: How many hosts are sent to at one time.
         fail_fast: Whether the first failure ends the operation.
         progress: What ``--progress`` said.
+        dry: Whether nothing may be changed, neither on hosts nor here.
+
+    Raises:
+        UsageError: Keys of hosts are to be recorded, but nothing may be changed.
     """
+    if dry and accept_new:
+        raise UsageError(
+            "--accept-new records the keys of hosts, and a dry run records nothing",
+            hint="record them first, as with ssh or ssh-keyscan, or leave one of the two out",
+        )
     from sealer.cli.render import make_renderer, open_log
     from sealer.cluster.access import Access
     from sealer.cluster.session import Context
@@ -109,6 +119,7 @@ def drive(
             concurrency=concurrency,
             uploads=upload_concurrency,
             fail_fast=fail_fast,
+            dry=dry,
         )
         return asyncio.run(_interruptible(work(context), stoppers))
 

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from sealer.cli.application import Application, pass_application
-from sealer.cli.cluster import show_residue
 from sealer.cli.driving import drive, driving_flags, host_options
 from sealer.cli.options import confirm, output_option, yes_option
 from sealer.cli.output import Format, print_document, print_rows
+from sealer.cli.plans import dry_run_option, print_plan
 from sealer.cli.run import login_options
 from sealer.errors import UsageError
 
@@ -52,14 +52,24 @@ def show(application: Application, /, operation: str, cluster: str | None, outpu
 
 @operations.command()
 @cluster_option
+@dry_run_option
 @yes_option
 @pass_application
-def abort(application: Application, /, cluster: str | None, *, yes: bool) -> None:
+def abort(application: Application, /, cluster: str | None, *, dry_run: bool, yes: bool) -> None:
     """Give the open operation up: what it did stays, and others may begin."""
     from sealer.cluster.operations import abort as abort_operation
+    from sealer.cluster.operations import summarise, to_abort
     from sealer.cluster.state import choose_cluster
 
     records = choose_cluster(application.home, cluster)
+    if dry_run:
+        found = summarise(to_abort(records))
+        done = sum(state == "done" for state in found.steps.values())
+        click.echo(
+            f"operation {found.id} would be given up: {done} steps are done, "
+            f"{len(found.steps) - done} were begun; what they did stays"
+        )
+        return
     confirm(f"Give the open operation on cluster {records.cluster} up?", yes=yes)
     click.echo(f"operation {abort_operation(records).id} is given up", err=True)
 
@@ -67,7 +77,8 @@ def abort(application: Application, /, cluster: str | None, *, yes: bool) -> Non
 @operations.command()
 @click.argument("operation", required=False)
 @cluster_option
-@click.option("--dry-run", is_flag=True, help="Only show what would be taken back on each host.")
+@dry_run_option
+@output_option()
 @yes_option
 @host_options
 @pass_application
@@ -78,18 +89,24 @@ def rollback(
     cluster: str | None,
     *,
     dry_run: bool,
+    output: Format,
     yes: bool,
     **options: Any,
 ) -> None:
-    """Take back what the newest operation changed on hosts, newest first."""
+    """Take back what the newest operation changed on hosts, newest first.
+
+    With --dry-run, -o says how what would be done is printed.
+    """
+    from sealer.cluster.foresight import look_at_rollback
     from sealer.cluster.removal import rollback as roll_back
-    from sealer.cluster.removal import rollback_target, target_hosts
     from sealer.cluster.state import choose_cluster
 
     records = choose_cluster(application.home, cluster)
     if dry_run:
-        target = rollback_target(records, operation)
-        show_residue(application, target_hosts(target), options, operation=target.id)
+        outlook = drive(
+            application, lambda context: look_at_rollback(context, records, operation), **options, dry=True
+        )
+        print_plan(outlook, output)
         return
     confirm(f"Take back what {operation or 'the newest operation'} did on {records.cluster}?", yes=yes)
     summary = drive(application, lambda context: roll_back(context, records, operation), **options)
@@ -103,6 +120,8 @@ def rollback(
 @click.option(
     "--verify", is_flag=True, help="Only show what is left on the hosts; exit with 1 if anything is."
 )
+@dry_run_option
+@output_option()
 @yes_option
 @host_options
 @pass_application
@@ -113,16 +132,20 @@ def reset(
     *,
     data_root: str | None,
     verify: bool,
+    dry_run: bool,
+    output: Format,
     yes: bool,
     **flags: Any,
 ) -> None:
     """Take back what Sealer left on hosts, with neither a record here nor an image.
 
-    Each host keeps a journal of what was changed on it; that is all it takes.
+    Each host keeps a journal of what was changed on it; that is all it takes. With --verify and --dry-run, -o
+    says how what is found is printed.
     """
     from dataclasses import replace
 
     from sealer.cli.describing import describe_cluster
+    from sealer.cluster.foresight import leftovers, look_at_reset
     from sealer.cluster.removal import reset as reset_hosts
 
     found = describe_cluster({**flags, "nodes": ",".join(part for part in (flags["nodes"], hosts) if part)})
@@ -132,8 +155,16 @@ def reset(
     if not spec.hosts:
         raise UsageError("no hosts are given", hint="sealer reset --hosts A,B")
     if verify:
-        if show_residue(application, spec, driving_flags(flags)):
+        left = drive(application, lambda context: leftovers(context, spec), **driving_flags(flags), dry=True)
+        print_plan(left, output)
+        if left.needed:
             raise click.exceptions.Exit(1)
+        return
+    if dry_run:
+        outlook = drive(
+            application, lambda context: look_at_reset(context, found), **driving_flags(flags), dry=True
+        )
+        print_plan(outlook, output)
         return
     confirm(f"Take back all that Sealer changed for cluster {spec.name} on {len(spec.hosts)} hosts?", yes=yes)
     summary = drive(application, lambda context: reset_hosts(context, found), **driving_flags(flags))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -10,12 +10,12 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, driving_flags, host_options
-from sealer.cli.options import ignore_option, output_option
-from sealer.cli.output import Format, print_document
+from sealer.cli.options import confirm, ignore_option, output_option, yes_option
+from sealer.cli.output import Format
+from sealer.cli.plans import dry_run_option, print_plan
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
-    from sealer.cluster.comparison import PlannedStep
     from sealer.cluster.install import Wish
     from sealer.cluster.planning import Look
     from sealer.operation.engine import Summary
@@ -67,50 +67,43 @@ def cluster_options(function: Function) -> Function:
     return login_options(launch_options(ignore_option(function)))
 
 
-def dry_run_option(function: Function) -> Function:
-    """Add ``--dry-run``."""
-    text = "Only show what would be done, as sealer plan does."
-    return click.option("--dry-run", is_flag=True, help=text)(function)
-
-
 @click.command()
 @click.argument("image", required=False)
 @cluster_options
 @dry_run_option
+@yes_option
 @host_options
 @pass_application
-def run(application: Application, /, image: str | None, *, dry_run: bool, **flags: Any) -> None:
+def run(application: Application, /, image: str | None, *, dry_run: bool, yes: bool, **flags: Any) -> None:
     """Make a cluster from a cluster IMAGE, or put an application IMAGE on a cluster.
 
     The hosts come from -m and -n, from a Clusterfile, or from both. An application image runs on the cluster
     that --cluster-name names, or on the only one there is.
     """
-    _run(application, _wish(image, flags), flags, dry_run=dry_run)
+    _run(application, _wish(image, flags), flags, dry_run=dry_run, yes=yes)
 
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @cluster_options
 @dry_run_option
+@yes_option
 @host_options
 @pass_application
-def apply(application: Application, /, file: Path | None, *, dry_run: bool, **flags: Any) -> None:
+def apply(application: Application, /, file: Path | None, *, dry_run: bool, yes: bool, **flags: Any) -> None:
     """Make the cluster of a Clusterfile what it says (-f), or carry out the plan in FILE.
 
-    A plan that sealer plan --out wrote is refused when the hosts have changed since.
+    Hosts of the cluster that the Clusterfile does not name any more leave it. A plan that sealer plan --out
+    wrote is refused when the hosts have changed since.
     """
     if (file is None) == (flags["clusterfile"] is None):
         raise UsageError(
             "apply needs a Clusterfile or a plan", hint="sealer apply -f Clusterfile, or sealer apply PLAN"
         )
     if file is None:
-        _run(application, _wish(None, flags), flags, dry_run=dry_run)
-        return
-    from sealer.cluster.planning import SavedPlan, apply_saved
-    from sealer.operation.records import read_json
-
-    saved = SavedPlan.from_plain(read_json(file), str(file))
-    _say_done(drive(application, lambda context: apply_saved(context, saved), **driving_flags(flags)))
+        _run(application, _wish(None, flags), flags, dry_run=dry_run, yes=yes)
+    else:
+        _run_saved(application, file, flags, dry_run=dry_run, yes=yes)
 
 
 @click.command()
@@ -133,30 +126,66 @@ def plan(
     output: Format,
     **flags: Any,
 ) -> None:
-    """Show what run would do on each host, and why, and change nothing."""
-    found = _look(application, _wish(image, flags), flags)
-    print_plan(found.steps, output)
+    """Show what run or apply would do on each host, and why, and change nothing.
+
+    An image that is not here is pulled first. What the other verbs would do is shown by their --dry-run.
+    """
+    found = _look(application, _wish(image, flags), flags, dry=False)
+    print_plan(found.outlook, output)
     if out is not None:
         from sealer.operation.records import write_json
 
         write_json(out.absolute(), found.saved.to_plain())
-    if detailed_exitcode and any(step.needed for step in found.steps):
+    if detailed_exitcode and found.outlook.needed:
         raise click.exceptions.Exit(7)
 
 
-def _look(application: Application, wish: Wish, flags: dict[str, Any]) -> Look:
+def _look(application: Application, wish: Wish, flags: dict[str, Any], *, dry: bool) -> Look:
     from sealer.cluster.planning import look
 
-    return drive(application, lambda context: look(context, wish), **driving_flags(flags))
+    return drive(application, lambda context: look(context, wish), **driving_flags(flags), dry=dry)
 
 
-def _run(application: Application, wish: Wish, flags: dict[str, Any], *, dry_run: bool) -> None:
+def _run(application: Application, wish: Wish, flags: dict[str, Any], *, dry_run: bool, yes: bool) -> None:
     from sealer.cluster.install import run_image
+    from sealer.cluster.leaving import leaving_hosts
 
     if dry_run:
-        print_plan(_look(application, wish, flags).steps, Format.TABLE)
+        print_plan(_look(application, wish, flags, dry=True).outlook)
         return
+    if leaving_hosts(application.home, wish).addresses:
+        _let_go(application, _look(application, wish, flags, dry=False), flags, yes=yes)
     _say_done(drive(application, lambda context: run_image(context, wish), **driving_flags(flags)))
+
+
+def _run_saved(
+    application: Application, file: Path, flags: dict[str, Any], *, dry_run: bool, yes: bool
+) -> None:
+    from sealer.cluster.planning import SavedPlan, apply_saved, look_again
+    from sealer.operation.records import read_json
+
+    saved = SavedPlan.from_plain(read_json(file), str(file))
+    if dry_run or saved.leaving:
+        look = drive(
+            application, lambda context: look_again(context, saved), **driving_flags(flags), dry=dry_run
+        )
+        if dry_run:
+            print_plan(look.outlook)
+            return
+        _let_go(application, look, flags, yes=yes)
+    _say_done(drive(application, lambda context: apply_saved(context, saved), **driving_flags(flags)))
+
+
+def _let_go(application: Application, look: Look, flags: dict[str, Any], *, yes: bool) -> None:
+    """Show what is to be done, ask, and take the hosts out that are not named any more."""
+    from sealer.cluster.leaving import remove_hosts
+    from sealer.operation.records import ClusterRecords
+
+    name, leaving = look.outlook.cluster, look.leaving
+    print_plan(look.outlook, err=True)
+    confirm(f"Take {', '.join(leaving.addresses)} out of cluster {name}, and do the rest?", yes=yes)
+    records = ClusterRecords(application.home, name)
+    drive(application, lambda context: remove_hosts(context, records, leaving), **driving_flags(flags))
 
 
 def _wish(image: str | None, flags: dict[str, Any]) -> Wish:
@@ -180,26 +209,10 @@ def _wish(image: str | None, flags: dict[str, Any]) -> Wish:
             apps=apps if apps is not None else spec.app_names,
             cmds=tuple(flags["cmds"]) or spec.cmds,
         ),
+        # Who has it written down which hosts there are means all of them.
+        shrink=image is None and flags["clusterfile"] is not None,
     )
 
 
 def _say_done(summary: Summary) -> None:
     click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)
-
-
-def print_plan(steps: Sequence[PlannedStep], output: Format) -> None:
-    """Print what steps would change; as a table only those that would change something."""
-    if output is not Format.TABLE:
-        print_document([planned.to_plain() for planned in steps], output)
-        return
-    needed = [planned for planned in steps if planned.needed]
-    for planned in needed:
-        click.echo(f"{planned.step.host}  {planned.step.title}  ({planned.step.id})")
-        for change, reason in planned.needed:
-            click.echo(f"    {change}: {reason}")
-    if not needed:
-        click.echo("nothing to do")
-        return
-    hosts = len({planned.step.host for planned in needed})
-    changes = sum(len(planned.needed) for planned in needed)
-    click.echo(f"{changes} changes in {len(needed)} of {len(steps)} steps on {hosts} hosts")

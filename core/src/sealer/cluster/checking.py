@@ -10,7 +10,7 @@ from typing import Any
 from sealer.cluster.catalogue import catalogue
 from sealer.cluster.checks import Given, Room, access_findings, judge, leave_out
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
-from sealer.cluster.images import images_for_hosts
+from sealer.cluster.images import available, images_for_hosts
 from sealer.cluster.mending import Mend, mends_for
 from sealer.cluster.parts import Parts, choose_parts
 from sealer.cluster.request import ImageChoice, Request
@@ -23,7 +23,6 @@ from sealer.errors import HostError, UsageError
 from sealer.hosts.connection import Connection
 from sealer.hosts.facts import observe
 from sealer.hosts.secret import Redactor
-from sealer.image.pull import ensure
 from sealer.model import Check, Cluster, Facts, Finding, ImageMetadata, ImageType, Probe, Severity
 from sealer.operation.records import ClusterRecords
 
@@ -151,8 +150,7 @@ async def _image(context: Context, question: Question) -> ImageMetadata | None:
     if not question.reference:
         return None
     require_master(question.clusterfile.cluster)
-    await ensure(context.store, question.reference, sink=context.events)
-    image = context.store.resolve(question.reference).metadata
+    image = (await available(context, question.reference)).metadata
     if image.type is not ImageType.CLUSTER:
         raise UsageError(
             f"{question.reference} is an application image: it asks nothing of hosts",

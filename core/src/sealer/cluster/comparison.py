@@ -3,38 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any
 
 from sealer.changes.script import ScriptReport
+from sealer.cluster.outlook import PlannedChange, PlannedStep
 from sealer.cluster.session import Connections, Context, require_all
 from sealer.events import discard
 from sealer.hosts.secret import Redactor
-from sealer.model import Step
+from sealer.model import Step, show
 from sealer.operation.plan import Plan
 from sealer.operation.visit import Applier, known_or_shown
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlannedStep:
-    """A step of a plan, with what observing its host says about it.
-
-    Attributes:
-        step: The step.
-        needed: What would be changed, and why, in order.
-    """
-
-    step: Step
-    needed: tuple[tuple[str, str], ...]
-
-    def to_plain(self) -> dict[str, Any]:
-        """Return it as plain data."""
-        return {
-            "step": self.step.id,
-            "title": self.step.title,
-            "host": self.step.host,
-            "changes": [{"change": change, "reason": reason} for change, reason in self.needed],
-        }
 
 
 async def compare(
@@ -84,14 +61,14 @@ async def compare(
         await asyncio.gather(*looks.values(), return_exceptions=True)
         raise
     return tuple(
-        PlannedStep(step=step, needed=_needed(step, report))
+        PlannedStep(step=step.id, title=step.title, host=step.host, changes=_needed(step, report))
         for step, report in zip(plan.steps, reports, strict=True)
     )
 
 
-def _needed(step: Step, report: ScriptReport) -> tuple[tuple[str, str], ...]:
+def _needed(step: Step, report: ScriptReport) -> tuple[PlannedChange, ...]:
     return tuple(
-        (step.changes[change.index].describe(), change.reason)
+        PlannedChange(change=show(step.changes[change.index].describe()), reason=change.reason)
         for change in report.changes
         if change.state == "needed"
     )

@@ -6,7 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sealer.cluster.request import ImageChoice
+from sealer.cluster.session import Context
+from sealer.errors import ImageError, VerificationError
 from sealer.image.oci import Descriptor
+from sealer.image.pull import PullPolicy, ensure
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
 from sealer.model import Facts, ImageMetadata
@@ -58,3 +61,18 @@ def images_again(store: ImageStore, choice: ImageChoice) -> HostImages:
     """
     found = {digest: store.resolve(digest) for digest in set(choice.digests.values())}
     return HostImages(by_host={host: found[digest] for host, digest in choice.digests.items()})
+
+
+async def available(context: Context, reference: str) -> StoredImage:
+    """Return an image of the store, which is pulled if it is not there, but not for a dry run.
+
+    Raises:
+        SealerError: There is no such image, or it can't be had.
+    """
+    policy = PullPolicy.NEVER if context.dry else PullPolicy.MISSING
+    try:
+        return await ensure(context.store, reference, policy=policy, sink=context.events)
+    except ImageError as error:
+        if context.dry and not isinstance(error, VerificationError):
+            error.hint = f"a dry run fetches nothing: sealer pull {reference}"
+        raise

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from sealer.cluster.checks import describe_finding, group, judge, leave_out, refuse
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
-from sealer.cluster.images import HostImages, images_again, images_for_hosts
+from sealer.cluster.images import HostImages, available, images_again, images_for_hosts
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts, choose_parts
 from sealer.cluster.pipeline import application_plan, installation_plan
@@ -22,7 +22,6 @@ from sealer.errors import SealerError, UsageError
 from sealer.events import EventSink, Message
 from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
-from sealer.image.pull import ensure
 from sealer.model import RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Cluster, Facts, ImageType, Severity
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan
@@ -57,6 +56,7 @@ class Wish:
         choice: What to launch.
         named: Whether the cluster's name is the user's choice and not the default.
         ignore: The ids of host checks to leave out.
+        shrink: Whether hosts of the cluster that are not named are to leave it.
     """
 
     clusterfile: Clusterfile
@@ -64,6 +64,7 @@ class Wish:
     choice: LaunchChoice
     named: bool
     ignore: tuple[str, ...] = ()
+    shrink: bool = False
 
 
 async def run_image(context: Context, wish: Wish) -> Summary:
@@ -72,8 +73,8 @@ async def run_image(context: Context, wish: Wish) -> Summary:
     Raises:
         SealerError: As ``install`` and ``put_application``.
     """
-    await ensure(context.store, wish.reference, sink=context.events)
-    if context.store.resolve(wish.reference).metadata.type is ImageType.CLUSTER:
+    image = await available(context, wish.reference)
+    if image.metadata.type is ImageType.CLUSTER:
         return await install(context, wish)
     records = choose_cluster(context.home, wish.clusterfile.cluster.name if wish.named else None)
     return await put_application(context, records, require_state(records), wish.reference, wish.choice)
@@ -101,27 +102,30 @@ async def install(context: Context, wish: Wish, *, confirm: Confirm | None = Non
     with records.lock("run"):
         records.require_none_open()
         async with reach(context, wish.clusterfile.cluster, redactor) as connections:
-            prepared = await prepare(context, records, wish, connections)
+            before = load_state(records)
+            prepared = await prepare(context, before, wish, connections)
             if confirm is not None:
                 await confirm(prepared, connections)
-            before = load_state(records)
             operation = records.begin(
                 "run", prepared.request.to_plain(), before=before.to_plain() if before else None
             )
             return await carry_out(context, operation, prepared, connections, redactor, records=records)
 
 
-async def prepare(
-    context: Context, records: ClusterRecords, wish: Wish, connections: Connections
-) -> Prepared:
+async def prepare(context: Context, state: Request | None, wish: Wish, connections: Connections) -> Prepared:
     """Observe and check the hosts, and plan. Nothing is changed.
+
+    Args:
+        context: What a verb needs from outside.
+        state: What is remembered of the cluster, if it is known.
+        wish: What the user asks for.
+        connections: To all hosts that are wanted.
 
     Raises:
         HostError: A host can't be reached or observed.
         ChecksFailed: The hosts are unfit.
         SealerError: The image or the Clusterfile can't be used.
     """
-    state = load_state(records)
     reachable = require_all(connections)
     known = state.facts if state is not None and state.is_installed else {}
     if state is not None and not state.is_installed:
@@ -183,21 +187,47 @@ async def _check(
     refuse(findings)
 
 
+def application_request(context: Context, state: Request, reference: str, choice: LaunchChoice) -> Request:
+    """Return the request to put an application image on a cluster that exists.
+
+    Raises:
+        SealerError: The image does not fit its hosts.
+    """
+    images = images_for_hosts(context.store, reference, _ordered(state.clusterfile, state.facts))
+    return replace(state, application=images.choice(reference), choice=choice)
+
+
 async def put_application(
-    context: Context, records: ClusterRecords, state: Request, reference: str, choice: LaunchChoice
+    context: Context,
+    records: ClusterRecords,
+    state: Request,
+    reference: str,
+    choice: LaunchChoice,
+    *,
+    confirm: Confirm | None = None,
 ) -> Summary:
     """Put an application image on a cluster that exists.
+
+    Args:
+        context: What a verb needs from outside.
+        records: Of the cluster.
+        state: What is remembered of it.
+        reference: The image's name.
+        choice: What to launch.
+        confirm: Asked before anything is written down or changed.
 
     Raises:
         SealerError: Whatever stands in the way; ``HostsFailed`` and ``Interrupted`` can be resumed.
     """
     redactor = Redactor()
     with records.lock("run"):
-        images = images_for_hosts(context.store, reference, _ordered(state.clusterfile, state.facts))
-        request = replace(state, application=images.choice(reference), choice=choice)
+        records.require_none_open()
+        request = application_request(context, state, reference, choice)
         prepared = prepare_again(context, request)
-        operation = records.begin("run", request.to_plain(), before=state.to_plain())
         async with reach(context, state.clusterfile.cluster, redactor) as connections:
+            if confirm is not None:
+                await confirm(prepared, connections)
+            operation = records.begin("run", request.to_plain(), before=state.to_plain())
             return await carry_out(context, operation, prepared, connections, redactor, records=records)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from sealer.cluster.install import Prepared, prepare_again
+from sealer.cluster.install import Prepared, Wish, prepare_again
 from sealer.cluster.pipeline import registry_name
 from sealer.cluster.removal import FORCE, REMOVE, left_behind, take_back_step
 from sealer.cluster.request import Request
 from sealer.cluster.session import Connections, Context, drive, reach
-from sealer.cluster.state import require_state, save_state
+from sealer.cluster.state import load_state, require_state, save_state
 from sealer.clusterfile import ClusterSpec
 from sealer.errors import HostError, UsageError
 from sealer.events import EventSink, Message
@@ -66,15 +67,9 @@ async def remove_hosts(context: Context, records: ClusterRecords, leaving: Leavi
         records.require_none_open()
         prepared = prepare_again(context, request)
         async with reach(context, spec, redactor) as connections:
-            lost = [host for host, found in connections.items() if isinstance(found, HostError)]
-            asked: dict[str, Any] = {
-                _LEAVING: list(leaving.addresses),
-                _LOST: lost,
-                _DRAIN_SECONDS: leaving.drain_seconds,
-                FORCE: leaving.force,
-            }
+            asked = asked_of(leaving, connections)
             tuple(prepared.parts.runtime.remove(prepared.cluster, _departure(prepared.cluster, asked)))
-            for host in lost:
+            for host in asked[_LOST]:
                 if host not in leaving.addresses:
                     text = (
                         "can't be reached, and is not told; sealer run brings it up to date when it is back"
@@ -83,6 +78,33 @@ async def remove_hosts(context: Context, records: ClusterRecords, leaving: Leavi
             plain = request.to_plain()
             operation = records.begin(REMOVE, {**plain, **asked}, before=plain)
             return await leave(context, records, operation, connections, redactor)
+
+
+def asked_of(leaving: Leaving, connections: Connections) -> dict[str, Any]:
+    """Return what is recorded of what the user asks for, and of the hosts that can't be reached."""
+    return {
+        _LEAVING: list(leaving.addresses),
+        _LOST: [host for host, found in connections.items() if isinstance(found, HostError)],
+        _DRAIN_SECONDS: leaving.drain_seconds,
+        FORCE: leaving.force,
+    }
+
+
+def leaving_hosts(home: Path, wish: Wish) -> Leaving:
+    """Return the hosts of the cluster that are not among those that are wanted, when they are to leave it.
+
+    Raises:
+        SealerError: What is remembered of the cluster is damaged.
+    """
+    state = load_state(ClusterRecords(home, wish.clusterfile.cluster.name)) if wish.shrink else None
+    if state is None or not state.is_installed:
+        return Leaving()
+    spec = state.clusterfile.cluster
+    wanted = {host.address for host in wish.clusterfile.cluster.hosts}
+    return Leaving(
+        masters=tuple(host.address for host in spec.masters if host.address not in wanted),
+        nodes=tuple(host.address for host in spec.nodes if host.address not in wanted),
+    )
 
 
 def require_removable(spec: ClusterSpec, leaving: Leaving) -> None:
@@ -112,6 +134,58 @@ def require_removable(spec: ClusterSpec, leaving: Leaving) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parting:
+    """How hosts leave a cluster.
+
+    Attributes:
+        cluster: With the hosts that leave.
+        rest: What the cluster is to be afterwards.
+        hosts: The names of those that leave.
+        steps: Those after which it does without them.
+        named: What the hosts that stay know once they have forgotten the registries of those that leave.
+    """
+
+    cluster: Cluster
+    rest: Request
+    hosts: tuple[str, ...]
+    steps: tuple[Step, ...]
+    named: tuple[str, ...]
+
+    def taking_back(self, *, except_of: frozenset[str] = frozenset()) -> tuple[Step, ...]:
+        """Return the steps in which hosts take back what was changed on them, once nobody needs them."""
+        return tuple(
+            take_back_step(host, requires=(at("removed", host), *self.named))
+            for host in self.hosts
+            if host not in except_of
+        )
+
+
+def part(context: Context, request: Request, asked: Mapping[str, Any]) -> Parting:
+    """Plan how hosts leave a cluster.
+
+    Args:
+        context: What a verb needs from outside.
+        request: The cluster.
+        asked: What ``asked_of`` returned.
+
+    Raises:
+        PlanError: It can't do without them.
+    """
+    prepared = prepare_again(context, request)
+    departure = _departure(prepared.cluster, asked)
+    hosts = tuple(host.name for host in departure.hosts)
+    rest = request.without_hosts(frozenset(hosts))
+    naming = tuple(_registry_steps(departure, prepared, prepare_again(context, rest)))
+    return Parting(
+        cluster=prepared.cluster,
+        rest=rest,
+        hosts=hosts,
+        steps=(*naming, *prepared.parts.runtime.remove(prepared.cluster, departure)),
+        named=tuple(name for step in naming for name in step.provides),
+    )
+
+
 async def leave(
     context: Context,
     records: ClusterRecords,
@@ -125,19 +199,11 @@ async def leave(
         HostsFailed: Something could not be done.
     """
     request = Request.from_plain(operation.request, str(operation.directory))
-    prepared = prepare_again(context, request)
-    cluster = prepared.cluster
-    departure = _departure(cluster, operation.request)
-    rest = request.without_hosts(frozenset(host.name for host in departure.hosts))
-    naming = tuple(_registry_steps(departure, prepared, prepare_again(context, rest)))
-    left = left_behind(context, operation, connections, cluster.data)
-    named = tuple(name for step in naming for name in step.provides)
-    taking = [
-        take_back_step(host.name, requires=(at("removed", host.name), *named))
-        for host in departure.hosts
-        if host.name not in left
-    ]
-    steps = [*naming, *prepared.parts.runtime.remove(cluster, departure), *taking]
+    parting = part(context, request, operation.request)
+    cluster, taking = (
+        parting.cluster,
+        parting.taking_back(except_of=left_behind(context, operation, connections, parting.cluster.data)),
+    )
     uploads = asyncio.Semaphore(context.uploads)
 
     def make_visitor(events: EventSink) -> Visitor:
@@ -153,9 +219,10 @@ async def leave(
         return Branching(default=applier, others={step.id: remover for step in taking})
 
     def conclude() -> None:
-        save_state(records, rest)
+        save_state(records, parting.rest)
 
-    return await drive(context, operation, make_plan(steps), connections, make_visitor, conclude=conclude)
+    plan = make_plan([*parting.steps, *taking])
+    return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
 
 
 def _departure(cluster: Cluster, asked: Mapping[str, Any]) -> Departure:

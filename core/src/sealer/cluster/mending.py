@@ -11,6 +11,7 @@ from typing import Any
 from sealer.changes import Change
 from sealer.cluster.catalogue import catalogue
 from sealer.cluster.install import require_mended_hosts
+from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
 from sealer.cluster.request import Request
 from sealer.cluster.session import Connections, Context, drive, reach
 from sealer.cluster.state import load_state, save_state
@@ -91,16 +92,11 @@ async def carry_on_mending(
         SealerError: Its record is damaged, or a plugin is missing.
         HostsFailed: Some hosts could not be mended.
     """
+    plan = plan_of_record(context, operation)
     request = Request.from_plain(operation.request, str(operation.directory))
-    try:
-        findings = [_finding(item) for item in operation.request[_FINDINGS]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise SealerError("the record is damaged", place=str(operation.directory)) from error
     state = load_state(records)
     if state is None or not state.is_installed:
         save_state(records, request)
-    checks = [entry.check for entry in catalogue(context.plugins)]
-    plan = mending_plan(mends_for(checks, request, findings))
     spec = request.clusterfile.cluster
     uploads = asyncio.Semaphore(context.uploads)
 
@@ -115,6 +111,44 @@ async def carry_on_mending(
         )
 
     return await drive(context, operation, plan, connections, make_visitor)
+
+
+def plan_of_record(context: Context, operation: Operation) -> Plan:
+    """Return the plan of an operation that mends.
+
+    Raises:
+        SealerError: Its record is damaged, or a plugin is missing.
+    """
+    request = Request.from_plain(operation.request, str(operation.directory))
+    try:
+        findings = [_finding(item) for item in operation.request[_FINDINGS]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise SealerError("the record is damaged", place=str(operation.directory)) from error
+    checks = [entry.check for entry in catalogue(context.plugins)]
+    return mending_plan(mends_for(checks, request, findings))
+
+
+def mending_outlook(cluster: str, mends: Sequence[Mend]) -> Outlook:
+    """Say what mending would do, with what was found as the reasons."""
+    reasons = {
+        (mend.finding.host, change.key): f"{mend.finding.found} ({mend.finding.check})"
+        for mend in reversed(mends)
+        for change in mend.changes
+    }
+    plan = mending_plan(mends)
+    steps = tuple(
+        PlannedStep(
+            step=step.id,
+            title=step.title,
+            host=step.host,
+            changes=tuple(
+                PlannedChange(change=change.describe(), reason=reasons[step.host, change.key])
+                for change in step.changes
+            ),
+        )
+        for step in plan.steps
+    )
+    return Outlook(verb=FIX, cluster=cluster, image="", hosts=plan.hosts, steps=steps)
 
 
 def mending_plan(mends: Sequence[Mend]) -> Plan:

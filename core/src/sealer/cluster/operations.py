@@ -51,11 +51,27 @@ def abort(records: ClusterRecords) -> Operation:
         OperationLocked: It is running.
     """
     with records.lock("abort"):
-        operation = records.open_operation()
-        if operation is None:
-            raise SealerError(f"no operation on cluster {records.cluster} is open: nothing to abort")
+        operation = _open(records)
         abandon(operation)
         return operation
+
+
+def to_abort(records: ClusterRecords) -> Operation:
+    """Return the operation that would be given up.
+
+    Raises:
+        SealerError: No operation is open.
+        OperationLocked: It is running.
+    """
+    records.require_unlocked()
+    return _open(records)
+
+
+def _open(records: ClusterRecords) -> Operation:
+    operation = records.open_operation()
+    if operation is None:
+        raise SealerError(f"no operation on cluster {records.cluster} is open: nothing to abort")
+    return operation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from sealer.changes import Change, Command, HostsEntry, quote
+from sealer.changes import Change, HostsEntry, Wait, quote
 from sealer.cluster.applications import Launch, LaunchSite, launch_steps
 from sealer.cluster.distribution import rootfs_steps, store_steps
 from sealer.cluster.launch_choice import LaunchChoice
@@ -181,18 +181,17 @@ def registry_name(cluster: Cluster, host: Host, registry: RegistryEndpoint) -> C
 
 def _ready_step(cluster: Cluster, parts: Parts, last: Step) -> Step:
     """Return the health gate: every host is a Ready node. It comes last, whatever became of applications."""
-    kubeconfig = quote(parts.runtime.kubeconfig_path(cluster))
-    wait = f"kubectl --kubeconfig {kubeconfig} wait --for=condition=Ready node --all"
+    kubectl = f"kubectl --kubeconfig {quote(parts.runtime.kubeconfig_path(cluster))} --request-timeout=20s"
     return Step(
         id="cluster/ready",
         title="wait until every node is Ready",
         host=cluster.first_master.name,
         changes=(
-            Command(
+            Wait(
                 title="every node is Ready",
-                run=f"{wait} --timeout={READY_TIMEOUT}s",
-                unless=f"{wait} --timeout=1s",
-                limit=READY_TIMEOUT + 60,
+                until=f"{kubectl} wait --for=condition=Ready node --all --timeout=1s",
+                why=_unready_nodes(kubectl),
+                limit=READY_TIMEOUT,
             ),
         ),
         provides=("ready",),
@@ -200,6 +199,19 @@ def _ready_step(cluster: Cluster, parts: Parts, last: Step) -> Step:
         env=last.env,
         timeout=READY_TIMEOUT + 120,
     )
+
+
+def _unready_nodes(kubectl: str) -> str:
+    """Return sh that prints the nodes that are not Ready, each with what its kubelet says of it."""
+    condition = '{range .status.conditions[?(@.type=="Ready")]}{.status} {.reason}: {.message}{end}{"\\n"}'
+    path = quote("{range .items[*]}{.metadata.name} " + condition + "{end}")
+    return f"""\
+if nodes=$({kubectl} get nodes -o jsonpath={path} 2>&1); then
+  printf '%s\\n' "$nodes" |
+    awk '$2 != "True" {{ name = $1; $1 = $2 = ""; print name ": not Ready:" substr($0, 2) }}'
+else
+  printf 'the API server does not answer: %s\\n' "$nodes"
+fi"""
 
 
 def _domains(image: ImageMetadata) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sealer.cluster.request import Request
 from sealer.cluster.session import Connections, Context, drive, reach
 from sealer.cluster.state import (
@@ -11,7 +13,7 @@ from sealer.cluster.state import (
     require_state,
     save_state,
 )
-from sealer.clusterfile import Clusterfile, ClusterSpec
+from sealer.clusterfile import Clusterfile
 from sealer.errors import HostError, SealerError, UsageError
 from sealer.events import EventSink, Message
 from sealer.hosts.secret import Redactor
@@ -93,14 +95,22 @@ async def reset(context: Context, clusterfile: Clusterfile) -> Summary:
     records = ClusterRecords(context.home, spec.name)
     redactor = Redactor()
     with records.lock(RESET):
-        if load_state(records) is not None:
-            raise UsageError(
-                f"cluster {spec.name} is known here", hint=f"use: sealer delete --all {spec.name}"
-            )
+        refuse_known(records)
         records.require_none_open()
         operation = records.begin(RESET, Request.of_hosts(clusterfile).to_plain())
         async with reach(context, spec, redactor) as connections:
             return await take_back(context, records, operation, connections, redactor)
+
+
+def refuse_known(records: ClusterRecords) -> None:
+    """Refuse to reset the hosts of a cluster that is known here.
+
+    Raises:
+        UsageError: It is: deleting it is the better way.
+    """
+    if load_state(records) is not None:
+        name = records.cluster
+        raise UsageError(f"cluster {name} is known here", hint=f"use: sealer delete --all {name}")
 
 
 async def take_back(
@@ -154,6 +164,37 @@ def left_behind(
     return frozenset(left)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Removal:
+    """What is to be taken back.
+
+    Attributes:
+        verb: ``delete``, ``rollback`` or ``reset``.
+        request: The cluster.
+        force: Whether hosts that can't be reached are left as they are.
+        only: The operation whose changes are meant, or None for all.
+    """
+
+    verb: str
+    request: Request
+    force: bool = False
+    only: str | None = None
+
+
+def removal_of(operation: Operation) -> Removal:
+    """Return what an operation takes back.
+
+    Raises:
+        SealerError: Its record is damaged.
+    """
+    return Removal(
+        verb=operation.verb,
+        request=Request.from_plain(operation.request, str(operation.directory)),
+        force=bool(operation.request.get(FORCE)),
+        only=operation.request.get(_TARGET),
+    )
+
+
 def removal_plan(request: Request) -> Plan:
     """Return the plan of a removal: every host takes back what its journal holds, all at once."""
     return make_plan([take_back_step(host.address) for host in request.clusterfile.cluster.hosts])
@@ -176,15 +217,6 @@ def abandon(operation: Operation | None, *, state: str = ABORTED) -> None:
     if operation is not None:
         with Journal(operation.journal) as journal:
             journal.finished(state)
-
-
-def target_hosts(operation: Operation) -> ClusterSpec:
-    """Return the hosts that an operation was about, as the cluster it was about.
-
-    Raises:
-        SealerError: Its record is damaged.
-    """
-    return Request.from_plain(operation.request, str(operation.directory)).clusterfile.cluster
 
 
 def rollback_target(records: ClusterRecords, identity: str | None) -> Operation:

@@ -43,6 +43,7 @@ class Context:
         concurrency: How many hosts are worked on at one time.
         fail_fast: Whether the first failure ends an operation when what runs is done.
         uploads: How many hosts are sent to at one time.
+        dry: Whether nothing may be changed, here neither: no image is pulled.
     """
 
     home: Path
@@ -54,6 +55,7 @@ class Context:
     concurrency: int = 30
     uploads: int = 5
     fail_fast: bool = False
+    dry: bool = False
 
     @property
     def store(self) -> ImageStore:

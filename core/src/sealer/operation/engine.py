@@ -68,7 +68,7 @@ class Engine:
         self._ended: set[str] = set()
         self._stopping = False
         self._changed = self._unchanged = 0
-        self._skipped = _skippable(plan, history)
+        self._skipped = skippable(plan, history)
         for identity in self._skipped:
             for key, text in history.done[identity].values.items():
                 self._values[identity, key] = text
@@ -230,7 +230,7 @@ class Engine:
             raise Interrupted(f"stopped with {undone} of {len(self._plan.steps)} steps not started")
 
 
-def _skippable(plan: Plan, history: History) -> frozenset[str]:
+def skippable(plan: Plan, history: History) -> frozenset[str]:
     """Return the steps an earlier run did, less those whose secret values are needed once more."""
     done = {
         step.id

@@ -98,6 +98,25 @@ class ClusterRecords:
         finally:
             os.close(descriptor)
 
+    def require_unlocked(self) -> None:
+        """Refuse to look at what another process is changing; nothing is made or written.
+
+        Raises:
+            OperationLocked: Another process holds the cluster; the message says who.
+        """
+        try:
+            descriptor = os.open(self.directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise SealerError(f"can't read {self.directory}: {error.strerror}") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise _locked(self.cluster, os.read(descriptor, 4096)) from error
+        finally:
+            os.close(descriptor)
+
     def require_none_open(self) -> None:
         """Refuse to go on while an operation is open.
 

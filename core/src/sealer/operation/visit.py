@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-from sealer.changes import Blob
+from sealer.changes import Blob, Wait
 from sealer.changes.script import (
     Planned,
     ScriptReport,
@@ -19,8 +19,9 @@ from sealer.changes.script import (
     rollback_script,
     undo_script,
 )
+from sealer.changes.wait import WAITING
 from sealer.errors import ChangeFailed, HostUnreachable, VerificationError
-from sealer.events import EventSink, HostOutput, Message, TransferProgress
+from sealer.events import EventSink, HostOutput, Message, StepWaiting, TransferProgress
 from sealer.hosts.connection import Connection, ScriptResult
 from sealer.hosts.secret import Redactor
 from sealer.model import Step, Value, fill, show
@@ -107,7 +108,12 @@ class Applier:
 
     def _line_sink(self, step: Step) -> Callable[[str], None]:
         def on_line(line: str) -> None:
-            self.events(HostOutput(host=step.host, step=step.id, line=self.redactor.redact(line)))
+            text = self.redactor.redact(line)
+            if text.startswith(WAITING):
+                reason = text.removeprefix(WAITING)
+                self.events(StepWaiting(step=step.id, title=step.title, host=step.host, reason=reason))
+            else:
+                self.events(HostOutput(host=step.host, step=step.id, line=text))
 
         return on_line
 
@@ -145,12 +151,24 @@ class Applier:
     def _raise_failure(self, step: Step, report: ScriptReport, result: ScriptResult) -> None:
         failed = next((change for change in report.changes if change.state == "failed"), None)
         if failed is not None:
-            what = show(step.changes[failed.index].describe())
+            change = step.changes[failed.index]
+            what = show(change.describe())
+            if isinstance(change, Wait):
+                raise self._waited_in_vain(step, change, what, result)
             raise self._failure(step, f"{what}: failed with status {failed.status}", result)
         if not report.complete:
             if result.succeeded:
                 raise HostUnreachable("the answer was cut off", host=step.host)
             raise self._failure(step, f"the script ended early, with status {result.exit_status}", result)
+
+    def _waited_in_vain(self, step: Step, change: Wait, what: str, result: ScriptResult) -> ChangeFailed:
+        reasons = [line.removeprefix(WAITING) for line in result.stderr if line.startswith(WAITING)]
+        why = self.redactor.redact(reasons[-1]) if reasons else "the host does not say why"
+        return ChangeFailed(
+            f"waited {change.limit:.0f} seconds in vain until {what}: {why}",
+            host=step.host,
+            hint="mend that; what waits for it goes on with: sealer resume",
+        )
 
     def _failure(self, step: Step, message: str, result: ScriptResult) -> ChangeFailed | VerificationError:
         output = "\n".join(self.redactor.redact(line) for line in result.stderr)

@@ -36,14 +36,11 @@ CRI_ANSWERS = f"""\
   awk '$1 == "io.containerd.grpc.v1" && $2 == "cri" && $NF == "ok" {{ found = 1 }} END {{ exit !found }}'"""
 """Succeeds when containerd answers on its socket and its Kubernetes part has been loaded."""
 
-WAIT_FOR_CRI = f"""\
-for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
-  if {CRI_ANSWERS}; then exit 0; fi
-  sleep 1
-done
-{PROGRAMS}/ctr --address {SOCKET} plugins ls --detailed id==cri || :
-echo "containerd does not answer on {SOCKET}" >&2
-exit 1"""
+WHY_NO_CRI = f"""\
+echo "the unit is $(systemctl is-active containerd.service)"
+{PROGRAMS}/ctr --address {SOCKET} --timeout 5s plugins ls --detailed id==cri 2>&1 |
+  grep -i 'error' | head -n 3"""
+"""Prints what systemd and containerd say of why it does not answer."""
 
 
 def end_containers(socket: str) -> str:

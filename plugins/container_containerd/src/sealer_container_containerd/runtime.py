@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sealer.changes import Change, Command, Copy, File, OwnedPath, Unit
+from sealer.changes import Change, Command, Copy, File, OwnedPath, Unit, Wait
 from sealer.model import (
     Check,
     Cluster,
@@ -92,11 +92,12 @@ class Containerd(ContainerRuntime):
             File(path=CONFIG, content=config),
             File(path="/etc/crictl.yaml", content=crictl_yaml()),
             Unit(name=UNIT, content=unit_text(cluster.name), watches=(CONFIG, f"{PROGRAMS}/containerd")),
-            Command(
-                title="wait for containerd",
-                run=fragments.WAIT_FOR_CRI,
-                unless=fragments.CRI_ANSWERS,
-                limit=60,
+            Wait(
+                title="containerd answers",
+                until=fragments.CRI_ANSWERS,
+                why=fragments.WHY_NO_CRI,
+                limit=30,
+                pause=0.5,
             ),
         )
         yield Step(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-from sealer.changes import Command, Copy, File, Output, Unit, quote
+from sealer.changes import Command, Copy, File, Output, Unit, Wait, quote
 from sealer.model import Check, Cluster, Finding, Host, Probe, RegistryEndpoint, Step, Traffic, Value, at
 from sealer.providers import Registry
 from sealer_registry_distribution import fragments
@@ -106,11 +106,12 @@ def _serve_step(cluster: Cluster, host: Host, credentials: Credentials) -> Step:
                 ),
                 watches=(config, PROGRAM, *(f"{directory}/{name}" for name in ("tls.crt", "htpasswd"))),
             ),
-            Command(
-                title="wait for the registry",
-                run=fragments.wait_until_it_listens(port),
-                unless=fragments.listens(port),
-                limit=60,
+            Wait(
+                title="the registry answers",
+                until=fragments.listens(port),
+                why=fragments.why_it_does_not_listen(port),
+                limit=30,
+                pause=0.5,
             ),
         ),
         provides=(at("registry", host.name),),

@@ -139,15 +139,12 @@ fi"""
 KUBECTL = f"{PROGRAMS}/kubectl --kubeconfig {ADMIN_KUBECONFIG}"
 """How kubectl is called on the first master."""
 
-API_ANSWERS = f"{KUBECTL} get --raw /readyz"
+API_ANSWERS = f"{KUBECTL} --request-timeout=10s get --raw /readyz"
 
-WAIT_FOR_API = f"""\
-attempt=0
-until {API_ANSWERS} >/dev/null 2>&1; do
-  attempt=$((attempt + 1))
-  if [ $attempt -ge 120 ]; then {API_ANSWERS}; exit 1; fi
-  sleep 1
-done"""
+WHY_NO_API = f"""\
+{KUBECTL} --request-timeout=5s get --raw '/readyz?verbose' 2>&1 |
+  grep -v '^\\[+\\]' | head -n 5"""
+"""Prints what the API server, or kubectl in its place, says of why it is not ready."""
 
 AUTHORITY = f"sed -n 's/^ *certificate-authority-data: *//p' {ADMIN_KUBECONFIG} | head -n 1"
 """Prints the cluster's certificate authority in base64."""

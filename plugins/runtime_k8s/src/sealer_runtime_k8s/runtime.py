@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sealer.changes import Command, File, Output
+from sealer.changes import Command, File, Output, Wait
 from sealer.kubernetes import mark_step
 from sealer.model import Check, Cluster, Departure, Host, Probe, Step, Traffic, Value, at
 from sealer.providers import ClusterRuntime
@@ -123,10 +123,10 @@ def _init_step(cluster: Cluster, host: Host) -> Step:
                 revert=_reset(cluster),
                 limit=800,
             ),
-            Command(
-                title="wait for the API server",
-                run=fragments.WAIT_FOR_API,
-                unless=fragments.API_ANSWERS,
+            Wait(
+                title="the API server answers",
+                until=fragments.API_ANSWERS,
+                why=fragments.WHY_NO_API,
                 limit=180,
             ),
         ),

@@ -19,6 +19,7 @@ from sealer.events import (
     OperationStarted,
     StepFinished,
     StepStarted,
+    StepWaiting,
     TransferProgress,
 )
 
@@ -27,6 +28,7 @@ NAMES: dict[type[Event], str] = {
     OperationFinished: "operation-finished",
     StepStarted: "step-started",
     StepFinished: "step-finished",
+    StepWaiting: "step-waiting",
     TransferProgress: "transfer-progress",
     HostOutput: "host-output",
     Message: "message",

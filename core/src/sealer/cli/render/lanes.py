@@ -119,6 +119,7 @@ class Picture:
             return _WAIT, "waiting" if done == "nothing to do" else f"waiting; {done}", "", ""
         step = min(steps, key=lambda step: step.began)
         what = wording.line(step.title) + (f" (attempt {step.attempt})" if step.attempt > 1 else "")
+        what += f": {wording.line(step.reason)}" if step.reason else ""
         transfer = self._progress.transfer_of(step)
         moved = self._speed(transfer) if transfer is not None else ""
         return _STEP, what, moved, wording.duration(self._now - step.began)

@@ -23,6 +23,7 @@ from sealer.events import (
     OperationStarted,
     StepFinished,
     StepStarted,
+    StepWaiting,
     TransferProgress,
 )
 
@@ -88,7 +89,7 @@ class _Log:
 def describe(event: Event) -> Iterator[str]:
     """Yield the lines that tell of an event, in full."""
     match event:
-        case StepStarted() | StepFinished():
+        case StepStarted() | StepWaiting() | StepFinished():
             for text in _describe_step(event):
                 yield f"{event.host} {event.step}: {text}"
         case OperationStarted() | OperationFinished():
@@ -116,7 +117,10 @@ def _describe_operation(event: OperationStarted | OperationFinished) -> Iterator
     yield f"ended after {event.seconds:.1f}s: {numbers}, {event.failed} failed, {event.blocked} blocked"
 
 
-def _describe_step(event: StepStarted | StepFinished) -> Iterator[str]:
+def _describe_step(event: StepStarted | StepWaiting | StepFinished) -> Iterator[str]:
+    if isinstance(event, StepWaiting):
+        yield f"waits: {wording.line(event.reason)}"
+        return
     if isinstance(event, StepStarted):
         yield f"begins, attempt {event.attempt}: {wording.line(event.title)}"
         return

@@ -1,14 +1,19 @@
-"""Events as lines of plain text: for logs of other programs, pipes, and terminals that can do no more."""
+"""Events as lines of plain text: for logs of other programs, pipes, and terminals that can do no more.
+
+A line has five parts with blanks between them: time, level, host, step, and the message, which is the rest.
+"""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Self, TextIO
 
 from sealer.cli.render import wording
 from sealer.cli.render.base import Output, Renderer
+from sealer.cli.render.json_lines import utc_now
 from sealer.cli.render.progress import Progress, Transfer
 from sealer.events import (
     Event,
@@ -18,6 +23,7 @@ from sealer.events import (
     Outcome,
     StepFinished,
     StepStarted,
+    StepWaiting,
     TransferProgress,
 )
 
@@ -31,6 +37,9 @@ TRANSFER_SECONDS = 5.0
 TRANSFER_PERCENT = 10
 """Between two lines about one transfer."""
 
+INFO, WARNING, ERROR = "INFO", "WARN", "ERROR"
+"""Levels of lines."""
+
 _MOST_CHANGES = 3
 
 
@@ -38,11 +47,13 @@ class PlainText:
     """Turns events and the passing of time into lines. It does no I/O.
 
     Args:
-        began: The time from which offsets count, in seconds of the clock used throughout.
+        began: The time now, in seconds of the clock used throughout.
+        moment: The time of day that this is, in UTC.
     """
 
-    def __init__(self, began: float) -> None:
+    def __init__(self, began: float, moment: datetime) -> None:
         self._began = began
+        self._moment = moment
         self._progress = Progress()
         self._width = 0
         self._due: dict[object, float] = {}
@@ -56,8 +67,9 @@ class PlainText:
                 self._due.clear()
                 self._told.clear()
         self._progress.take(event, now)
+        level, step = _level(event), getattr(event, "step", None)
         for host, text in self._texts(event, now):
-            yield self._line(host, text, now)
+            yield self._line(now, level, host, step, text)
 
     def lines_at(self, now: float) -> Iterator[str]:
         """Yield a line when something has been going on for long without one."""
@@ -65,17 +77,19 @@ class PlainText:
         if slowest is not None:
             key: object = ("step", slowest.step)
             if self._is_due(key, now - slowest.began):
-                what = f"waiting: {slowest.title} ({wording.duration(now - slowest.began)}"
+                what = f"{slowest.title}: runs for {wording.duration(now - slowest.began)}"
+                what += f", waits: {slowest.reason}" if slowest.reason else ""
                 transfer = self._progress.transfer_of(slowest)
-                what += f", {self._state_of(transfer, now)})" if transfer else ")"
+                what += f", {self._state_of(transfer, now)}" if transfer else ""
                 others = len({step.host for step in self._progress.running.values()} - {slowest.host})
-                what += f", and {others} more host{'s' if others > 1 else ''}" if others else ""
-                yield self._line(slowest.host, what, now)
+                what += f"; slowest of {others + 1} hosts at work" if others else ""
+                yield self._line(now, INFO, slowest.host, slowest.step, what)
             return
         for transfer in self._progress.local_transfers()[:1]:
             key = ("transfer", transfer.subject)
             if self._is_due(key, now - transfer.began):
-                yield self._line(None, f"{transfer.subject}: {self._state_of(transfer, now)}", now)
+                text = f"{transfer.subject}: {self._state_of(transfer, now)}"
+                yield self._line(now, INFO, None, None, text)
 
     def _is_due(self, key: object, age: float) -> bool:
         if age < self._due.get(key, SLOW):
@@ -88,15 +102,16 @@ class PlainText:
             case OperationStarted():
                 yield None, announcement(event)
             case StepStarted() if event.attempt > 1:
-                yield event.host, f"{event.title} … again (attempt {event.attempt})"
+                yield event.host, f"{event.title}: again, attempt {event.attempt}"
+            case StepWaiting():
+                yield event.host, f"{event.title}: waits: {event.reason}"
             case StepFinished():
                 if event.outcome is not Outcome.BLOCKED:
                     yield from ((event.host, text) for text in _result(event))
             case TransferProgress():
                 yield from self._transfer(self._progress.transfers[event.host, event.subject], now)
             case Message():
-                mark = "warning: " if event.warning else ""
-                yield from ((event.host, mark + text) for text in wording.lines(event.text))
+                yield from ((event.host, text) for text in wording.lines(event.text))
             case OperationFinished():
                 yield from ((None, text) for text in summary(self._progress, event))
             case _:
@@ -121,9 +136,28 @@ class PlainText:
         text += f", {wording.size(transfer.rate(now))}/s"
         return text if left is None else f"{text}, {wording.duration(left)} left"
 
-    def _line(self, host: str | None, text: str, now: float) -> str:
-        name = "" if host is None else f"{wording.line(host):<{self._width}}  "
-        return f"[{now - self._began:7.1f}s] {name}{wording.line(text)}\n"
+    def _line(self, now: float, level: str, host: str | None, step: str | None, text: str) -> str:
+        moment = self._moment + timedelta(seconds=now - self._began)
+        time = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+        name = f"{_word(host):<{self._width}}"
+        return f"{time} {level:<5} {name} {_word(step)} {wording.line(text)}\n"
+
+
+def _level(event: Event) -> str:
+    match event:
+        case StepFinished(outcome=Outcome.FAILED):
+            return ERROR
+        case OperationFinished() if event.failed:
+            return ERROR
+        case Message(warning=True):
+            return WARNING
+        case _:
+            return INFO
+
+
+def _word(text: str | None) -> str:
+    """Return a name without blanks, and a dash for none."""
+    return wording.line(text).replace(" ", "_") if text else "-"
 
 
 def announcement(event: OperationStarted) -> str:
@@ -136,7 +170,7 @@ def announcement(event: OperationStarted) -> str:
 
 
 def _result(event: StepFinished) -> Iterator[str]:
-    text = f"{event.title} … {event.outcome} ({wording.duration(event.seconds)})"
+    text = f"{event.title}: {event.outcome} in {wording.duration(event.seconds)}"
     if event.error is not None:
         first, *rest = wording.lines(event.error)
         yield f"{text}: {first}"
@@ -172,16 +206,22 @@ class PlainRenderer(Renderer):
     Args:
         stream: Where to write.
         clock: Tells the time in seconds.
+        moment: Tells the time of day, in UTC.
         interval: Seconds between two looks at the clock.
     """
 
     def __init__(
-        self, stream: TextIO, *, clock: Callable[[], float] = time.monotonic, interval: float = 1.0
+        self,
+        stream: TextIO,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        moment: Callable[[], datetime] = utc_now,
+        interval: float = 1.0,
     ) -> None:
         self._output = Output(stream)
         self._clock = clock
         self._interval = interval
-        self._text = PlainText(clock())
+        self._text = PlainText(clock(), moment())
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._watch: threading.Thread | None = None

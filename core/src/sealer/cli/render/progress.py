@@ -12,6 +12,7 @@ from sealer.events import (
     Outcome,
     StepFinished,
     StepStarted,
+    StepWaiting,
     TransferProgress,
 )
 
@@ -24,13 +25,14 @@ _SAMPLE = 0.25
 
 @dataclass(slots=True, kw_only=True)
 class RunningStep:
-    """A step that has begun. ``began`` is when its first attempt did."""
+    """A step that has begun. ``began`` is when its first attempt did; ``reason`` is what it waits for."""
 
     step: str
     title: str
     host: str
     attempt: int
     began: float
+    reason: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,6 +120,9 @@ class Progress:
                 self.outcomes.setdefault(event.host, Counter())[event.outcome] += 1
                 if event.error is not None:
                     self.errors[event.host] = event.error
+            case StepWaiting():
+                if event.step in self.running:
+                    self.running[event.step].reason = event.reason
             case TransferProgress():
                 self._moved(event, now)
             case _:

@@ -1,0 +1,209 @@
+"""What taking back, going on and mending would do: looked at, host by host, while nothing is changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sealer.cluster.comparison import compare
+from sealer.cluster.install import prepare_again
+from sealer.cluster.leaving import Leaving, asked_of, part, require_removable
+from sealer.cluster.mending import FIX, plan_of_record
+from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
+from sealer.cluster.removal import (
+    DELETE,
+    FORCE,
+    REMOVALS,
+    REMOVE,
+    RESET,
+    ROLLBACK,
+    Removal,
+    refuse_known,
+    removal_of,
+    rollback_target,
+    take_back_step,
+)
+from sealer.cluster.request import Request
+from sealer.cluster.residue import residue
+from sealer.cluster.session import Connections, Context, reach
+from sealer.cluster.state import require_state
+from sealer.clusterfile import Clusterfile, ClusterSpec
+from sealer.errors import HostError, SealerError
+from sealer.events import Message
+from sealer.hosts.secret import Redactor
+from sealer.operation.engine import skippable
+from sealer.operation.plan import make_plan
+from sealer.operation.records import ClusterRecords, Operation
+
+
+async def look_at_deletion(context: Context, records: ClusterRecords, *, force: bool = False) -> Outlook:
+    """Say what deleting a cluster would take back.
+
+    Raises:
+        SealerError: As for the deletion.
+    """
+    records.require_unlocked()
+    request = require_state(records)
+    return await _look_at_removal(context, Removal(verb=DELETE, request=request, force=force))
+
+
+async def look_at_leaving(context: Context, records: ClusterRecords, leaving: Leaving) -> Outlook:
+    """Say what taking hosts out of a cluster would do.
+
+    Raises:
+        SealerError: As for the removal.
+    """
+    records.require_unlocked()
+    request = require_state(records)
+    require_removable(request.clusterfile.cluster, leaving)
+    records.require_none_open()
+    return await _look_at_parting(context, request, lambda connections: asked_of(leaving, connections))
+
+
+async def look_at_departure(context: Context, state: Request, leaving: Leaving) -> tuple[PlannedStep, ...]:
+    """Return the steps by which hosts leave a cluster.
+
+    Raises:
+        SealerError: As for the removal.
+    """
+    require_removable(state.clusterfile.cluster, leaving)
+    outlook = await _look_at_parting(context, state, lambda connections: asked_of(leaving, connections))
+    return outlook.steps
+
+
+async def look_at_rollback(context: Context, records: ClusterRecords, identity: str | None) -> Outlook:
+    """Say what taking an operation back would do.
+
+    Raises:
+        SealerError: As for the rollback.
+    """
+    records.require_unlocked()
+    target = rollback_target(records, identity)
+    request = Request.from_plain(target.request, str(target.directory))
+    return await _look_at_removal(context, Removal(verb=ROLLBACK, request=request, only=target.id))
+
+
+async def look_at_reset(context: Context, clusterfile: Clusterfile) -> Outlook:
+    """Say what is left on hosts that a reset would take back.
+
+    Raises:
+        SealerError: As for the reset.
+    """
+    records = ClusterRecords(context.home, clusterfile.cluster.name)
+    records.require_unlocked()
+    refuse_known(records)
+    records.require_none_open()
+    return await leftovers(context, clusterfile.cluster)
+
+
+async def leftovers(context: Context, spec: ClusterSpec) -> Outlook:
+    """Say what is left on hosts, whoever knows of them.
+
+    Raises:
+        SealerError: A host can't be reached or asked.
+    """
+    request = Request.of_hosts(Clusterfile(cluster=spec))
+    return await _look_at_removal(context, Removal(verb=RESET, request=request))
+
+
+async def look_at_resumption(context: Context, records: ClusterRecords) -> Outlook:
+    """Say what is left to do of the operation that is open.
+
+    Raises:
+        SealerError: As for resuming it.
+    """
+    records.require_unlocked()
+    operation = records.open_operation()
+    if operation is None:
+        raise SealerError(f"no operation on cluster {records.cluster} is open: nothing to resume")
+    if operation.verb == REMOVE:
+        request = Request.from_plain(operation.request, str(operation.directory))
+        return await _look_at_parting(context, request, lambda _: operation.request)
+    if operation.verb in REMOVALS:
+        return await _look_at_removal(context, removal_of(operation))
+    return await _look_at_rest(context, operation)
+
+
+async def _look_at_rest(context: Context, operation: Operation) -> Outlook:
+    """Compare the steps that are not done with the hosts."""
+    request = Request.from_plain(operation.request, str(operation.directory))
+    spec = request.clusterfile.cluster
+    if operation.verb == FIX:
+        plan = plan_of_record(context, operation)
+    else:
+        plan = prepare_again(context, request).plan
+    skipped = skippable(plan, operation.history())
+    redactor = Redactor()
+    async with reach(context, spec, redactor) as connections:
+        steps = await compare(context, plan, f"{spec.data_root}/{spec.name}", connections, redactor)
+    image = request.image if request.application is None else request.application
+    return Outlook(
+        verb=operation.verb,
+        cluster=spec.name,
+        image=image.reference,
+        hosts=tuple(host.address for host in spec.hosts),
+        steps=tuple(step for step in steps if step.step not in skipped),
+    )
+
+
+async def _look_at_parting(
+    context: Context, request: Request, asking: Callable[[Connections], Mapping[str, Any]]
+) -> Outlook:
+    """Compare what hosts that stay would do; ask those that leave what they would take back."""
+    spec = request.clusterfile.cluster
+    redactor = Redactor()
+    async with reach(context, spec, redactor) as connections:
+        asked = asking(connections)
+        parting = part(context, request, asked)
+        reached = _reached(context, connections, force=bool(asked.get(FORCE)))
+        steps = await compare(context, make_plan(parting.steps), parting.cluster.data, reached, redactor)
+        cleaned = {host: reached[host] for host in parting.hosts if host in reached}
+        steps += await _taking_back(context, spec, cleaned, operation=None)
+    return Outlook(
+        verb=REMOVE,
+        cluster=spec.name,
+        image=request.image.reference,
+        hosts=tuple(dict.fromkeys((*(step.host for step in steps), *parting.hosts))),
+        steps=steps,
+    )
+
+
+async def _look_at_removal(context: Context, removal: Removal) -> Outlook:
+    spec = removal.request.clusterfile.cluster
+    async with reach(context, spec, Redactor()) as connections:
+        cleaned = _reached(context, connections, force=removal.force)
+        steps = await _taking_back(context, spec, cleaned, operation=removal.only)
+    return Outlook(
+        verb=removal.verb,
+        cluster=spec.name,
+        image=removal.request.image.reference,
+        hosts=tuple(host.address for host in spec.hosts),
+        steps=steps,
+    )
+
+
+def _reached(context: Context, connections: Connections, *, force: bool) -> Connections:
+    """Return the connections without those that there are not, if these hosts may be left as they are."""
+    left = [host for host, found in connections.items() if force and isinstance(found, HostError)]
+    for host in left:
+        context.events(Message(text="can't be reached: it would be left as it is", host=host, warning=True))
+    return {host: found for host, found in connections.items() if host not in left}
+
+
+async def _taking_back(
+    context: Context, spec: ClusterSpec, connections: Connections, *, operation: str | None
+) -> tuple[PlannedStep, ...]:
+    steps = []
+    for found in await residue(context, connections, spec, operation=operation):
+        step = take_back_step(found.host)
+        for entry in found.entries if operation is not None else ():
+            if not entry.undoable:
+                text = f"{entry.subject} can't be taken back; it would stay as it is"
+                context.events(Message(text=text, host=found.host, warning=True))
+        changes = tuple(
+            PlannedChange(change=entry.key, reason=f"operation {entry.operation} made it")
+            for entry in found.entries
+            if entry.undoable
+        )
+        steps.append(PlannedStep(step=step.id, title=step.title, host=found.host, changes=changes))
+    return tuple(steps)
