@@ -215,7 +215,7 @@ def test_a_plan_that_is_kept_is_carried_out_as_it_was_seen(
         shown = operator.sealer("apply", file, "--dry-run").stdout
     assert "file /etc/plain/settings: the content of /etc/plain/settings differs" in shown
 
-    sh(second, "systemctl stop plain")
+    sh(second, "systemctl disable -q plain")
     with untouched(operator, lab):
         refused = operator.sealer("apply", file, "--dry-run", code=1).stderr
     before = snapshot(second)
@@ -225,7 +225,7 @@ def test_a_plan_that_is_kept_is_carried_out_as_it_was_seen(
     assert f"the hosts have changed since the plan was made: plain/prepare@{second.address}" in refused
     assert "sealer plan --out FILE" in refused
 
-    sh(second, "systemctl start plain")
+    sh(second, "systemctl enable -q plain")
     assert "done: 1 steps changed something" in operator.sealer("apply", file).stderr
     assert second.run(["cat", "/etc/plain/settings"]).stdout == f"cluster {CLUSTER}\n"
 

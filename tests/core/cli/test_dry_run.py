@@ -19,8 +19,8 @@ from sealer.cluster.removal import REMOVALS
 READING = {"plan", "status", "kubeconfig"}
 """What reaches hosts and only reads there."""
 
-REMEMBERING = {"operations abort"}
-"""What changes no host, but what is on record of one."""
+LOCAL = {"operations abort", "prune"}
+"""What changes no host, but something here."""
 
 
 def commands(
@@ -49,15 +49,13 @@ def test_hosts_are_touched_by_those_verbs_that_say_how_many_at_a_time() -> None:
     assert {"run", "apply", "resume", "delete", "reset", "check", "operations rollback"} <= TOUCHING
 
 
-@pytest.mark.parametrize("name", sorted(TOUCHING | REMEMBERING))
+@pytest.mark.parametrize("name", sorted(TOUCHING | LOCAL))
 def test_a_verb_that_changes_hosts_has_a_dry_run(name: str) -> None:
     assert "--dry-run" in options(ALL[name])
 
 
 def test_no_verb_beside_them_offers_one() -> None:
-    assert {
-        name for name, command in ALL.items() if "--dry-run" in options(command)
-    } == TOUCHING | REMEMBERING
+    assert {name for name, command in ALL.items() if "--dry-run" in options(command)} == TOUCHING | LOCAL
 
 
 def outlook(*steps: PlannedStep) -> Outlook:

@@ -8,7 +8,9 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, driving_flags, host_options
-from sealer.cli.options import ignore_option
+from sealer.cli.options import ignore_option, output_option
+from sealer.cli.output import Format
+from sealer.cli.plans import dry_run_option, print_plan
 from sealer.cli.run import login_options
 
 
@@ -17,15 +19,21 @@ from sealer.cli.run import login_options
 @login_options
 @click.option("-e", "--env", multiple=True, metavar="K=V", help="Environment of the cluster.")
 @ignore_option
+@dry_run_option
+@output_option()
 @host_options
 @pass_application
-def scale_up(application: Application, /, cluster: str | None, **flags: Any) -> None:
+def scale_up(
+    application: Application, /, cluster: str | None, *, dry_run: bool, output: Format, **flags: Any
+) -> None:
     """Add masters (-m) and nodes (-n) to CLUSTER.
 
-    The log-in flags are for the hosts that are added. Those that the cluster has are left as they are.
+    The log-in flags are for the hosts that are added. Those that the cluster has are left as they are. With
+    --dry-run, -o says how what would be done is printed.
     """
     from sealer.cli.describing import describe_cluster
     from sealer.cluster.install import Wish, install
+    from sealer.cluster.planning import look
     from sealer.cluster.scaling import enlarged
     from sealer.cluster.state import choose_cluster, require_state
 
@@ -39,6 +47,10 @@ def scale_up(application: Application, /, cluster: str | None, **flags: Any) -> 
         named=True,
         ignore=flags["ignore"],
     )
+    if dry_run:
+        found = drive(application, lambda context: look(context, wish), **driving_flags(flags), dry=True)
+        print_plan(found.outlook, output)
+        return
     summary = drive(application, lambda context: install(context, wish), **driving_flags(flags))
     click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)
 
@@ -48,6 +60,8 @@ def scale_up(application: Application, /, cluster: str | None, **flags: Any) -> 
 @login_options
 @click.option("-e", "--env", multiple=True, metavar="K=V", help="Environment of the cluster.")
 @ignore_option
+@dry_run_option
+@output_option()
 @host_options
 @click.pass_context
 def join(context: click.Context, /, **flags: Any) -> None:
