@@ -1,0 +1,135 @@
+"""Pieces of sh that the steps of a k3s cluster are made of."""
+
+from __future__ import annotations
+
+from sealer.changes import quote
+from sealer_runtime_k3s.names import (
+    AGENT_UNIT,
+    DATA,
+    KUBECTL,
+    MARK,
+    NODE_SECRET,
+    REGISTRIES,
+    SERVER_SECRET,
+    SERVER_UNIT,
+    SETTINGS,
+    SOCKET,
+    UNITS,
+)
+
+
+def told(script: str) -> str:
+    """Return sh that prints what a script prints, or ``none`` when that is nothing: an answer in any case."""
+    return f'found=$({script}\n) || exit 1\necho "${{found:-none}}"'
+
+
+STATE_PROBE = told(f"""\
+cluster=$(cat {UNITS}/{SERVER_UNIT} {UNITS}/{AGENT_UNIT} 2>/dev/null | sed -n {quote(f"1s/^{MARK}//p")}) || :
+if [ -n "$cluster" ]; then
+  echo "ours $cluster"
+else
+  for unit in k3s k3s-agent kubelet k0scontroller k0sworker rke2-server rke2-agent; do
+    if systemctl is-active -q "$unit" 2>/dev/null; then echo "runs $unit"; fi
+  done
+  for path in {SETTINGS} {DATA} /etc/kubernetes/manifests/*.yaml /var/lib/kubelet/config.yaml \\
+    /etc/rancher/rke2 /var/lib/k0s /var/snap/microk8s/current; do
+    if [ -e "$path" ]; then echo "left $path"; fi
+  done
+fi""")
+"""Prints ``ours CLUSTER``, a line for each sign of another Kubernetes, or ``none``."""
+
+PORTS_PROBE = """\
+cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); print $2 }' | sort -u"""
+"""Prints the TCP ports that something listens on, in hexadecimal."""
+
+MIRRORS_PROBE = told(f"""\
+sed -n '/^  "configs"/q; s/^    "\\(.*\\)": {{$/\\1/p' {REGISTRIES} 2>/dev/null | grep -v '^rewrite$' | sort -u || :""")
+"""Prints the names that registries.yaml mentions, in our own layout of it, or ``none``."""
+
+
+def make_secret(path: str) -> str:
+    """Return sh that writes 24 random bytes in hexadecimal to a file for root alone, whole or not at all."""
+    return f"""\
+umask 077
+mkdir -p {quote(SETTINGS)}
+head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \\n' > {quote(path)}.new
+[ "$(wc -c < {quote(path)}.new)" -eq 48 ]
+mv {quote(path)}.new {quote(path)}"""
+
+
+def join_token(user: str, secret: str) -> str:
+    """Return sh that prints a token that names the cluster's authority, so that nobody joins another's.
+
+    The form is ``K10<sha256 of the CA>::<user>:<password>`` (https://docs.k3s.io/cli/token).
+    """
+    return (
+        f"authority=$(sha256sum {DATA}/server/tls/server-ca.crt | cut -d ' ' -f 1) && "
+        f'[ -n "$authority" ] && printf \'K10%s::{user}:%s\\n\' "$authority" "$(cat {quote(secret)})"'
+    )
+
+
+SERVER_TOKEN = join_token("server", SERVER_SECRET)
+NODE_TOKEN = join_token("node", NODE_SECRET)
+
+API_ANSWERS = f"{KUBECTL} get --raw /readyz"
+
+WAIT_FOR_API = f"""\
+attempt=0
+until {API_ANSWERS} >/dev/null 2>&1; do
+  attempt=$((attempt + 1))
+  if [ $attempt -ge 300 ]; then {API_ANSWERS}; exit 1; fi
+  sleep 1
+done"""
+
+
+def registered(node: str) -> str:
+    """Return sh that succeeds when a node is known to the API server, asked on a server."""
+    return f"{KUBECTL} get node {quote(node)} -o name"
+
+
+def wait_for_node(node: str) -> str:
+    """Return sh, for a server, that waits until a node has registered."""
+    return f"""\
+attempt=0
+until {registered(node)} >/dev/null 2>&1; do
+  attempt=$((attempt + 1))
+  if [ $attempt -ge 300 ]; then
+    echo "{node} has not registered; on it, see: journalctl -u k3s -u k3s-agent" >&2
+    exit 1
+  fi
+  sleep 1
+done"""
+
+
+def mirrors_are_read(unit: str) -> str:
+    """Return sh that succeeds when k3s is off, or has read registries.yaml since it was written."""
+    settings = f"{DATA}/agent/etc/containerd/config.toml"
+    return f"! systemctl is-active -q {unit} || [ {settings} -nt {REGISTRIES} ]"
+
+
+# Shims are the parents of all that runs in containers, and outlive k3s. They are found by the socket they
+# report to, so that those of another containerd are left alone.
+END_CONTAINERS = f"""\
+systemctl stop {SERVER_UNIT} {AGENT_UNIT} 2>/dev/null || :
+shims() {{
+  for file in $(grep -ls '[c]ontainerd-shim' /proc/[0-9]*/cmdline); do
+    if tr '\\000' ' ' < "$file" 2>/dev/null | grep -q -F -e '-address {SOCKET} '; then
+      file=${{file#/proc/}}
+      printf '%s\\n' "${{file%/cmdline}}"
+    fi
+  done
+}}
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+  found="$(shims) $(grep -ls '[/:]kubepods' /proc/[0-9]*/cgroup | cut -d / -f 3)"
+  [ -n "${{found# }}" ] || break
+  # Process ids are words.
+  # shellcheck disable=SC2086
+  kill -KILL $found 2>/dev/null || :
+  sleep 1
+done
+systemctl stop kubepods.slice 2>/dev/null || :
+find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {{}} + 2>/dev/null || :
+unmount_below /run/k3s
+unmount_below /var/lib/kubelet
+unmount_below {DATA}"""
+"""Ends all containers of k3s."""

@@ -1,0 +1,53 @@
+"""Names and places that all parts of a k3s cluster agree on, from k3s' own defaults."""
+
+from __future__ import annotations
+
+from sealer.model import Cluster, Host
+
+PROGRAM = "/usr/local/bin/k3s"
+DATA = "/var/lib/rancher/k3s"
+SETTINGS = "/etc/rancher/k3s"
+CONFIG = f"{SETTINGS}/config.yaml"
+REGISTRIES = f"{SETTINGS}/registries.yaml"
+REGISTRY_AUTHORITY = f"{SETTINGS}/registry-ca.crt"
+KUBECONFIG = f"{SETTINGS}/k3s.yaml"
+KUBECTL = f"{PROGRAM} kubectl --kubeconfig {KUBECONFIG}"
+"""How kubectl is called on the first master."""
+
+JOIN_TOKEN = f"{SETTINGS}/join-token"
+"""The file a host that joins reads its token from: at every start, so it stays."""
+
+SERVER_SECRET = f"{SETTINGS}/server-secret"
+NODE_SECRET = f"{SETTINGS}/node-secret"
+"""The files the servers' two passwords are in: whoever knows the first may become a server."""
+
+SOCKET = "/run/k3s/containerd/containerd.sock"
+"""Of the containerd inside k3s."""
+
+SERVER_UNIT = "k3s.service"
+AGENT_UNIT = "k3s-agent.service"
+UNITS = "/etc/systemd/system"
+API_PORT = 6443
+MARK = "# Written by Sealer for the cluster "
+"""How our units' first line begins; the cluster's name follows."""
+
+
+def unit(host: Host) -> str:
+    """Return the name of the unit that k3s is on a host."""
+    return SERVER_UNIT if host.is_master else AGENT_UNIT
+
+
+def node_name(host: Host) -> str:
+    """Return the name of a host's Node object."""
+    return host.facts.hostname.lower()
+
+
+def server_url(cluster: Cluster) -> str:
+    """Return where hosts that join find the cluster; afterwards k3s knows all its servers by itself."""
+    address = cluster.first_master.address
+    return f"https://{f'[{address}]' if ':' in address else address}:{API_PORT}"
+
+
+def images_directory(cluster: Cluster) -> str:
+    """Return the directory of the image's own archives of container images, which each host imports."""
+    return f"{cluster.rootfs}/k3s/images"

@@ -1,0 +1,199 @@
+"""k3s as a cluster runtime: the steps that start the first server and let others join."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sealer.changes import Change, Command, File, Output, Unit
+from sealer.kubernetes import mark_step
+from sealer.model import Check, Cluster, Host, Probe, RegistryEndpoint, Step, Traffic, Value, at
+from sealer.providers import ClusterRuntime
+from sealer_runtime_k3s import fragments, probes
+from sealer_runtime_k3s.checks import all_checks, traffic
+from sealer_runtime_k3s.config import registries, unit_text
+from sealer_runtime_k3s.names import (
+    CONFIG,
+    JOIN_TOKEN,
+    KUBECONFIG,
+    KUBECTL,
+    NODE_SECRET,
+    PROGRAM,
+    REGISTRIES,
+    REGISTRY_AUTHORITY,
+    SERVER_SECRET,
+    node_name,
+    unit,
+)
+from sealer_runtime_k3s.prepare import PREPARED, prepare_step
+from sealer_runtime_k3s.removal import remove_step
+from sealer_runtime_k3s.version import image_version
+
+_JOINED = "k3s-joined"
+
+
+class K3s(ClusterRuntime):
+    """k3s: Kubernetes in one program, with etcd, containerd and a network of pods inside."""
+
+    name = "k3s"
+    summary = "Kubernetes by k3s, with embedded etcd"
+
+    def probes(self) -> tuple[Probe, ...]:
+        return probes.ALL
+
+    def checks(self, cluster: Cluster) -> Iterable[Check]:
+        return all_checks()
+
+    def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
+        return traffic(cluster)
+
+    def kubeconfig_path(self, cluster: Cluster) -> str:
+        return KUBECONFIG
+
+    def create(self, cluster: Cluster) -> Iterable[Step]:
+        """Return the steps of the first server: prepare, serve, and its labels.
+
+        Raises:
+            PlanError: The image, the environment or the documents ask for what can't work.
+        """
+        image_version(cluster.image)
+        host = cluster.first_master
+        yield prepare_step(cluster, host)
+        yield _serve_step(cluster, host)
+        yield _mark_step(cluster, host)
+
+    def join(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
+        """Return the steps of further hosts: nodes join side by side, servers one after the other.
+
+        Raises:
+            PlanError: The image, the environment or the documents ask for what can't work.
+        """
+        if not hosts:
+            return
+        token = _token_step(cluster)
+        yield token
+        before: tuple[str, ...] = ()
+        for host in hosts:
+            yield prepare_step(cluster, host)
+            yield _join_step(cluster, host, token, before if host.is_master else ())
+            yield _mark_step(cluster, host, at(_JOINED, host.name))
+            if host.is_master:
+                # etcd takes one new member at a time.
+                before = (at(_JOINED, host.name),)
+
+    def remove(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
+        """Return a step for each node: drain it, respecting disruption budgets, and delete it.
+
+        k3s takes a server whose node is deleted out of etcd by itself.
+        """
+        return [remove_step(cluster, host) for host in hosts]
+
+    def mirrors(
+        self, cluster: Cluster, host: Host, registry: RegistryEndpoint, domains: Sequence[str]
+    ) -> Iterable[Change]:
+        """Return registries.yaml, and the restart without which a k3s that runs would not read it.
+
+        Domains that the host has mirrors for already, of applications that came later, stay.
+        """
+        known = probes.mirrored(host)
+        yield File(path=REGISTRY_AUTHORITY, content=str(registry.certificate_authority))
+        yield File(path=REGISTRIES, content=registries(registry, (*known, *domains)), mode=0o600)
+        yield Command(
+            title="k3s reads registries.yaml",
+            run=f"systemctl restart {unit(host)}",
+            unless=fragments.mirrors_are_read(unit(host)),
+            limit=300,
+        )
+
+
+def _mark_step(cluster: Cluster, host: Host, *requires: str) -> Step:
+    return mark_step(cluster, host, node=node_name(host), kubectl=KUBECTL, requires=requires)
+
+
+def _needs(cluster: Cluster, host: Host) -> Iterator[str]:
+    """Yield what k3s needs on a host."""
+    yield at("rootfs", host.name)
+    yield at(PREPARED, host.name)
+    if cluster.container_runtime is not None:
+        yield at("container-runtime", host.name)
+    if cluster.registry is not None:
+        yield at("registry-access", host.name)
+
+
+def _unit(cluster: Cluster, host: Host) -> Change:
+    return Unit(
+        name=unit(host),
+        content=unit_text(cluster.name, server=host.is_master),
+        watches=(CONFIG, PROGRAM),
+    )
+
+
+def _serve_step(cluster: Cluster, host: Host) -> Step:
+    secrets = (("servers", SERVER_SECRET), ("nodes", NODE_SECRET))
+    return Step(
+        id=at("k3s/serve", host.name),
+        title="start the control plane",
+        host=host.name,
+        changes=(
+            *(
+                Command(title=f"password of {who}", run=fragments.make_secret(path), creates=path)
+                for who, path in secrets
+            ),
+            _unit(cluster, host),
+            Command(
+                title="wait for the API server",
+                run=fragments.WAIT_FOR_API,
+                unless=fragments.API_ANSWERS,
+                limit=360,
+            ),
+            Command(
+                title=f"wait for node {node_name(host)}",
+                run=fragments.wait_for_node(node_name(host)),
+                unless=fragments.registered(node_name(host)),
+                limit=360,
+            ),
+        ),
+        provides=("api",),
+        requires=tuple(_needs(cluster, host)),
+        timeout=900,
+    )
+
+
+def _token_step(cluster: Cluster) -> Step:
+    """Return the step that reads what hosts need to join; a secret is never written down by us."""
+    host = cluster.first_master
+    return Step(
+        id=at("k3s/token", host.name),
+        title="read the join tokens",
+        host=host.name,
+        changes=(
+            Command(
+                title="join tokens",
+                run=":",
+                unless="true",
+                yields=(
+                    Output(key="server", script=fragments.SERVER_TOKEN, secret=True),
+                    Output(key="node", script=fragments.NODE_TOKEN, secret=True),
+                    Output(key="password", script=f"cat {NODE_SECRET}", secret=True),
+                ),
+            ),
+        ),
+        requires=("api",),
+    )
+
+
+def _join_step(cluster: Cluster, host: Host, token: Step, before: Sequence[str]) -> Step:
+    secrets: tuple[tuple[str, Value], ...] = ((JOIN_TOKEN, token.value("node")),)
+    if host.is_master:
+        secrets = ((JOIN_TOKEN, token.value("server")), (NODE_SECRET, token.value("password")))
+    return Step(
+        id=at("k3s/join", host.name),
+        title="join the control plane" if host.is_master else "join the cluster",
+        host=host.name,
+        changes=(
+            *(File(path=path, content=f"{value}\n", mode=0o600) for path, value in secrets),
+            _unit(cluster, host),
+        ),
+        provides=(at(_JOINED, host.name),),
+        requires=("api", *_needs(cluster, host), *before),
+        timeout=900,
+    )

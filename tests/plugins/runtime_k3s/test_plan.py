@@ -1,0 +1,123 @@
+"""The steps that k3s declares, and how core ties them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sealer.changes import Change, Command, File, Unit
+from sealer.errors import PlanError
+from sealer.model import MASTER, Cluster, Host, Step, at
+from sealer.operation.plan import Plan, make_plan
+from sealer_runtime_k3s import sealer_base_recipes, sealer_cluster_runtimes
+from sealer_runtime_k3s.runtime import K3s
+from tests.plugins import kit
+from tests.plugins.kit import REGISTRY, assert_golden, assert_parses, facts, host, plan_text
+from tests.plugins.runtime_k3s.samples import IMAGE
+
+DIRECTORY = Path(__file__).parent
+
+
+def cluster(*hosts: Host, **over: object) -> Cluster:
+    return kit.cluster(*hosts, **{"image": IMAGE, "container_runtime": None, **over})
+
+
+def steps(view: Cluster) -> list[Step]:
+    return [*K3s().create(view), *K3s().join(view, view.hosts[1:])]
+
+
+def tied(view: Cluster) -> Plan:
+    names = ("rootfs", "registry-access")
+    return make_plan(steps(view), given=[at(name, member.name) for member in view.hosts for name in names])
+
+
+def mirrors(member: Host, *domains: str) -> dict[str, Change]:
+    return {change.key: change for change in K3s().mirrors(cluster(member), member, REGISTRY, domains)}
+
+
+def test_the_plugin_provides_the_runtime_and_its_recipe_by_one_name() -> None:
+    assert [runtime.name for runtime in sealer_cluster_runtimes()] == ["k3s"]
+    assert [recipe.name for recipe in sealer_base_recipes()] == ["k3s"]
+
+
+def test_the_plan_of_a_master_and_a_node_is_as_it_was_agreed() -> None:
+    view = cluster(host(1, MASTER), host(2, labels={"disk": "fast"}))
+    assert_golden(DIRECTORY / "plan.golden.yaml", plan_text(steps(view)))
+
+
+def test_every_script_of_the_plan_parses() -> None:
+    for step in steps(cluster(host(1, MASTER), host(2, MASTER), host(3))):
+        assert_parses(step)
+
+
+def test_nodes_join_side_by_side_and_masters_one_after_the_other() -> None:
+    plan = tied(cluster(host(1, MASTER), host(2, MASTER), host(3, MASTER), host(4), host(5)))
+    assert "k3s/join@10.0.0.2" in plan.waits_for["k3s/join@10.0.0.3"]
+    for node in ("10.0.0.4", "10.0.0.5"):
+        needed = plan.waits_for[f"k3s/join@{node}"]
+        assert not [step for step in needed if step.startswith("k3s/join@")]
+
+
+def test_a_cluster_of_one_reads_no_token() -> None:
+    plan = tied(cluster(host(1, MASTER)))
+    assert not [step.id for step in plan.steps if step.id.startswith("k3s/token")]
+
+
+def test_nodes_never_see_what_makes_a_master() -> None:
+    view = cluster(host(1, MASTER), host(2, MASTER), host(3))
+    planned = {step.id: step for step in steps(view)}
+    token = planned["k3s/token@10.0.0.1"]
+    assert {key for _, key in planned["k3s/join@10.0.0.3"].uses()} == {"node"}
+    assert {key for _, key in planned["k3s/join@10.0.0.2"].uses()} == {"server", "password"}
+    assert all(token.value(key).secret for key in ("server", "node", "password"))
+
+
+def test_secrets_are_in_files_for_root_alone() -> None:
+    for step in steps(cluster(host(1, MASTER), host(2, MASTER), host(3))):
+        for change in step.changes:
+            if isinstance(change, File) and ("token" in change.path or "secret" in change.path):
+                assert change.mode == 0o600
+
+
+def test_servers_and_agents_have_their_own_units() -> None:
+    planned = steps(cluster(host(1, MASTER), host(2)))
+    units = {step.host: c.name for step in planned for c in step.changes if isinstance(c, Unit)}
+    assert units == {"10.0.0.1": "k3s.service", "10.0.0.2": "k3s-agent.service"}
+
+
+def test_mirrors_that_a_host_has_already_stay() -> None:
+    member = host(2, facts=facts("n2", answers={"k3s/mirrors": "quay.io\nghcr.io"}))
+    text = mirrors(member, "docker.io")["file:/etc/rancher/k3s/registries.yaml"]
+    assert isinstance(text, File)
+    assert all(f'"{domain}": {{' in text.content for domain in ("docker.io", "quay.io", "ghcr.io"))
+    assert text.mode == 0o600
+
+
+def test_what_mirrors_write_is_what_the_probe_reads(tmp_path: Path) -> None:
+    import subprocess
+
+    from sealer_runtime_k3s.fragments import MIRRORS_PROBE
+    from sealer_runtime_k3s.names import REGISTRIES
+
+    written = mirrors(host(1, MASTER), "docker.io", "registry.example:5000")[f"file:{REGISTRIES}"]
+    assert isinstance(written, File)
+    (tmp_path / "registries.yaml").write_text(written.content)
+    script = MIRRORS_PROBE.replace(REGISTRIES, str(tmp_path / "registries.yaml"))
+    done = subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["docker.io", "registry.example:5000"]
+
+
+def test_k3s_is_restarted_for_mirrors_only_when_it_runs_and_has_not_read_them() -> None:
+    (restart,) = (c for c in mirrors(host(2), "docker.io").values() if isinstance(c, Command))
+    assert "k3s-agent.service" in restart.run
+    assert "is-active" in restart.unless
+
+
+def test_a_host_can_leave_and_a_master_not_yet() -> None:
+    view = cluster(host(1, MASTER), host(2, MASTER), host(3))
+    (step,) = K3s().remove(view, view.hosts[2:])
+    assert step.provides == ("removed@10.0.0.3",)
+    assert_parses(step)
+    with pytest.raises(PlanError, match="master"):
+        tuple(K3s().remove(view, view.hosts[1:2]))
