@@ -8,7 +8,7 @@ import pytest
 
 from sealer.changes import Change, Command, File, Unit
 from sealer.errors import PlanError
-from sealer.model import MASTER, Cluster, Host, Step, at
+from sealer.model import MASTER, Cluster, Departure, Host, Step, at
 from sealer.operation.plan import Plan, make_plan
 from sealer_runtime_k3s import sealer_base_recipes, sealer_cluster_runtimes
 from sealer_runtime_k3s.runtime import K3s
@@ -114,10 +114,18 @@ def test_k3s_is_restarted_for_mirrors_only_when_it_runs_and_has_not_read_them() 
     assert "is-active" in restart.unless
 
 
-def test_a_host_can_leave_and_a_master_not_yet() -> None:
-    view = cluster(host(1, MASTER), host(2, MASTER), host(3))
-    (step,) = K3s().remove(view, view.hosts[2:])
-    assert step.provides == ("removed@10.0.0.3",)
-    assert_parses(step)
-    with pytest.raises(PlanError, match="master"):
-        tuple(K3s().remove(view, view.hosts[1:2]))
+def test_hosts_leave_masters_one_after_the_other_and_those_that_are_lost_first() -> None:
+    view = cluster(*(host(number, MASTER) for number in (1, 2, 3)), host(4))
+    leaving = Departure(hosts=(view.hosts[0], view.hosts[1], view.hosts[3]), lost=frozenset({"10.0.0.2"}))
+    planned = {step.provides: step for step in K3s().remove(view, leaving)}
+    assert all(step.host == "10.0.0.3" for step in planned.values())
+    assert planned["removed@10.0.0.1",].requires == ("removed@10.0.0.2",)
+    assert "drain" not in str(planned["removed@10.0.0.2",].changes[0].apply()).replace("drain and", "")
+    for step in planned.values():
+        assert_parses(step)
+
+
+def test_masters_stay_as_long_as_etcd_needs_them() -> None:
+    view = cluster(*(host(number, MASTER) for number in (1, 2, 3)))
+    with pytest.raises(PlanError, match="quorum"):
+        tuple(K3s().remove(view, Departure(hosts=view.hosts[:1], lost=frozenset({"10.0.0.2"}))))

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from sealer.kubernetes import PORTS, listening_ports
 from sealer_runtime_k8s import fragments
-from sealer_runtime_k8s.probes import ALL, MODULES, PORTS, listening_ports, module_state
+from sealer_runtime_k8s.probes import ALL, MODULES, module_state
 from tests.plugins.kit import SHELLS, facts, host
 
 FSTAB = """\

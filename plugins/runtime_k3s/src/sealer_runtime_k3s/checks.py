@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from collections.abc import Iterable
 
-from sealer.model import Check, Cluster, Finding, Probe, Traffic
+from sealer.kubernetes import NodeNames, PortsFree
+from sealer.model import Check, Cluster, Finding, Host, Probe, Traffic
 from sealer_runtime_k3s import probes
 from sealer_runtime_k3s.config import networks, parse_networks
 from sealer_runtime_k3s.names import API_PORT, node_name
 
-_NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _KUBELET_PORT = 10250
 _SERVER_PORTS = (API_PORT, 2379, 2380, 6444, _KUBELET_PORT)
 _AGENT_PORTS = (6444, _KUBELET_PORT)
@@ -43,49 +42,29 @@ class Unused(Check):
                 )
 
 
-class PortsFree(Check):
+class FreePorts(PortsFree):
     """The ports of k3s are free."""
 
     id = "k3s-ports"
     title = "ports of k3s"
 
     def probes(self) -> tuple[Probe, ...]:
-        return (probes.PORTS, probes.STATE)
+        return (*super().probes(), probes.STATE)
 
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            if probes.owner(host) == cluster.name:
-                continue
-            if not probes.answer(host, probes.PORTS):
-                yield self.not_checked(host.name, probes.NO_ANSWER)
-                continue
-            wanted = _SERVER_PORTS if host.is_master else _AGENT_PORTS
-            used = sorted(probes.listening_ports(host).intersection(wanted))
-            if used:
-                yield self.finding(
-                    host.name,
-                    found=f"ports in use: {', '.join(str(port) for port in used)}",
-                    wanted="these ports free",
-                    mend="find the programs with 'ss -ltnp' and stop them",
-                )
+    def ports(self, cluster: Cluster, host: Host) -> tuple[int, ...]:
+        return _SERVER_PORTS if host.is_master else _AGENT_PORTS
+
+    def is_member(self, cluster: Cluster, host: Host) -> bool:
+        return probes.owner(host) == cluster.name
 
 
-class NodeNames(Check):
+class Names(NodeNames):
     """A host's name can be the name of a node."""
 
     id = "k3s-node-name"
-    title = "names of nodes"
 
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            name = node_name(host)
-            if not _NODE_NAME.fullmatch(name):
-                yield self.finding(
-                    host.name,
-                    found=f"host name {name!r}",
-                    wanted="small letters, digits, '-' and '.', as node names have",
-                    mend="hostnamectl set-hostname NAME",
-                )
+    def node_name(self, cluster: Cluster, host: Host) -> str:
+        return node_name(host)
 
 
 class NetworksApart(Check):
@@ -110,7 +89,7 @@ class NetworksApart(Check):
 
 def all_checks() -> tuple[Check, ...]:
     """Return a check of each kind."""
-    return (Unused(), PortsFree(), NodeNames(), NetworksApart())
+    return (Unused(), FreePorts(), Names(), NetworksApart())
 
 
 def traffic(cluster: Cluster) -> Iterable[Traffic]:

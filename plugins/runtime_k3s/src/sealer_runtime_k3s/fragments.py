@@ -38,12 +38,9 @@ else
 fi""")
 """Prints ``ours CLUSTER``, a line for each sign of another Kubernetes, or ``none``."""
 
-PORTS_PROBE = """\
-cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); print $2 }' | sort -u"""
-"""Prints the TCP ports that something listens on, in hexadecimal."""
-
 MIRRORS_PROBE = told(f"""\
-sed -n '/^  "configs"/q; s/^    "\\(.*\\)": {{$/\\1/p' {REGISTRIES} 2>/dev/null | grep -v '^rewrite$' | sort -u || :""")
+sed -n '/^  "configs"/q; s/^    "\\(.*\\)": {{$/\\1/p' {REGISTRIES} 2>/dev/null |
+  sort -u || :""")
 """Prints the names that registries.yaml mentions, in our own layout of it, or ``none``."""
 
 

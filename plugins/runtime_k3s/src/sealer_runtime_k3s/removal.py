@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from sealer.changes import Command, quote
-from sealer.errors import PlanError
-from sealer.model import Cluster, Host, Step, at
+from sealer.kubernetes import drain_command, is_forgotten, require_quorum, speaker
+from sealer.model import Cluster, Departure, Host, Step, at
 from sealer_runtime_k3s.names import KUBECTL, node_name
 
-_DRAIN_SECONDS = 300
-"""How long pods have to move away, their disruption budgets respected."""
 
+def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
+    """Yield the steps after which the cluster does without some hosts: masters one after the other.
 
-def remove_step(cluster: Cluster, host: Host) -> Step:
-    """Return the step, made on the first master, after which a host is no node any more.
+    A server whose node is deleted is taken out of etcd by k3s itself.
 
     Raises:
-        PlanError: The host is a master.
+        PlanError: etcd would lose its quorum, or nobody could do it.
     """
-    if host.is_master:
-        raise PlanError(
-            f"{host.name} is a master; taking masters of k3s away is not built yet",
-            hint="a member of etcd has to leave first",
-        )
+    agent = speaker(cluster, departure)
+    masters = sorted(
+        (host for host in departure.hosts if host.is_master), key=lambda host: host.name not in departure.lost
+    )
+    if masters:
+        require_quorum(cluster, departure)
+    before: tuple[str, ...] = ()
+    for master in masters:
+        yield _remove_step(departure, master, agent, before)
+        before = (at("removed", master.name),)
+    for host in departure.hosts:
+        if not host.is_master:
+            yield _remove_step(departure, host, agent, ())
+
+
+def _remove_step(departure: Departure, host: Host, agent: Host, before: tuple[str, ...]) -> Step:
     node = node_name(host)
-    flags = f"--ignore-daemonsets --delete-emptydir-data --force --timeout={_DRAIN_SECONDS}s"
-    drain = f"{KUBECTL} drain {quote(node)} {flags}"
-    # An API server that doesn't answer must not pass for one that knows no such node.
-    gone = f'found=$({KUBECTL} get node {quote(node)} --ignore-not-found -o name) && [ -z "$found" ]'
+    lines = [f"{KUBECTL} delete node {quote(node)} --ignore-not-found"]
+    if host.name not in departure.lost:
+        is_known = f"if ! {{ {is_forgotten(KUBECTL, node)}; }}"
+        lines.insert(0, f"{is_known}; then {drain_command(KUBECTL, node, departure.drain_seconds)}; fi")
     return Step(
-        id=at(f"k3s/remove/{host.name}", cluster.first_master.name),
+        id=at(f"k3s/remove/{host.name}", agent.name),
         title=f"drain and forget node {node}",
-        host=cluster.first_master.name,
+        host=agent.name,
         changes=(
             Command(
                 title=f"drain and forget node {node}",
-                run=f"{drain}\n{KUBECTL} delete node {quote(node)}",
-                unless=gone,
-                limit=_DRAIN_SECONDS + 60,
+                run="\n".join(lines),
+                unless=is_forgotten(KUBECTL, node),
+                limit=departure.drain_seconds + 120,
             ),
         ),
         provides=(at("removed", host.name),),
+        requires=before,
+        timeout=departure.drain_seconds + 300,
     )

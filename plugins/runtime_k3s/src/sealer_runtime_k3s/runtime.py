@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sealer.changes import Change, Command, File, Output, Unit
 from sealer.kubernetes import mark_step
-from sealer.model import Check, Cluster, Host, Probe, RegistryEndpoint, Step, Traffic, Value, at
+from sealer.model import Check, Cluster, Departure, Host, Probe, RegistryEndpoint, Step, Traffic, Value, at
 from sealer.providers import ClusterRuntime
 from sealer_runtime_k3s import fragments, probes
 from sealer_runtime_k3s.checks import all_checks, traffic
@@ -25,7 +25,7 @@ from sealer_runtime_k3s.names import (
     unit,
 )
 from sealer_runtime_k3s.prepare import PREPARED, prepare_step
-from sealer_runtime_k3s.removal import remove_step
+from sealer_runtime_k3s.removal import removal_steps
 from sealer_runtime_k3s.version import image_version
 
 _JOINED = "k3s-joined"
@@ -80,12 +80,13 @@ class K3s(ClusterRuntime):
                 # etcd takes one new member at a time.
                 before = (at(_JOINED, host.name),)
 
-    def remove(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
-        """Return a step for each node: drain it, respecting disruption budgets, and delete it.
+    def remove(self, cluster: Cluster, departure: Departure) -> Iterable[Step]:
+        """Return a step for each host: drain it, respecting disruption budgets, and delete its node.
 
-        k3s takes a server whose node is deleted out of etcd by itself.
+        Raises:
+            PlanError: etcd would lose its quorum, or nobody could do it.
         """
-        return [remove_step(cluster, host) for host in hosts]
+        return removal_steps(cluster, departure)
 
     def mirrors(
         self, cluster: Cluster, host: Host, registry: RegistryEndpoint, domains: Sequence[str]

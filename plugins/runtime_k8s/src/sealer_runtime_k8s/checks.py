@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
-from sealer.model import Check, Cluster, Finding, Probe, Severity
+from sealer.kubernetes import NodeNames, PortsFree
+from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
 from sealer_runtime_k8s import probes
 from sealer_runtime_k8s.apartness import NetworksApart, NoNetworkLeftovers
 from sealer_runtime_k8s.balancer import has_balancer, is_balanced
@@ -22,8 +22,6 @@ from sealer_runtime_k8s.machine import (
 from sealer_runtime_k8s.names import API_PORT, node_name
 from sealer_runtime_k8s.swap import NoSwap
 from sealer_runtime_k8s.traffic import MASTER_PORTS, NODE_PORTS
-
-_NODE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 class Unused(Check):
@@ -66,51 +64,30 @@ class Unused(Check):
                 )
 
 
-class PortsFree(Check):
+class FreePorts(PortsFree):
     """The ports of the control plane and the kubelet are free."""
 
     id = "kubernetes-ports"
     title = "ports of Kubernetes"
 
     def probes(self) -> tuple[Probe, ...]:
-        return (probes.PORTS, probes.STATE)
+        return (*super().probes(), probes.STATE)
 
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            if probes.owner(host) == cluster.name:
-                continue
-            if not probes.answer(host, probes.PORTS):
-                yield self.not_checked(host.name, probes.NO_ANSWER)
-                continue
-            wanted = MASTER_PORTS if host.is_master else NODE_PORTS
-            if is_balanced(cluster, host):
-                wanted = (*wanted, API_PORT)
-            used = sorted(probes.listening_ports(host).intersection(wanted))
-            if used:
-                yield self.finding(
-                    host.name,
-                    found=f"ports in use: {', '.join(str(port) for port in used)}",
-                    wanted="these ports free",
-                    mend="find the programs with 'ss -ltnp' and stop them",
-                )
+    def ports(self, cluster: Cluster, host: Host) -> tuple[int, ...]:
+        wanted = MASTER_PORTS if host.is_master else NODE_PORTS
+        return (*wanted, API_PORT) if is_balanced(cluster, host) else wanted
+
+    def is_member(self, cluster: Cluster, host: Host) -> bool:
+        return probes.owner(host) == cluster.name
 
 
-class NodeNames(Check):
-    """A host's name can be the name of a node."""
+class Names(NodeNames):
+    """A host's name, or its address if the user wants that, can be the name of a node."""
 
     id = "kubernetes-node-name"
-    title = "names of nodes"
 
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            name = node_name(cluster, host)
-            if not _NODE_NAME.fullmatch(name):
-                yield self.finding(
-                    host.name,
-                    found=f"host name {name!r}",
-                    wanted="small letters, digits, '-' and '.', as node names have",
-                    mend="hostnamectl set-hostname NAME",
-                )
+    def node_name(self, cluster: Cluster, host: Host) -> str:
+        return node_name(cluster, host)
 
 
 class OddMasters(Check):
@@ -155,14 +132,14 @@ def all_checks() -> tuple[Check, ...]:
     """Return a check of each kind."""
     return (
         Unused(),
-        PortsFree(),
+        FreePorts(),
         ProgramsPresent(),
         OptionalProgramsPresent(),
         MasterSize(),
         Memory(),
         BridgeFilter(),
         ControlGroups(),
-        NodeNames(),
+        Names(),
         NetworksApart(),
         NoNetworkLeftovers(),
         NoSwap(),

@@ -35,10 +35,6 @@ else
 fi""")
 """Prints ``ours CLUSTER``, a line for each sign of another Kubernetes, or ``none``."""
 
-PORTS_PROBE = """\
-cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | awk '$4 == "0A" { sub(/.*:/, "", $2); print $2 }' | sort -u"""
-"""Prints the TCP ports that something listens on, in hexadecimal."""
-
 # As large as etcd writes them mostly. It is one file that goes at the end, whatever happens in between.
 DISK_LATENCY_PROBE = """\
 d=/var/lib/etcd

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
+from sealer.kubernetes import PORTS
 from sealer.model import Host, Probe
 from sealer_runtime_k8s import fragments
 
 STATE = Probe(name="kubernetes/state", script=fragments.STATE_PROBE)
-PORTS = Probe(name="kubernetes/ports", script=fragments.PORTS_PROBE)
 MISSING = Probe(name="kubernetes/missing-programs", script=fragments.PROGRAMS_PROBE)
 SWAP = Probe(name="kubernetes/swap", script=fragments.SWAP_PROBE)
 NETWORKS = Probe(name="kubernetes/networks", script=fragments.NETWORKS_PROBE)
@@ -16,8 +14,6 @@ NETWORK_LEFTOVERS = Probe(name="kubernetes/network-leftovers", script=fragments.
 SHARE = Probe(name="kubernetes/disk-share", script=fragments.DISK_SHARE_PROBE)
 MODULES = Probe(name="kubernetes/modules", script=fragments.MODULES_PROBE)
 ALL = (STATE, PORTS, MISSING, MODULES, SWAP, NETWORKS, NETWORK_LEFTOVERS, SHARE)
-
-_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{1,4}")
 
 NO_ANSWER = "the host could not answer"
 """Why a check was not made."""
@@ -35,11 +31,6 @@ def module_state(host: Host, module: str) -> str:
     lines = (line.split() for line in answer(host, MODULES).splitlines())
     states = {words[0]: words[1] for words in lines if len(words) == 2}
     return str(states.get(module, ABSENT))
-
-
-def listening_ports(host: Host) -> frozenset[int]:
-    """Return the TCP ports on which something listens."""
-    return frozenset(int(word, 16) for word in answer(host, PORTS).split() if _HEXADECIMAL.fullmatch(word))
 
 
 def owner(host: Host) -> str:

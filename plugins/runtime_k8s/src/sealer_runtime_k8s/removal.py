@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sealer.changes import Command, quote
-from sealer.errors import PlanError
+from sealer.kubernetes import drain_command, is_forgotten, require_quorum, speaker
 from sealer.model import Cluster, Departure, Host, Step, at
 from sealer_runtime_k8s import etcd
 from sealer_runtime_k8s.balancer import endpoint_changes
@@ -31,9 +31,9 @@ def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
     """
     masters = [host for host in departure.hosts if host.is_master]
     masters.sort(key=lambda host: host.name not in departure.lost)
-    agent = _agent(cluster, departure)
-    if masters:
-        _require_quorum(cluster, departure)
+    agent = speaker(cluster, departure)
+    if masters and etcd.is_stacked(cluster):
+        require_quorum(cluster, departure)
     pointed: tuple[str, ...] = ()
     if masters and is_own_endpoint(cluster):
         points = tuple(_point_steps(cluster, departure))
@@ -50,43 +50,10 @@ def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
 
 def drain(cluster: Cluster, host: Host, seconds: int) -> str:
     """Return a command that moves the pods of a host away, their disruption budgets respected."""
-    data = (
-        "--delete-emptydir-data"
-        if image_version(cluster.image).minor >= _NEW_DRAIN_FLAG
-        else "--delete-local-data"
-    )
-    name = quote(node_name(cluster, host))
-    return f"{_KUBECTL} drain {name} --ignore-daemonsets {data} --force --timeout={seconds}s"
-
-
-def _agent(cluster: Cluster, departure: Departure) -> Host:
-    """Return the master that speaks for the others: the first that stays and answers."""
-    for host in departure.reachable(cluster):
-        if host.is_master:
-            return host
-    raise PlanError(
-        "no master that stays can be reached",
-        hint="start one of them again, or take the whole cluster away: sealer delete --all --force",
-    )
-
-
-def _require_quorum(cluster: Cluster, departure: Departure) -> None:
-    """Refuse what can be foreseen; what etcd itself says of its health is looked at when it comes to it."""
-    if not etcd.is_stacked(cluster):
-        return
-    staying = [host.name for host in departure.staying(cluster) if host.is_master]
-    for names, when in (
-        ([host.name for host in cluster.masters], "has lost its quorum"),
-        (staying, "would lose its quorum"),
-    ):
-        alive = [name for name in names if name not in departure.lost]
-        if len(alive) < len(names) // 2 + 1:
-            missing = ", ".join(name for name in names if name not in alive)
-            raise PlanError(
-                f"etcd {when}: of {len(names)} masters {len(names) // 2 + 1} are needed, "
-                f"and {missing} can't be reached",
-                hint="start them again, or take away first those that can't be reached",
-            )
+    command = drain_command(_KUBECTL, node_name(cluster, host), seconds)
+    if image_version(cluster.image).minor < _NEW_DRAIN_FLAG:
+        return command.replace("--delete-emptydir-data", "--delete-local-data")
+    return command
 
 
 def _point_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
@@ -107,8 +74,7 @@ def _remove_step(
 ) -> Step:
     """Return the step, made on another master, after which a host is no node and no member any more."""
     name = quote(node_name(cluster, host))
-    # An API server that doesn't answer must not pass for one that knows no such node.
-    gone = f'found=$({_KUBECTL} get node {name} --ignore-not-found -o name) && [ -z "$found" ]'
+    gone = is_forgotten(_KUBECTL, node_name(cluster, host))
     lines = []
     with_etcd = host.is_master and etcd.is_stacked(cluster)
     if with_etcd:
