@@ -4,6 +4,8 @@
 #   say TEXT                 tell what is being done
 #   need_programs WORD...    install the Debian packages of programs that are missing; WORD is program:package, or
 #                            a path for a package that brings no program, as /usr/share/doc/x:x
+#   require_inotify          refuse to go on when the kernel has too few inotify instances left for three machines with
+#                            Kubernetes
 #   use_venv                 make or update the virtual environment with all of this checkout, and activate it
 #
 # It sets CHECKOUT and SEALER_CACHE (default /var/cache/sealer, or ~/.cache/sealer where that can't be written).
@@ -43,6 +45,15 @@ need_programs() {
         tail -n 20 "$SEALER_CACHE/packages.log" >&2
         die "apt-get could not install: ${missing[*]}; all it said is in $SEALER_CACHE/packages.log"
     }
+}
+
+# The kernel counts these for all of root's processes together, those of the lab's machines among them.
+require_inotify() {
+    local used limit
+    used=$(find /proc/[0-9]*/fd -lname anon_inode:inotify 2>/dev/null | wc -l) || true
+    limit=$(cat /proc/sys/fs/inotify/max_user_instances)
+    [ $((limit - used)) -ge 60 ] || die "Kubernetes on three machines needs 60 inotify instances, and $used of" \
+        "$limit are in use; end what uses them, or: sysctl -w fs.inotify.max_user_instances=$((limit + 128))"
 }
 
 # Runs in a subshell, so that its traps end with it.

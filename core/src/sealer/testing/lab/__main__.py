@@ -14,6 +14,7 @@ from sealer.errors import SealerError
 from sealer.testing.lab import cgroups, cleanup
 from sealer.testing.lab.abandoned import remove_abandoned
 from sealer.testing.lab.errors import LabError
+from sealer.testing.lab.inotify import KUBERNETES, SYSTEMD, shortage
 from sealer.testing.lab.lab import Lab
 from sealer.testing.lab.programs import environment, require_programs, require_root
 from sealer.testing.lab.shaping import describe
@@ -58,6 +59,9 @@ def up(nodes: int, mode: str, network: str, disk_size: int | None, name: str) ->
     size = None if disk_size is None else disk_size * 2**20
     for node in lab.up(nodes, "sshd" if mode == "sshd" else "systemd", disk_size=size):
         click.echo(f"{node.name}  {node.address}")
+    short = shortage(nodes, KUBERNETES - SYSTEMD) if mode == "systemd" else None
+    if short is not None:
+        click.echo(f"warning: too little for Kubernetes on them: {short}", err=True)
     click.echo(f"key {lab.key_path}  password {lab.password}  known hosts {lab.known_hosts_path}")
 
 

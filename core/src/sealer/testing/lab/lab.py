@@ -15,6 +15,7 @@ from sealer.testing.lab import cgroups, cleanup, keys, network
 from sealer.testing.lab.cache import locked
 from sealer.testing.lab.disk import make_disk
 from sealer.testing.lab.errors import LabError
+from sealer.testing.lab.inotify import require_instances
 from sealer.testing.lab.node import Node
 from sealer.testing.lab.programs import require_programs, require_root, run
 from sealer.testing.lab.root import ensure_root
@@ -168,10 +169,13 @@ class Lab:
             The new nodes, once the SSH server of each answers.
 
         Raises:
-            LabError: The network has no room for them, or one does not start.
+            LabError: The network has no room for them, the kernel has too few inotify instances left, or one
+                does not start.
         """
         lower = root or ensure_root()
         with self._lock():
+            if mode == "systemd":
+                require_instances(count)
             first = len(self.places.node_names()) + 1
             records = [
                 NodeRecord(
