@@ -56,7 +56,7 @@ def test_files_below_a_directory_are_extracted_as_the_layers_leave_them(
         },
     ]
     make_image(store, "a:1", layers=layers)
-    extract(store, store.resolve("a:1"), "charts/a", tmp_path / "out")
+    extract(store, store.resolve("a:1").layers, "charts/a", tmp_path / "out")
     found = {path.relative_to(tmp_path / "out").as_posix(): path for path in (tmp_path / "out").rglob("*")}
     assert {name: path.read_bytes() for name, path in found.items() if path.is_file()} == {
         "charts/a/x": b"new",
@@ -66,7 +66,7 @@ def test_files_below_a_directory_are_extracted_as_the_layers_leave_them(
 
 def test_nothing_is_extracted_to_elsewhere(store: ImageStore, tmp_path: Path) -> None:
     make_image(store, "a:1", layers=[{"charts/../../../escaped": b"", "/charts/a/absolute": b""}])
-    extract(store, store.resolve("a:1"), "charts", tmp_path / "deep/out")
+    extract(store, store.resolve("a:1").layers, "charts", tmp_path / "deep/out")
     outside = [path for path in tmp_path.rglob("*") if path.is_file() and "deep" not in path.parts]
     assert [path for path in outside if path.name in {"escaped", "absolute"}] == []
 

@@ -5,27 +5,29 @@ from __future__ import annotations
 import asyncio
 import errno
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
-from sealer.build.applications import AppStage, StagedApp, materialise, recognise
+from sealer.build.applications import AppStage, StagedApp
 from sealer.build.assembly import assemble
 from sealer.build.blocks import Layer
+from sealer.build.commands import CommandedLayers
 from sealer.build.container_images import ContainerImageCache, PackedImage
-from sealer.build.content import layer_room, plan_contents
+from sealer.build.content import Planned, layer_room, plan_contents
 from sealer.build.context import Directory
-from sealer.build.discovery import CHARTS, MANIFESTS, Discovery, NamedImage, merged, named
-from sealer.build.inputs import AppFiles, BuildInput, Files, GivenFile, GivenFiles
+from sealer.build.discovery import Discovery, NamedImage, merged, named
+from sealer.build.inputs import AppFiles, BuildInput, Command, Content
 from sealer.build.layer_cache import LayerCache
 from sealer.build.layer_plans import LayerPlan
 from sealer.build.layers import build_time, write_layer, write_layers
-from sealer.build.parent import RegistryContent, extract, registry_content
+from sealer.build.parent import RegistryContent, registry_content
 from sealer.build.progress import Progress
 from sealer.build.registry_tree import registry_layers, registry_plan
+from sealer.build.running import Running
+from sealer.build.scanning import bring_together, complete_charts
 from sealer.build.tools import run_tool
-from sealer.build.tree import Mount
 from sealer.build.workspace import working_directory
 from sealer.errors import ImageError
 from sealer.events import EventSink, discard
@@ -34,8 +36,6 @@ from sealer.image.stored import StoredImage
 from sealer.image.transport import Transport
 from sealer.model import Application, ContainerImage
 from sealer.providers import AppType
-
-_LOOKED_INTO = (MANIFESTS, CHARTS)
 
 
 async def build_image(
@@ -68,14 +68,13 @@ async def build_image(
             build = _Build(store, order, types, workspace, sink)
             stage = AppStage(workspace / "apps", types, resources, skip_tls_verify=skip_tls_verify, sink=sink)
             apps = await stage.stage([each for each in order.contents if isinstance(each, AppFiles)], context)
-            images = await asyncio.to_thread(build.container_images, apps)
             transport = Transport(store.home, skip_tls_verify=skip_tls_verify, sink=sink)
-            layers, packed = await build.layers(apps, images, transport)
+            layers, images = await build.layers(apps, context, transport)
             return await asyncio.to_thread(
                 assemble,
                 store,
                 order,
-                (*layers, *packed),
+                layers,
                 applications=build.applications(apps),
                 container_images=build.listed(images, apps),
                 time=build.time,
@@ -106,23 +105,20 @@ class _Build:
         self._types = types
         self._workspace = workspace
         self._sink = sink
+        self._contents: Sequence[Content] = order.contents
+        self._ran: Mapping[int, Layer] = {}
         self._stopped = threading.Event()
         self._cache = LayerCache(store=store, reading=order.cached)
         self.time = build_time()
 
     def container_images(self, apps: Sequence[StagedApp]) -> tuple[NamedImage, ...]:
         """Return the container images that everything new names, without those that are ignored."""
-        root = self._workspace / "root"
-        mounts = [mount for each in self._order.contents if isinstance(each, Files) for mount in each.mounts]
-        materialise(_within(mounts, _LOOKED_INTO), root)
-        for file in self._given():
-            if file.path.split("/")[0] in _LOOKED_INTO:
-                path = root / file.path
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(
-                    file.content if isinstance(file.content, bytes) else file.content.read_bytes()
-                )
-        self._complete_charts(root)
+        root = self._workspace / "scan" / "root"
+        bring_together(self._store, self._contents, self._ran, root)
+        if self._order.parent is not None:
+            complete_charts(
+                self._store, self._order.parent, self._types, root, self._workspace / "scan" / "parent"
+            )
         discovery = Discovery(self._types, run_tool, self._sink)
         found = [*discovery.rootfs(root)]
         for app in apps:
@@ -131,23 +127,67 @@ class _Build:
         return merged(found, self._order.ignored_images)
 
     async def layers(
-        self, apps: Sequence[StagedApp], images: Sequence[NamedImage], transport: Transport
-    ) -> tuple[tuple[Layer, ...], tuple[Layer, ...]]:
-        """Write the layers of content, and meanwhile fetch and write those of container images."""
+        self, apps: Sequence[StagedApp], context: Directory | None, transport: Transport
+    ) -> tuple[tuple[Layer, ...], Sequence[NamedImage]]:
+        """Write all layers, and return them with the container images that the last of them hold.
+
+        Container images are fetched while layers of content are written, unless commands run: those may
+        change what names container images.
+        """
         room = layer_room(self._order)
         share = len(self._order.contents)
         share += (room - share) // 2
-        plans = await asyncio.to_thread(plan_contents, self._order, apps, share)
+        if any(isinstance(each, Command) for each in self._order.contents):
+            return await self._commanded(apps, context, transport, room, share)
+        images = await asyncio.to_thread(self.container_images, apps)
+        planned = [each for each in self._contents if not isinstance(each, Command)]
+        plans = await asyncio.to_thread(plan_contents, self._order, planned, apps, share)
         content = asyncio.create_task(asyncio.to_thread(self._write, plans))
         packed = asyncio.create_task(self._pack(images, transport, room - len(plans)))
         try:
-            return await asyncio.gather(content, packed)
+            layers, registry = await asyncio.gather(content, packed)
         except BaseException:
             # Threads can't be cancelled: they look at this at every block.
             self._stopped.set()
             packed.cancel()
             await asyncio.gather(content, packed, return_exceptions=True)
             raise
+        return (*layers, *registry), images
+
+    async def _commanded(
+        self,
+        apps: Sequence[StagedApp],
+        context: Directory | None,
+        transport: Transport,
+        room: int,
+        share: int,
+    ) -> tuple[tuple[Layer, ...], Sequence[NamedImage]]:
+        order = self._order
+        commands = sum(isinstance(each, Command) for each in order.contents)
+
+        async def write(part: Sequence[Planned]) -> Sequence[Layer]:
+            own = len(part) + (share - len(order.contents)) // (commands + 1)
+            plans = await asyncio.to_thread(plan_contents, order, part, apps, own)
+            try:
+                return await asyncio.to_thread(self._write, plans)
+            except BaseException:
+                self._stopped.set()
+                raise
+
+        running = Running(
+            self._cache,
+            order.parent,
+            context,
+            self._workspace / "run",
+            order.running,
+            time=self.time,
+            sink=self._sink,
+        )
+        commanded = CommandedLayers(self._store, order.contents, running, write)
+        layers = await commanded.layers()
+        self._contents, self._ran = commanded.contents, commanded.ran
+        images = await asyncio.to_thread(self.container_images, apps)
+        return (*layers, *await self._pack(images, transport, room - len(layers))), images
 
     def _write(self, plans: Sequence[LayerPlan]) -> tuple[Layer, ...]:
         progress = Progress(plans, self._sink)
@@ -188,28 +228,6 @@ class _Build:
         held = registry_content(self._store, parent) if parent else RegistryContent()
         return self._write([registry_plan(layer, cache) for layer in registry_layers(packed, held, room)])
 
-    def _given(self) -> Iterator[GivenFile]:
-        for each in self._order.contents:
-            if isinstance(each, GivenFiles):
-                yield from each.files
-
-    def _complete_charts(self, root: Path) -> None:
-        """Add the parent's files to charts of which the build brings a part, so that they can be read."""
-        charts = root / CHARTS
-        parent = self._order.parent
-        if parent is None or not charts.is_dir():
-            return
-        for chart in sorted(charts.iterdir()):
-            if recognise(self._types, [chart], chart.name) is not None:
-                continue
-            older = self._workspace / "parent" / chart.name
-            extract(self._store, parent, f"{CHARTS}/{chart.name}", older)
-            for path in sorted(older.rglob("*")):
-                target = root / path.relative_to(older)
-                if path.is_file() and not target.exists():
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    path.rename(target)
-
     def applications(self, apps: Sequence[StagedApp]) -> tuple[Application, ...]:
         """Return all applications: those of the parent that were not defined anew, then the new ones."""
         new = {app.application.name for app in apps}
@@ -236,15 +254,3 @@ class _Build:
 
 class _StoppedError(Exception):
     """Ends a thread because the build has failed elsewhere."""
-
-
-def _within(mounts: Iterable[Mount], names: Sequence[str]) -> Iterator[Mount]:
-    """Yield the part of mounts that goes below directories of the image's root."""
-    for mount in mounts:
-        if mount.target:
-            if mount.target.split("/")[0] in names:
-                yield mount
-            continue
-        for item in mount.directory.children(mount.item.path):
-            if item.name in names and item.is_directory:
-                yield replace(mount, item=item, target=item.name)

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from sealer.build.applications import StagedApp
 from sealer.build.cutting import MAXIMUM_LAYERS, cut_to_fit
 from sealer.build.entries import EntriesPlan
-from sealer.build.inputs import BuildInput, Command, Content, Files, GivenFile, GivenFiles, Unpacked
+from sealer.build.inputs import AppFiles, BuildInput, Files, GivenFile, GivenFiles, Unpacked
 from sealer.build.layer_plans import FilesPlan, LayerPlan, PlainFile, tree_plans
 from sealer.build.tree import TreeEntry, walk
-from sealer.errors import ImageError, SourceError, SourceErrors
+from sealer.errors import ImageError
 from sealer.image.extension import LayerContent
+
+Planned = Files | GivenFiles | Unpacked | AppFiles
+"""What can be planned without running anything."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,11 +71,14 @@ def layer_room(order: BuildInput) -> int:
     return room
 
 
-def plan_contents(order: BuildInput, apps: Sequence[StagedApp], room: int) -> tuple[LayerPlan, ...]:
-    """Return the layers of all instructions in their order.
+def plan_contents(
+    order: BuildInput, contents: Sequence[Planned], apps: Sequence[StagedApp], room: int
+) -> tuple[LayerPlan, ...]:
+    """Return the layers of instructions in their order.
 
     Args:
         order: What the image is built from.
+        contents: The instructions.
         apps: Its applications, brought together.
         room: How many layers there may be, more than there are instructions.
 
@@ -80,18 +86,16 @@ def plan_contents(order: BuildInput, apps: Sequence[StagedApp], room: int) -> tu
         ImageError: Something can't be read, or can't be in an image.
     """
     staged = {app.application.name: app for app in apps}
-    trees = [_tree(each, staged, order) for each in order.contents]
+    trees = [_tree(each, staged, order) for each in contents]
     cuts = cut_to_fit([tree.files() for tree in trees], room)
     return tuple(plan for tree, layers in zip(trees, cuts, strict=True) for plan in tree.plans(layers))
 
 
-def _tree(each: Content, staged: Mapping[str, StagedApp], order: BuildInput) -> _Tree:
+def _tree(each: Planned, staged: Mapping[str, StagedApp], order: BuildInput) -> _Tree:
     if isinstance(each, GivenFiles):
         files = {file.path: file for file in each.files}
         given = tuple(_plain(file) for file in sorted(files.values(), key=lambda file: file.path))
         return _Tree(created_by=each.created_by, content=LayerContent.ROOTFS, given=given)
-    if isinstance(each, Command):
-        raise SourceErrors([SourceError("RUN is not built yet", place=each.run.place)])
     if isinstance(each, Unpacked):
         plan = EntriesPlan(created_by=each.created_by, entries=each.entries)
         return _Tree(created_by=each.created_by, content=plan.content, whole=plan)

@@ -109,6 +109,19 @@ class AppFiles:
     place: Place
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """How commands of RUN are run, by what the build is asked for.
+
+    Attributes:
+        network: Whether they have the machine's network unless they say otherwise.
+        secrets: What they may ask for, by id.
+    """
+
+    network: bool = False
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
+
+
 Content = Files | GivenFiles | Unpacked | Command | AppFiles
 
 
@@ -134,6 +147,7 @@ class BuildInput:
             a registry.
         ignored_images: Full names of container images that are not packed although something names them.
         cached: Whether layers that were made from the same before are taken over.
+        running: How commands are run.
     """
 
     name: Reference | None
@@ -151,3 +165,4 @@ class BuildInput:
     available: tuple[ArchivedImage, ...] = ()
     ignored_images: frozenset[str] = frozenset()
     cached: bool = True
+    running: RunSettings = field(default_factory=RunSettings)

@@ -13,7 +13,7 @@ from sealer.build.base_archives import archived_images
 from sealer.build.builder import build_image
 from sealer.build.context import open_context
 from sealer.build.discovery import image_list
-from sealer.build.inputs import BuildInput
+from sealer.build.inputs import BuildInput, RunSettings
 from sealer.build.kubefile_contents import kubefile_contents
 from sealer.build.workspace import working_directory
 from sealer.errors import ImageError, SealerError, SourceError, SourceErrors
@@ -51,6 +51,8 @@ class BuildRequest:
         image_archives: Archives, or directories of some, whose container images need no registry.
         pull: When the parent image is pulled.
         cached: Whether layers that were made from the same before are taken over.
+        network: Whether commands of RUN have the machine's network unless they say otherwise.
+        secrets: What commands of RUN may ask for, by id.
         skip_tls_verify: Whether to accept any certificate of registries and servers, and plain HTTP.
     """
 
@@ -67,6 +69,8 @@ class BuildRequest:
     image_archives: tuple[Path, ...] = ()
     pull: PullPolicy = PullPolicy.MISSING
     cached: bool = True
+    network: bool = False
+    secrets: Mapping[str, bytes] = field(default_factory=dict)
     skip_tls_verify: bool = False
 
 
@@ -129,6 +133,7 @@ async def build_kubefile(
             ignored_images=ignored,
             available=available,
             cached=request.cached,
+            running=RunSettings(network=request.network, secrets=request.secrets),
         )
         return await build_image(
             store, order, types, context=context, skip_tls_verify=request.skip_tls_verify, sink=sink

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import IO
 
 from isal import igzip
 
+from sealer.build.archives import LEAST, RATIO, BoundedInfo
 from sealer.errors import ImageError
 from sealer.image.extension import LAYER_CONTENT, LayerContent
 from sealer.image.oci import Descriptor
@@ -86,31 +87,32 @@ def directories(store: ImageStore, image: StoredImage) -> frozenset[str]:
     return frozenset(found)
 
 
-def extract(store: ImageStore, image: StoredImage, below: str, target: Path) -> None:
-    """Write the regular files that an image has below a directory of its root.
+def extract(store: ImageStore, layers: Iterable[Descriptor], below: str, target: Path) -> None:
+    """Write the regular files that layers have below a directory of an image's root.
 
     Args:
-        store: The store that has the image.
-        image: The image.
+        store: The store that has the layers.
+        layers: The layers, the lowest first.
         below: The directory, such as ``charts``.
-        target: An empty directory that stands for the image's root.
+        target: A directory that stands for the image's root.
 
     Raises:
         ImageError: A layer can't be read.
     """
-    for layer in image.layers:
+    for layer in layers:
         if layer.annotations.get(LAYER_CONTENT, LayerContent.ROOTFS) != LayerContent.ROOTFS:
             continue
         for member, content in members(store, layer):
-            if not member.name.startswith(f"{below}/"):
-                continue
-            path = target / member.name
-            if path.name == _OPAQUE:
-                _remove(path.parent)
-            elif path.name.startswith(_WHITEOUT):
-                _remove(path.with_name(path.name.removeprefix(_WHITEOUT)))
-            elif member.isreg():
-                path.parent.mkdir(parents=True, exist_ok=True)
+            above, _, name = member.name.rpartition("/")
+            if name.startswith(_WHITEOUT):
+                gone = above if name == _OPAQUE else f"{above}/{name.removeprefix(_WHITEOUT)}".lstrip("/")
+                if f"{below}/".startswith(f"{gone}/") or not gone:
+                    _remove(target / below)
+                elif gone.startswith(f"{below}/"):
+                    _remove(target / gone)
+            elif member.isreg() and member.name.startswith(f"{below}/"):
+                path = target / member.name
+                _make_way(path, target)
                 with path.open("wb") as file, content() as source:
                     while chunk := source.read(_BUFFER):
                         file.write(chunk)
@@ -125,8 +127,12 @@ def members(
         ImageError: It can't be read.
     """
     try:
+        left = LEAST + RATIO * layer.size
         with _open(store, layer) as tar:
             while (member := tar.next()) is not None:
+                left -= member.size
+                if left < 0:
+                    raise ImageError(f"layer {layer.digest} comes to more bytes than a layer of its size may")
                 # tarfile keeps every entry it has met, and there can be very many.
                 tar.members = []  # type: ignore[attr-defined]  # typeshed has the method alone
                 member.name = "/".join(part for part in member.name.split("/") if part not in {"", ".", ".."})
@@ -147,11 +153,24 @@ def _open(store: ImageStore, layer: Descriptor) -> Iterator[tarfile.TarFile]:
         if not layer.media_type.endswith("gzip"):
             # Headers alone are read: content is passed over by seeking.
             file = stack.enter_context(store.blob_path(layer.digest).open("rb"))
-            yield stack.enter_context(tarfile.open(fileobj=file, mode="r:"))
+            yield stack.enter_context(tarfile.open(fileobj=file, mode="r:", tarinfo=BoundedInfo))
             return
         blob = stack.enter_context(store.open_blob(layer.digest))
         stream = stack.enter_context(igzip.open(blob, "rb"))  # type: ignore[no-untyped-call]  # isal leaves it
-        yield stack.enter_context(tarfile.open(fileobj=stream, mode="r|", bufsize=_BUFFER))
+        yield stack.enter_context(
+            tarfile.open(fileobj=stream, mode="r|", tarinfo=BoundedInfo, bufsize=_BUFFER)
+        )
+
+
+def _make_way(path: Path, root: Path) -> None:
+    """Make the directories of a file, in place of what else is there, and remove what is in its place."""
+    for above in (*path.relative_to(root).parents[-2::-1],):
+        there = root / above
+        if there.is_symlink() or (there.exists() and not there.is_dir()):
+            there.unlink()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_symlink() or path.exists():
+        _remove(path)
 
 
 def _without(paths: set[str], path: str, *, itself: bool) -> set[str]:
@@ -166,7 +185,7 @@ def _above(path: str) -> Iterator[str]:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         for child in path.iterdir():
             _remove(child)
         path.rmdir()

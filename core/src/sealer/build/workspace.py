@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from sealer.image.removal import remove_tree
 from sealer.image.store import ImageStore
 
 
@@ -19,4 +19,5 @@ def working_directory(store: ImageStore) -> Iterator[Path]:
     try:
         yield path
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        with suppress(OSError):
+            remove_tree(path)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TYPES = ("kube-installer", "app-installer")
 POLICIES = ("missing", "always", "ifnewer", "never")
 
+_LARGEST_SECRET = 1 << 20
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -47,6 +48,20 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     metavar="NAME[=VALUE]",
     multiple=True,
     help="The value of an ARG; without one it is taken from the environment.",
+)
+@click.option(
+    "--network",
+    type=click.Choice(("none", "host")),
+    default="none",
+    show_default=True,
+    help="The network of RUN: none, or this machine's.",
+)
+@click.option(
+    "--secret",
+    "secrets",
+    metavar="id=ID,src=FILE",
+    multiple=True,
+    help="A secret that RUN --mount=type=secret may ask for; env=NAME in place of src= takes a variable.",
 )
 @click.option("--image-list", type=_FILE, help="A file with container images to pack, one a line.")
 @click.option("--ignored-image-list", type=_FILE, help="A file with container images not to pack.")
@@ -79,6 +94,8 @@ def build(
     platforms: tuple[str, ...],
     labels: tuple[str, ...],
     arguments: tuple[str, ...],
+    network: str,
+    secrets: tuple[str, ...],
     image_list: Path | None,
     ignored_image_list: Path | None,
     image_archives: tuple[Path, ...],
@@ -106,6 +123,8 @@ def build(
         platform=wanted[0] if wanted else None,
         labels=_labels(labels),
         arguments=_arguments(arguments),
+        network=network == "host",
+        secrets=dict(map(_secret, secrets)),
         image_list=image_list,
         ignored_image_list=ignored_image_list,
         image_archives=image_archives,
@@ -144,3 +163,28 @@ def _arguments(words: tuple[str, ...]) -> dict[str, str]:
         elif name in os.environ:
             found[name] = os.environ[name]
     return found
+
+
+def _secret(word: str) -> tuple[str, bytes]:
+    """Read ``id=ID,src=FILE`` or ``id=ID,env=NAME`` and return the id and the secret itself."""
+    fields = dict(part.partition("=")[::2] for part in word.split(","))
+    name = fields.pop("id", "")
+    fields.pop("type", "")
+    source = fields.pop("src", None) or fields.pop("source", None)
+    variable = fields.pop("env", None)
+    if not name or fields or (source and variable):
+        raise UsageError(
+            f"--secret {word}: no secret", hint="write --secret id=ID,src=FILE or id=ID,env=NAME"
+        )
+    if variable is not None or source is None:
+        value = os.environ.get(variable or name)
+        if value is None:
+            raise UsageError(f"--secret {word}: the variable {variable or name} is not set")
+        return name, value.encode(errors="surrogateescape")
+    try:
+        data = Path(source).read_bytes()
+    except OSError as error:
+        raise UsageError(f"--secret {word}: cannot read it: {error.strerror}") from error
+    if len(data) > _LARGEST_SECRET:
+        raise UsageError(f"--secret {word}: it has more than {_LARGEST_SECRET} bytes")
+    return name, data

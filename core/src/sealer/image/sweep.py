@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from sealer.image.layout import Layout
 from sealer.image.oci import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest, parse_document
 from sealer.image.progress import written_below
+from sealer.image.removal import remove_tree
 
 Read = Callable[[str], bytes]
 
@@ -69,5 +69,5 @@ def clear(path: Path, *, dry_run: bool = False) -> int:
         return freed
     freed = written_below(path)
     if not dry_run:
-        shutil.rmtree(path)
+        remove_tree(path)
     return freed
