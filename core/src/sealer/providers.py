@@ -71,7 +71,14 @@ class HostChecks(HostProvider):
 
 
 class ClusterRuntime(HostProvider):
-    """A Kubernetes distribution: how a cluster of it is made, grown and shrunk."""
+    """A Kubernetes distribution: how a cluster of it is made, grown and shrunk.
+
+    Attributes:
+        image_files: Paths of text files in images, such as ``etc/kubeadm.yml``, that it reads while planning:
+            ``cluster.image.files`` has those that there are.
+    """
+
+    image_files: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def create(self, cluster: Cluster) -> Iterable[Step]:

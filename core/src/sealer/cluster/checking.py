@@ -10,6 +10,7 @@ from typing import Any
 from sealer.cluster.catalogue import catalogue
 from sealer.cluster.checks import Given, Room, access_findings, judge, leave_out
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
+from sealer.cluster.image_files import image_files
 from sealer.cluster.images import available, images_for_hosts
 from sealer.cluster.mending import Mend, mends_for
 from sealer.cluster.parts import Parts, choose_parts
@@ -201,7 +202,8 @@ def _prepare(
         ordered = {host.address: facts[host.address] for host in usable.cluster.hosts}
         first = usable.cluster.masters[0].address
         images = images_for_hosts(context.store, question.reference, {first: ordered[first], **ordered})
-        cluster = cluster_view(usable, images.metadata, facts, parts)
+        files = image_files(context.store, images.main, parts.runtime.image_files)
+        cluster = cluster_view(usable, replace(images.metadata, files=files), facts, parts)
         given = given_by(cluster, images, parts, own=own)
         # Hosts of a cluster that exists have the image already.
         there = state.facts if state is not None and state.is_installed else {}

@@ -27,9 +27,14 @@ class HostImages:
         return {host: image.layers for host, image in self.by_host.items()}
 
     @property
+    def main(self) -> StoredImage:
+        """The first host's image, which stands for the cluster's."""
+        return next(iter(self.by_host.values()))
+
+    @property
     def metadata(self) -> ImageMetadata:
         """The metadata of the first host's image."""
-        return next(iter(self.by_host.values())).metadata
+        return self.main.metadata
 
     def choice(self, reference: str) -> ImageChoice:
         """Return what to write down of it."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from sealer.cluster.checks import describe_finding, group, judge, leave_out, refuse
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
+from sealer.cluster.image_files import image_files
 from sealer.cluster.images import HostImages, available, images_again, images_for_hosts
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts, choose_parts
@@ -284,7 +285,9 @@ async def carry_out(
 def _plan(context: Context, request: Request, images: HostImages) -> Prepared:
     wanted = request.clusterfile.cluster.container_runtime
     parts = choose_parts(images.metadata, context.plugins, container=wanted)
-    cluster = cluster_view(request.clusterfile, images.metadata, request.facts, parts)
+    files = image_files(context.store, images.main, parts.runtime.image_files)
+    image = replace(images.metadata, files=files)
+    cluster = cluster_view(request.clusterfile, image, request.facts, parts)
     if request.application is None:
         plan = installation_plan(cluster, images.layers, parts, request.choice)
     else:

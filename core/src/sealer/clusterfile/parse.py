@@ -116,7 +116,9 @@ def _read_document(reader: Reader, node: Node) -> ClusterSpec | Document | None:
     return Document(api_version=api_version, kind=kind, data=reader.plain(node), place=place)
 
 
-def _read_own(reader: Reader, header: Fields, node: Mapping, kind: str, version: str) -> ClusterSpec | None:
+def _read_own(
+    reader: Reader, header: Fields, node: Mapping, kind: str, version: str
+) -> ClusterSpec | Document | None:
     expected = _KINDS.get(kind)
     if expected is None and not _SETTINGS_KIND.fullmatch(kind):
         header.problem("kind", f"{kind} is not known", nearest(kind, tuple(_KINDS)))
@@ -124,6 +126,9 @@ def _read_own(reader: Reader, header: Fields, node: Mapping, kind: str, version:
         header.problem("apiVersion", f"has version {version} for a {kind}", f"write {_GROUP}/{expected}")
     elif kind == _CLUSTER:
         return read_cluster(reader, node)
+    elif expected is None:
+        place = reader.problems.source.place(node.position)
+        return Document(api_version=f"{_GROUP}/{version}", kind=kind, data=reader.plain(node), place=place)
     else:
         header.problem("kind", f"{kind} is not built yet", "remove the document")
     return None

@@ -140,6 +140,8 @@ class ImageMetadata:
         applications: In declaration order, the parent's first.
         launch: What runs after installation.
         container_images: The container images in its ``registry/`` tree.
+        files: The texts of those files that the cluster runtime wants to read while planning, by their paths;
+            those that the image lacks are not in it.
     """
 
     reference: str
@@ -151,6 +153,7 @@ class ImageMetadata:
     applications: tuple[Application, ...] = ()
     launch: Launch = field(default_factory=Launch)
     container_images: tuple[ContainerImage, ...] = ()
+    files: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
     def application(self, name: str) -> Application | None:
         """Return the application of that name, or None."""

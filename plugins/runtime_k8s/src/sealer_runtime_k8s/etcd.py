@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sealer.changes import quote
 from sealer.model import Cluster, Host
-from sealer_runtime_k8s.kubeadm import users_documents
+from sealer_runtime_k8s.documents import asked, offered
 from sealer_runtime_k8s.names import PROGRAMS, node_name
 
 CLIENT_PORT = 2379
@@ -14,8 +14,9 @@ _PKI = "/etc/kubernetes/pki/etcd"
 
 def is_stacked(cluster: Cluster) -> bool:
     """Tell whether etcd runs on the masters, and not somewhere else as the user says."""
-    settings = users_documents(cluster, "ClusterConfiguration").get("etcd") or {}
-    return "external" not in settings
+    kind = "ClusterConfiguration"
+    settings = [document(cluster, kind).get("etcd") or {} for document in (offered, asked)]
+    return not any("external" in etcd for etcd in settings)
 
 
 def etcdctl(cluster: Cluster, agent: Host) -> str:

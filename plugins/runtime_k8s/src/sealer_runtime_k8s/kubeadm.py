@@ -11,13 +11,22 @@ import yaml
 
 from sealer.errors import PlanError
 from sealer.model import Cluster, Host
+from sealer_runtime_k8s.documents import asked, offered
 from sealer_runtime_k8s.images import image_settings
 from sealer_runtime_k8s.merge import arguments_as_lists, arguments_as_mappings, merge
 from sealer_runtime_k8s.names import API_DOMAIN, API_PORT, node_name
 from sealer_runtime_k8s.networks import DEFAULT_PODS, DEFAULT_SERVICES, Networks, parse_networks
 from sealer_runtime_k8s.version import KubernetesVersion, image_version
 
-KUBEADM_KINDS = ("InitConfiguration", "ClusterConfiguration", "JoinConfiguration")
+_CLUSTER = "ClusterConfiguration"
+
+# Fields of ClusterConfiguration that a version of the API has no more (documentation of kubeadm's package).
+_DROPPED = (
+    ("kubeadm.k8s.io/v1beta3", ("dns", "type")),
+    ("kubeadm.k8s.io/v1beta3", ("useHyperKubeImage",)),
+    ("kubeadm.k8s.io/v1beta4", ("apiServer", "timeoutForControlPlane")),
+)
+
 _COMPONENT_APIS = {
     "KubeletConfiguration": "kubelet.config.k8s.io/v1beta1",
     "KubeProxyConfiguration": "kubeproxy.config.k8s.io/v1alpha1",
@@ -61,7 +70,7 @@ def init_configuration(cluster: Cluster) -> str:
         cluster_document(cluster),
         _kubelet_document(cluster),
     ]
-    proxy = users_documents(cluster, "KubeProxyConfiguration")
+    proxy = merge(offered(cluster, "KubeProxyConfiguration"), asked(cluster, "KubeProxyConfiguration"))
     if proxy:
         documents.append(merge(_header("KubeProxyConfiguration", version), proxy))
     return dump(*(_in_style(document, version) for document in documents))
@@ -81,9 +90,10 @@ def join_configuration(
     """
     version = image_version(cluster.image)
     base: dict[str, Any] = _header("JoinConfiguration", version)
-    user = users_documents(cluster, "JoinConfiguration")
-    user.pop("controlPlane", None)
-    document = merge(merge(base, user), {"nodeRegistration": _registration(cluster, host, user)})
+    image, user = offered(cluster, "JoinConfiguration"), asked(cluster, "JoinConfiguration")
+    registration = {"nodeRegistration": _registration(cluster, host, image, user)}
+    document = merge(merge(merge(image, base), user), registration)
+    document.pop("controlPlane", None)
     document["discovery"] = {"file": {"kubeConfigPath": discovery}, "tlsBootstrapToken": Quoted(token)}
     if certificate_key:
         document["controlPlane"] = {
@@ -96,7 +106,7 @@ def join_configuration(
 def endpoint(cluster: Cluster) -> str:
     """Return ``name:port`` of the API server, as every host and kubeconfig will call it."""
     default = f"{API_DOMAIN}:{API_PORT}"
-    return str(users_documents(cluster, "ClusterConfiguration").get("controlPlaneEndpoint") or default)
+    return str(asked(cluster, "ClusterConfiguration").get("controlPlaneEndpoint") or default)
 
 
 def is_own_endpoint(cluster: Cluster) -> bool:
@@ -127,24 +137,27 @@ def networks(cluster: Cluster) -> Networks:
 
 
 def _networking(cluster: Cluster) -> dict[str, Any]:
-    env = cluster.env_of(cluster.first_master)
-    computed = {
-        "podSubnet": env.get("PodCIDR") or DEFAULT_PODS,
-        "serviceSubnet": env.get("SvcCIDR") or DEFAULT_SERVICES,
-    }
-    return merge(computed, users_documents(cluster, "ClusterConfiguration").get("networking") or {})
+    defaults = {"podSubnet": DEFAULT_PODS, "serviceSubnet": DEFAULT_SERVICES}
+    names = {"podSubnet": "PodCIDR", "serviceSubnet": "SvcCIDR"}
+    environment = {field: cluster.env[name] for field, name in names.items() if cluster.env.get(name)}
+    computed = merge(merge(defaults, _of_networking(offered(cluster, _CLUSTER))), environment)
+    return merge(computed, _of_networking(asked(cluster, _CLUSTER)))
+
+
+def _of_networking(document: Mapping[str, Any]) -> dict[str, Any]:
+    return dict(document.get("networking") or {})
 
 
 def _init_document(cluster: Cluster) -> dict[str, Any]:
     version = image_version(cluster.image)
     host = cluster.first_master
     base = _header("InitConfiguration", version) | {"bootstrapTokens": [{"ttl": _UNUSED_TOKEN_LIFE}]}
-    user = users_documents(cluster, "InitConfiguration")
+    image, user = offered(cluster, "InitConfiguration"), asked(cluster, "InitConfiguration")
     fixed = {
         "localAPIEndpoint": {"advertiseAddress": host.address, "bindPort": API_PORT},
-        "nodeRegistration": _registration(cluster, host, user),
+        "nodeRegistration": _registration(cluster, host, image, user),
     }
-    return merge(merge(base, user), fixed)
+    return merge(merge(merge(image, base), user), fixed)
 
 
 def cluster_document(cluster: Cluster) -> dict[str, Any]:
@@ -166,22 +179,22 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
         "networking": _networking(cluster),
         "apiServer": {"certSANs": list(dict.fromkeys(names))},
     }
-    user = users_documents(cluster, "ClusterConfiguration")
-    asked = user.get("kubernetesVersion")
-    if asked is not None and str(asked).removeprefix("v") != str(version).removeprefix("v"):
+    user = asked(cluster, _CLUSTER)
+    other = user.get("kubernetesVersion")
+    if other is not None and str(other).removeprefix("v") != str(version).removeprefix("v"):
         raise PlanError(
-            f"ClusterConfiguration asks for Kubernetes {asked}, the image brings {version}",
+            f"ClusterConfiguration asks for Kubernetes {other}, the image brings {version}",
             hint="leave kubernetesVersion away, or use an image of that version",
         )
     if user.get("imageRepository") is None:
         base = merge(base, image_settings(cluster.image, version))
-    return merge(base, user)
+    return merge(merge(offered(cluster, _CLUSTER), base), user)
 
 
 def _kubelet_document(cluster: Cluster) -> dict[str, Any]:
     version = image_version(cluster.image)
     base = _header("KubeletConfiguration", version)
-    user = users_documents(cluster, "KubeletConfiguration")
+    user = asked(cluster, "KubeletConfiguration")
     if cluster.container_runtime is not None:
         driver = cluster.container_runtime.cgroup_driver
         base["cgroupDriver"] = driver
@@ -191,17 +204,22 @@ def _kubelet_document(cluster: Cluster) -> dict[str, Any]:
                 f"but the container runtime uses {driver}",
                 hint="leave cgroupDriver away: no pod starts when the two differ",
             )
-    return merge(base, user)
+    return merge(merge(offered(cluster, "KubeletConfiguration"), base), user)
 
 
-def _registration(cluster: Cluster, host: Host, user: Mapping[str, Any]) -> dict[str, Any]:
+def _registration(
+    cluster: Cluster, host: Host, image: Mapping[str, Any], user: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return what kubeadm registers a host as; its name and address are not the user's to say."""
-    registration = dict(user.get("nodeRegistration") or {})
+    computed: dict[str, Any] = {}
     if cluster.container_runtime is not None:
-        registration.setdefault("criSocket", f"unix://{cluster.container_runtime.socket}")
+        computed["criSocket"] = f"unix://{cluster.container_runtime.socket}"
     if not cluster.nodes:
         # Pods have nowhere else to go: the taint that kubeadm gives masters would keep them out.
-        registration.setdefault("taints", [])
+        computed["taints"] = []
+    registration = merge(
+        merge(image.get("nodeRegistration") or {}, computed), user.get("nodeRegistration") or {}
+    )
     arguments = {"node-ip": str(ipaddress.ip_address(host.address))}
     fixed = {"name": node_name(cluster, host), "kubeletExtraArgs": arguments}
     return merge(registration, fixed)
@@ -211,16 +229,18 @@ def _header(kind: str, version: KubernetesVersion) -> dict[str, Any]:
     return {"apiVersion": _COMPONENT_APIS.get(kind, version.config_api), "kind": kind}
 
 
-def users_documents(cluster: Cluster, kind: str) -> dict[str, Any]:
-    """Return the user's documents of a kind, merged in order, without their headers."""
-    result: dict[str, Any] = {}
-    for document in cluster.documents:
-        if document.get("kind") == kind:
-            body = {key: value for key, value in document.items() if key not in ("apiVersion", "kind")}
-            result = merge(result, body)
-    return result
-
-
 def _in_style(document: Mapping[str, Any], version: KubernetesVersion) -> dict[str, Any]:
-    """Return a document with arguments written as the version reads them."""
-    return arguments_as_lists(document) if version.argument_lists else arguments_as_mappings(document)
+    """Return a document as the version reads it: with its way to write arguments, without what it dropped."""
+    styled = arguments_as_lists(document) if version.argument_lists else arguments_as_mappings(document)
+    if document["kind"] == _CLUSTER:
+        for api, path in _DROPPED:
+            if version.config_api >= api:
+                _drop(styled, path)
+    return styled
+
+
+def _drop(document: dict[str, Any], path: tuple[str, ...]) -> None:
+    *above, name = path
+    for key in above:
+        document = document.get(key) or {}
+    document.pop(name, None)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
 from sealer_runtime_k8s import probes
+from sealer_runtime_k8s.documents import asked, offered
 from sealer_runtime_k8s.version import image_version
 
 _OPTIONAL_PROGRAMS = frozenset({"ethtool", "socat", "modprobe"})
@@ -135,10 +136,8 @@ class ControlGroups(Check):
     title = "version of control groups"
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        allowed = any(
-            document.get("kind") == "KubeletConfiguration" and document.get("failCgroupV1") is False
-            for document in cluster.documents
-        )
+        settings = [document(cluster, "KubeletConfiguration") for document in (offered, asked)]
+        allowed = any(found.get("failCgroupV1") is False for found in settings)
         if allowed or image_version(cluster.image).minor < _FIRST_WITHOUT_CGROUP_V1:
             return
         for host in cluster.hosts:

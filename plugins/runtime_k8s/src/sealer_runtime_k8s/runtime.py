@@ -10,6 +10,7 @@ from sealer.model import Check, Cluster, Departure, Host, Probe, Step, Traffic, 
 from sealer.providers import ClusterRuntime
 from sealer_runtime_k8s import fragments, probes
 from sealer_runtime_k8s.checks import all_checks
+from sealer_runtime_k8s.documents import IMAGE_FILE
 from sealer_runtime_k8s.kubeadm import discovery_kubeconfig, init_configuration, join_configuration
 from sealer_runtime_k8s.names import ADMIN_KUBECONFIG, directory, environment, node_name
 from sealer_runtime_k8s.prepare import PREPARED, prepare_step
@@ -24,6 +25,7 @@ class Kubernetes(ClusterRuntime):
 
     name = "kubernetes"
     summary = "upstream Kubernetes by kubeadm"
+    image_files = (IMAGE_FILE,)
 
     def probes(self) -> tuple[Probe, ...]:
         return probes.ALL

@@ -1,0 +1,86 @@
+"""Reads the few small files of an image that a cluster runtime wants to see while planning.
+
+Looking for a file means reading layers, which takes seconds; what was found is kept by the image's digest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from sealer.build.parent import members
+from sealer.errors import ImageError
+from sealer.image.extension import LAYER_CONTENT, LayerContent
+from sealer.image.store import ImageStore
+from sealer.image.stored import StoredImage
+from sealer.model.image import EMPTY
+from sealer.operation.records import write_json
+
+_LARGEST = 1 << 20
+_WHITEOUT = ".wh."
+_OPAQUE = ".wh..wh..opq"
+
+
+def image_files(store: ImageStore, image: StoredImage, paths: Sequence[str]) -> Mapping[str, str]:
+    """Return the texts of those files that an image has, by their paths in its root.
+
+    Raises:
+        ImageError: A layer can't be read, or a file is too large or no UTF-8.
+    """
+    if not paths:
+        return EMPTY
+    kept = store.home / "cache" / "image-files" / f"{image.digest.removeprefix('sha256:')}.json"
+    known = _known(kept)
+    if not set(paths) <= known.keys():
+        known = {**known, **_search(store, image, frozenset(paths))}
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        write_json(kept, known)
+    return {path: text for path in paths if (text := known[path]) is not None}
+
+
+def _known(kept: Path) -> dict[str, str | None]:
+    """Return what was found before; a file that was cut off counts for nothing."""
+    try:
+        found = json.loads(kept.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _search(store: ImageStore, image: StoredImage, paths: frozenset[str]) -> dict[str, str | None]:
+    """Look for files, from the uppermost layer down; None stands for one that the image does not have."""
+    found: dict[str, str | None] = {}
+    for layer in reversed(image.layers):
+        if layer.annotations.get(LAYER_CONTENT, LayerContent.ROOTFS) != LayerContent.ROOTFS:
+            continue
+        here: dict[str, str | None] = {}
+        for member, content in members(store, layer):
+            for path in paths - found.keys():
+                if member.name == path and member.isreg():
+                    here[path] = _text(path, member.size, content().read(_LARGEST + 1), image)
+                elif _hides(member.name, path):
+                    # What the layer itself brings counts, wherever it stands.
+                    here.setdefault(path, None)
+        found |= here
+        if paths <= found.keys():
+            break
+    return {path: found.get(path) for path in paths}
+
+
+def _hides(name: str, path: str) -> bool:
+    """Tell whether an entry takes a path of lower layers away."""
+    above, _, last = name.rpartition("/")
+    if last == _OPAQUE:
+        return path.startswith(f"{above}/") or not above
+    gone = f"{above}/{last.removeprefix(_WHITEOUT)}".lstrip("/")
+    return last.startswith(_WHITEOUT) and (path == gone or path.startswith(f"{gone}/"))
+
+
+def _text(path: str, size: int, data: bytes, image: StoredImage) -> str:
+    if size > _LARGEST:
+        raise ImageError(f"{path} of image {image.reference} is larger than {_LARGEST} bytes")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ImageError(f"{path} of image {image.reference} is no UTF-8") from error
