@@ -64,17 +64,8 @@ async def build_platforms(
             if error is not None:
                 raise error
         images = [build.result() for build in builds]
-        return await asyncio.to_thread(store.put_index, name, Index(manifests=tuple(map(_entry, images))))
-
-
-def _entry(image: StoredImage) -> Descriptor:
-    manifest = image.manifest.encode()
-    return Descriptor(
-        media_type=image.manifest.media_type,
-        digest=image.digest,
-        size=len(manifest),
-        platform=image.platform,
-    )
+        index = Index(manifests=tuple(image.descriptor for image in images))
+        return await asyncio.to_thread(store.put_index, name, index)
 
 
 def _named(sink: EventSink, platform: Platform) -> EventSink:

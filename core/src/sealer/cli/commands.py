@@ -34,6 +34,7 @@ COMMANDS: dict[str, Entry] = {
     "save": Entry("sealer.cli.share", "save", BUILD_AND_SHARE, "Save images as one file."),
     "load": Entry("sealer.cli.share", "load", BUILD_AND_SHARE, "Load images from one file."),
     "manifest": Entry("sealer.cli.manifest", "manifest", BUILD_AND_SHARE, "Images for several platforms."),
+    "merge": Entry("sealer.cli.merge", "merge", BUILD_AND_SHARE, "Make one image of several."),
     "search": Entry("sealer.cli.search", "search", BUILD_AND_SHARE, "List the tags that a registry has."),
     "prune": Entry("sealer.cli.prune", "prune", BUILD_AND_SHARE, "Remove what nothing needs any more."),
     "login": Entry("sealer.cli.share", "login", BUILD_AND_SHARE, "Log in to a registry."),

@@ -12,7 +12,6 @@ from sealer.image.oci import OCI_INDEX, Descriptor, Index, parse_document
 from sealer.image.platforms import images_of, same_platform
 from sealer.image.reference import Reference, parse_reference
 from sealer.image.store import ImageStore
-from sealer.image.stored import platform_of
 from sealer.model import Platform
 from sealer.model.image import EMPTY
 
@@ -130,16 +129,8 @@ def members(
     document = parse_document(store.read_blob(entry.digest), entry.descriptor.media_type)
     if every and isinstance(document, Index):
         return images_of(document)
-    one = isinstance(document, Index)
-    stored = store.resolve(image, platform if one else None)
-    return (
-        Descriptor(
-            media_type=stored.manifest.media_type,
-            digest=stored.digest,
-            size=len(store.read_blob(stored.digest)),
-            platform=platform_of(stored.config),
-        ),
-    )
+    stored = store.resolve(image, platform if isinstance(document, Index) else None)
+    return (stored.descriptor,)
 
 
 def _find(store: ImageStore, name: Reference | str) -> tuple[StoredName, Index]:

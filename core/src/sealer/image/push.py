@@ -49,7 +49,7 @@ async def push(
         TransportError: The registry can't be reached or refuses.
     """
     entry = store.find(reference)
-    root = entry.descriptor if platform is None else _chosen(store, reference, platform)
+    root = entry.descriptor if platform is None else store.resolve(reference, platform).descriptor
     target = _target(entry.reference if destination is None else destination)
     transport = Transport(store.home, skip_tls_verify=skip_tls_verify, sink=sink)
     with (
@@ -110,15 +110,6 @@ def _target(destination: Reference | str | None) -> Reference:
             f"{target} has a digest, so nothing can be pushed to it", hint="use a tag instead"
         )
     return target
-
-
-def _chosen(store: ImageStore, reference: Reference | str, platform: Platform) -> Descriptor:
-    image = store.resolve(reference, platform)
-    return Descriptor(
-        media_type=image.manifest.media_type,
-        digest=image.digest,
-        size=len(store.read_blob(image.digest)),
-    )
 
 
 def _arrange(

@@ -145,13 +145,7 @@ def _content(
 def _single(store: ImageStore, entry: StoredName, platform: Platform | None) -> StoredName:
     """Return the entry as if its name stood for the image of one platform."""
     image = store.resolve(str(entry), platform)
-    descriptor = Descriptor(
-        media_type=image.manifest.media_type,
-        digest=image.digest,
-        size=len(store.read_blob(image.digest)),
-        platform=image.platform,
-    )
-    return StoredName(reference=entry.reference, descriptor=descriptor)
+    return StoredName(reference=entry.reference, descriptor=image.descriptor)
 
 
 def _collect(store: ImageStore, entry: StoredName, blobs: dict[str, Descriptor]) -> None:

@@ -237,13 +237,15 @@ class ImageStore:
             VerificationError: Its manifest or config is damaged.
         """
         name = reference or descriptor.digest
-        document = parse_document(self.read_blob(descriptor.digest), descriptor.media_type)
+        data = self.read_blob(descriptor.digest)
+        document = parse_document(data, descriptor.media_type)
         if not isinstance(document, Manifest):
             raise ImageError("an index lists another index, which sealer does not read", place=name)
         config = image_config(self.read_blob(document.config.digest))
         return StoredImage(
             reference=name,
             digest=descriptor.digest,
+            size=len(data),
             root_digest=root_digest or descriptor.digest,
             platform=platform_of(config),
             manifest=document,

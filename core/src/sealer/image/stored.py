@@ -27,6 +27,7 @@ class StoredImage:
     Attributes:
         reference: Its full name, or its digest when it has no name.
         digest: The digest of the manifest.
+        size: The size of the manifest in bytes.
         root_digest: The digest of what the name points to: the manifest, or an index that lists it.
         platform: The platform its config names.
         manifest: The manifest.
@@ -35,10 +36,18 @@ class StoredImage:
 
     reference: str
     digest: str
+    size: int
     root_digest: str
     platform: Platform
     manifest: Manifest
     config: Mapping[str, Any]
+
+    @property
+    def descriptor(self) -> Descriptor:
+        """What an index lists it as: its manifest, and its platform."""
+        return Descriptor(
+            media_type=self.manifest.media_type, digest=self.digest, size=self.size, platform=self.platform
+        )
 
     @property
     def id(self) -> str:
