@@ -109,3 +109,38 @@ def test_percents_never_go_back_and_are_100_at_most(amounts: list[tuple[int, int
         seen.append(watched.percent)
     assert seen == sorted(seen)
     assert seen[-1] <= 100
+
+
+HOSTS, TITLES = ("n1", "n2"), ("copy", "join")
+EVENTS = st.lists(
+    st.one_of(
+        st.builds(start, st.sampled_from(HOSTS), st.sampled_from(TITLES), st.integers(1, 3)),
+        st.builds(finish, st.sampled_from(HOSTS), st.sampled_from(TITLES), st.sampled_from(list(Outcome))),
+        st.builds(
+            move,
+            st.integers(0, 100),
+            st.integers(0, 100),
+            subject=st.sampled_from(TITLES),
+            host=st.sampled_from(HOSTS),
+        ),
+    ),
+    max_size=60,
+)
+
+
+@given(EVENTS)
+def test_no_number_falls_whatever_happens(events: list[Event]) -> None:
+    progress = Progress()
+    progress.take(begin(*HOSTS, steps=100), 0.0)
+    done, percents = 0, dict[str, int]()
+    for now, event in enumerate(events):
+        if isinstance(event, StepStarted) and event.step not in progress.running:
+            percents.pop(event.step, None)
+        progress.take(event, float(now))
+        assert progress.done >= done
+        done = progress.done
+        for step in progress.running.values():
+            transfer = progress.transfer_of(step)
+            percent = percents.get(step.step, 0) if transfer is None else transfer.percent
+            assert percents.get(step.step, 0) <= percent <= 100
+            percents[step.step] = percent

@@ -57,7 +57,7 @@ def test_each_host_has_a_lane() -> None:
         "● 10.0.0.2 unpack the image's files             30 %  750 kB/s  9.3s left   4.0s",
         "✗ 10.0.0.3 no route",
         "● 10.0.0.4 join (attempt 3)                                                 1.0s",
-        "━━━━━━                   5/20 steps  6.0s 1 failed",
+        "━━━━━━                   5/20 steps  6.0s 1 failed slowest: 10.0.0.1",
         "sent 3.0 MB of 10.0 MB, 750 kB/s, 9.3s left",
     ]
 

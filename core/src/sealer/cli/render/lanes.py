@@ -133,11 +133,17 @@ class Picture:
 
     def _overall(self) -> Table:
         table = Table.grid(padding=(0, 1))
+        for _ in range(4):
+            table.add_column(no_wrap=True, overflow=self._overflow)
         progress = self._progress
         bar = ProgressBar(total=max(progress.steps, 1), completed=progress.done, width=_BAR_WIDTH)
         text = f"{progress.done}/{progress.steps} steps  {wording.duration(self._now - self._began)}"
         failed = sum(numbers[Outcome.FAILED] for numbers in progress.outcomes.values())
-        table.add_row(bar, text, Text(f"{failed} failed", "red") if failed else "")
+        slowest = progress.slowest()
+        slow = ""
+        if slowest is not None and len(progress.outcomes) > 1 and not self._narrow:
+            slow = f"slowest: {wording.line(slowest.host)}"
+        table.add_row(bar, text, Text(f"{failed} failed", "red") if failed else "", Text(slow, "dim"))
         return table
 
     def _total_bytes(self) -> str:
