@@ -1,4 +1,4 @@
-"""Every exit code that docs/operations.md lists, from the program as people run it; and what a failure tells."""
+"""Every exit code that docs/operations.md lists, from the program as it is run, and what failures tell."""
 
 from __future__ import annotations
 
