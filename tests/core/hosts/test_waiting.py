@@ -60,7 +60,9 @@ def waits(events: list[Event]) -> list[StepWaiting]:
 
 async def test_why_a_step_waits_is_an_event_without_secrets(tmp_path: Path) -> None:
     flag = quote(str(tmp_path / "flag"))
-    why = f"echo 'the password is {SECRET}'; touch {flag}"
+    # It is asked once before, when the step looks whether there is anything to do.
+    asked = quote(str(tmp_path / "asked"))
+    why = f"echo 'the password is {SECRET}'; if [ -e {asked} ]; then touch {flag}; fi; touch {asked}"
     change = Wait(title="the flag is there", until=f"[ -e {flag} ]", why=why, limit=60, pause=0.05)
     (event,) = waits(await drive(tmp_path, change))
     assert event == StepWaiting(
