@@ -173,6 +173,12 @@ FAULTS = (
         severity="not checked",
     ),
     Fault(
+        check="forwarding-at-boot",
+        make="echo 'net.ipv4.ip_forward = 0 # safer' > /etc/sysctl.d/99-safe.conf",
+        unmake="rm /etc/sysctl.d/99-safe.conf",
+        severity="warning",
+    ),
+    Fault(
         check="forward-policy",
         make="iptables -P FORWARD DROP",
         unmake="nft delete table ip filter",

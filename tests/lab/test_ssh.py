@@ -256,7 +256,16 @@ def test_one_session_and_one_attempt_are_enough(net: Net) -> None:
 
 
 def test_host_names_and_ipv6(net: Net) -> None:
-    net.operator.sealer("check", "-m", "n1", "--pk", str(net.key))
+    named = net.operator.sealer("check", "-m", "n1", "-n", "n3", "--pk", str(net.key), "-o", "json")
+    assert {"host-address", "default-route", "mtu-path"}.isdisjoint(
+        finding["check"] for finding in json.loads(named.stdout)["findings"]
+    )
+    net.operator.sealer("run", IMAGE, "-m", "n1", "-n", "n3", "--pk", str(net.key))
+    for name in ("n1", "n3"):
+        hosts = net.lab.node(name).run(["grep", "plain.example", "/etc/hosts"]).stdout
+        assert hosts.split()[0] == net.address("n1")
+    net.operator.sealer("plan", IMAGE, "-m", "n1", "-n", "n3", "--pk", str(net.key), "--detailed-exitcode")
+    net.operator.sealer("delete", "--all", "--yes")
     net.operator.run("ip", "-6", "address", "add", f"{IPV6}1/64", "dev", "lab0", "nodad")
     for number, node in enumerate(net.lab.nodes, start=11):
         node.run(["ip", "-6", "address", "add", f"{IPV6}{number}/64", "dev", "eth0", "nodad"])

@@ -34,6 +34,7 @@ GOOD = {
     "core/namespaces": "end",
     "core/firewalls": "end",
     "core/forwarding": "end",
+    "core/forwarding-files": "0 /usr/lib/sysctl.d/10-safe.conf\nend",
     "core/security-modules": "selinux off\napparmor Y\nparser /usr/sbin/apparmor_parser",
     "core/inodes": "6553600 6000000",
     "core/free-state": "90000000 apart",

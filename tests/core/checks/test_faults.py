@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from sealer.cluster.checks import core_checks, judge, refuse
@@ -84,6 +86,11 @@ def test_a_fault_in_an_answer_is_an_error(name: str, answer: str, check: str) ->
         ("free-state", "5000000 shared", "container-space"),
         ("namespaces", "vxlan\nend", "network-namespaces"),
         ("forwarding", "drop ip filter\nend", "forward-policy"),
+        (
+            "forwarding-files",
+            "1 /etc/sysctl.d/90-sealer-kubernetes.conf\n0 /etc/sysctl.d/99-cis.conf\nend",
+            "forwarding-at-boot",
+        ),
         ("mounts", "/tmp writable,rw,noexec\n/var writable,rw\n/etc writable,rw", "tmp-exec"),
         ("frames", "eth0 9000\nlo 65536", "mtu-equal"),
         ("addresses", "eth0 192.168.7.2/24", "host-address"),
@@ -134,6 +141,17 @@ def test_a_loose_filter_on_all_cards_makes_up_for_a_strict_one_on_those_that_com
     text = GOOD["core/sysctls"].replace("default.rp_filter 2", "default.rp_filter 1")
     text = text.replace("all.rp_filter 0", "all.rp_filter 2")
     assert said(site(answers={"core/sysctls": text})) == set()
+
+
+def test_a_host_whose_address_is_not_known_is_an_error() -> None:
+    named = replace(machine(2), name="n2", address="n2.example.org")
+    found = {item for item in said(cluster(machine(1), named)) if item[2] == "error"}
+    assert found == {("host-address", "n2", "error")}
+
+
+def test_a_later_file_wins_at_boot() -> None:
+    text = "0 /etc/sysctl.d/98-a.conf\n1 /etc/sysctl.d/99-b.conf\nend"
+    assert said(site(answers={"core/forwarding-files": text})) == set()
 
 
 def test_files_and_containers_on_one_file_system_take_room_together() -> None:

@@ -59,6 +59,35 @@ async def test_this_machine() -> None:
     assert abs(facts.clock_offset) < 5
 
 
+@pytest.mark.parametrize(
+    "shell", [("dash",), ("bash", "--posix"), ("busybox", "sh")], ids=lambda words: words[0]
+)
+@pytest.mark.parametrize("hidden", [False, True], ids=["in the environment", "above sudo"])
+def test_the_address_is_that_which_ssh_came_to(
+    shell: tuple[str, ...], hidden: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", "198.51.100.7 50022 10.1.2.3 22")
+    words = ("sh", "-c", 'env -u SSH_CONNECTION "$@"; :', "sh", *shell) if hidden else shell
+    assert ask([], *words)["address"] == "10.1.2.3"
+
+
+@pytest.mark.parametrize("connection", ["", "127.0.0.1 1 127.0.0.1 22", "fe80::1%e 1 fe80::2%e 22"])
+def test_another_address_is_found_where_ssh_tells_none(
+    connection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSH_CONNECTION", connection)
+    route = ["ip", "-4", "route", "get", "192.0.2.1"]
+    found = subprocess.run(route, capture_output=True, text=True, check=False).stdout
+    answer = ask([], "sh")["address"]
+    assert answer == "" or f" src {answer} " in found
+
+
+@pytest.mark.parametrize("answer", ["", "x", "127.0.0.1", "::1", "fe80::1", "0.0.0.0", "1.2.3.4\n5.6.7.8"])
+def test_an_address_that_others_can_not_use_is_none(answer: str) -> None:
+    facts = read_facts("n1", {**ANSWERS, "address": answer}, [], sent=0, received=0)
+    assert facts.address == ""
+
+
 def test_busybox_alone_can_answer(tmp_path: Path) -> None:
     for applet in subprocess.run(
         ["busybox", "--list"], capture_output=True, text=True, check=True

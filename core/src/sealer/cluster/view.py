@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sealer.cluster.parts import Parts
 from sealer.clusterfile import Clusterfile, HostSpec
+from sealer.clusterfile.addresses import ip_version
 from sealer.model import Cluster, Facts, Host, ImageMetadata, ImageType, RegistrySettings
 
 
@@ -57,7 +58,7 @@ def bare_view(clusterfile: Clusterfile, facts: Mapping[str, Facts]) -> Cluster:
 def _host(spec: HostSpec, facts: Facts) -> Host:
     return Host(
         name=spec.address,
-        address=spec.address,
+        address=spec.address if ip_version(spec.address) else facts.address or spec.address,
         roles=spec.roles,
         env=spec.env,
         labels=spec.labels,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 import secrets
 import shlex
@@ -14,6 +15,25 @@ from sealer.model import Facts, Platform, Probe
 
 OBSERVATION_TIMEOUT = 120.0
 """Seconds that all questions together may take."""
+
+# Where SSH arrived, behind whatever translates addresses; sudo takes that out of the environment of what it
+# starts, and the processes above still have it. Without SSH, where packets to anywhere would leave from.
+_ADDRESS = """\
+of_login() {
+  process=$$
+  while [ "${process:-0}" -gt 1 ]; do
+    tr '\\0' '\\n' < "/proc/$process/environ" | sed -n 's/^SSH_CONNECTION=//p'
+    process=$(sed 's/^.*) //' "/proc/$process/stat" | cut -d ' ' -f 2)
+  done
+}
+login=${SSH_CONNECTION:-$(of_login | head -n 1)}
+set -- $login
+case ${3:-none} in
+  none | 127.* | ::1 | *%*)
+    { ip -4 route get 192.0.2.1 || ip -6 route get 2001:db8::1; } |
+      sed -n 's/.* src \\([^ ]*\\).*/\\1/p' ;;
+  *) echo "$3" ;;
+esac"""
 
 # Questions of core; the names can't be those of a plugin's probes, which have a slash.
 _CORE = {
@@ -32,6 +52,7 @@ fi""",
     "machine-id": "cat /etc/machine-id 2>/dev/null || :",
     "cpus": "nproc 2>/dev/null || getconf _NPROCESSORS_ONLN",
     "memory": "sed -n 's/^MemTotal: *\\([0-9]*\\) kB$/\\1/p' /proc/meminfo",
+    "address": _ADDRESS,
     "cgroup": "if [ -f /sys/fs/cgroup/cgroup.controllers ]; then echo 2; else echo 1; fi",
 }
 _DISK = """\
@@ -147,6 +168,7 @@ def read_facts(
         memory=reader.number("memory") * 1024,
         disk_free=reader.free_space("disk"),
         cgroup_version=reader.number("cgroup"),
+        address=_own_address(answers.get("address", "")),
         answers={probe.name: answers.get(probe.name, "") for probe in probes},
     )
 
@@ -155,6 +177,15 @@ def platform_of(system: str, machine: str) -> Platform:
     """Return the OCI platform for what ``uname`` says; unknown machines keep their name."""
     architecture, variant = _OCI_ARCHITECTURES.get(machine, (machine, ""))
     return Platform(os=system.lower(), architecture=architecture, variant=variant)
+
+
+def _own_address(answer: str) -> str:
+    """Return an address that other hosts can use too, or the empty text."""
+    try:
+        address = ipaddress.ip_address(answer.strip())
+    except ValueError:
+        return ""
+    return "" if address.is_loopback or address.is_link_local or address.is_unspecified else str(address)
 
 
 def _distribution(release: str) -> str:

@@ -41,6 +41,8 @@ class Facts:
         memory: Bytes.
         disk_free: Free bytes of the file system that holds the data root.
         cgroup_version: 1 or 2.
+        address: The host's own address that it was reached by, or else the one it speaks from; "" when it is
+            not known.
         answers: The answers to the probes, by name.
     """
 
@@ -55,6 +57,7 @@ class Facts:
     memory: int
     disk_free: int
     cgroup_version: int
+    address: str = ""
     answers: Mapping[str, str] = field(default_factory=lambda: EMPTY)
 
 

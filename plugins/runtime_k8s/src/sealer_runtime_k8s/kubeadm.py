@@ -170,6 +170,7 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
     networks(cluster)
     names = ["127.0.0.1", "localhost", API_DOMAIN, *(master.address for master in cluster.masters)]
     for master in cluster.masters:
+        names.append(master.name)
         wanted = cluster.env_of(master).get("CertSANs", "").split(",")
         names += [name.strip() for name in wanted if name.strip()]
     base = _header("ClusterConfiguration", version) | {

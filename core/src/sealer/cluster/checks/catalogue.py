@@ -18,6 +18,7 @@ from sealer.cluster.checks import (
     system,
 )
 from sealer.cluster.checks.between import PathFrames, PortsReachable
+from sealer.cluster.checks.boot import ForwardingAtBoot
 from sealer.cluster.checks.given import Given
 from sealer.cluster.checks.namespaces import Namespaces
 from sealer.errors import UsageError
@@ -61,6 +62,7 @@ def core_checks(given: Given | None = None) -> tuple[Check, ...]:
         kernel.ReversePathFilter(),
         kernel.NeighbourReplies(),
         Namespaces(),
+        ForwardingAtBoot(),
         storage.DiskSpace(known),
         storage.ContainerSpace(known),
         storage.Inodes(known),

@@ -78,8 +78,15 @@ class HostAddress(Check):
         """Return a finding for each host without its address: an error when it has none of that family."""
         for host in cluster.hosts:
             found, family = addresses_of(host), family_of(host.address)
-            if found is None or family is None:
-                yield self.not_checked(host.name, NO_ANSWER if family else f"{host.address} is a name")
+            if family is None:
+                yield self.finding(
+                    host.name,
+                    found="it is given by a name, and which of its addresses that means is not known",
+                    wanted="an address that programs on the host listen on",
+                    mend="give the host by an IP address",
+                )
+            elif found is None:
+                yield self.not_checked(host.name, NO_ANSWER)
             elif not any(family_of(item) == family and _is_global(item) for item in found):
                 yield self.finding(
                     host.name,

@@ -1,0 +1,60 @@
+"""What holds now and no longer after the next boot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sealer.cluster.checks.answers import NO_ANSWER, answer
+from sealer.model import Check, Cluster, Finding, Probe, Severity
+
+SUBJECT = "kernel"
+
+# As sysctl.d(5) has it: of files with the same name that of /etc counts, then they are read by their names.
+FORWARDING_FILES = Probe(
+    name="core/forwarding-files",
+    script="""\
+for directory in /usr/lib/sysctl.d /usr/local/lib/sysctl.d /run/sysctl.d /etc/sysctl.d; do
+  for file in "$directory"/*.conf; do
+    if [ -r "$file" ]; then echo "${file##*/} $file"; fi
+  done
+done | awk '{ last[$1] = $2 } END { for (name in last) print name, last[name] }' | sort |
+  while read -r name file; do
+    blank='[[:space:]]*'
+    sed -n "s:^$blank-*net[./]ipv4[./]ip_forward$blank=$blank\\([0-9]*\\).*:\\1 $file:p" "$file"
+  done
+echo end""",
+)
+"""Prints ``VALUE FILE`` for each line that sets net.ipv4.ip_forward at boot, the one that counts last."""
+
+_OURS = "90-sealer-"
+"""What names of files begin with that Sealer writes."""
+
+
+class ForwardingAtBoot(Check):
+    """Hosts forward packets of pods, and settings for safer servers often switch that off again at boot."""
+
+    id = "forwarding-at-boot"
+    title = "forwarding is not switched off at boot"
+    subject = SUBJECT
+    severity = Severity.WARNING
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question which files set it."""
+        return (FORWARDING_FILES,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host with a file that switches it off behind what Sealer writes."""
+        for host in cluster.hosts:
+            said = answer(host, FORWARDING_FILES)
+            if said is None:
+                yield self.not_checked(host.name, NO_ANSWER)
+                continue
+            settings = [line.partition(" ")[::2] for line in said.splitlines() if " " in line]
+            later = [(value, file) for value, file in settings if file.rpartition("/")[2] > _OURS]
+            if later and later[-1][0] == "0":
+                yield self.finding(
+                    host.name,
+                    found=f"{later[-1][1]} sets net.ipv4.ip_forward to 0 at each boot",
+                    wanted="1, or no word about it: packets of pods are forwarded",
+                    mend=f"remove the line from {later[-1][1]}",
+                )
