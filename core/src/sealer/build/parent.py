@@ -100,7 +100,7 @@ def extract(store: ImageStore, layers: Iterable[Descriptor], below: str, target:
         ImageError: A layer can't be read.
     """
     for layer in layers:
-        if layer.annotations.get(LAYER_CONTENT, LayerContent.ROOTFS) != LayerContent.ROOTFS:
+        if layer.annotations.get(LAYER_CONTENT) == LayerContent.REGISTRY:
             continue
         for member, content in members(store, layer):
             above, _, name = member.name.rpartition("/")

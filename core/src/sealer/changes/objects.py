@@ -63,7 +63,7 @@ class Objects(Change):
 
     def observe(self) -> str:
         unmade = "{ echo 'its manifests can not be made'; return 1; }"
-        made = f"{_made(self.render, self.namespace)} || {unmade}"
+        made = f"{{ {_made(self.render, self.namespace)}\n}} 2>/dev/null || {unmade}"
         return f"{objects_helpers()}\n{made}\nobjects_hold {quote(_list_name(self.owner))}"
 
     def apply(self) -> str:

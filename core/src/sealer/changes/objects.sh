@@ -186,3 +186,16 @@ wait_for_job() {
 why() {
   kubectl get pods "$@" -o go-template='{{range .items}}{{$pod := .metadata.name}}{{with .status.containerStatuses}}{{range .}}{{with .state.waiting}}{{$pod}}: {{.reason}} {{with .message}}{{.}}{{end}}{{"\n"}}{{end}}{{end}}{{end}}{{end}}' 2>/dev/null | head -n 20 >&2
 }
+# state_of_objects: prints $work/listed, a line with "=", and what the API server says of those that are there
+state_of_objects() {
+  cat "$work/listed"
+  echo =
+  sort -u "$work/listed" | awk '{ what = $1 " " $2; if (what != last && NR > 1) printf "\n"
+    if (what != last) printf "%s", what; printf " %s", $3; last = what } END { if (NR) print "" }' > "$work/grouped"
+  while read -r kind namespace names; do
+    if [ "$namespace" = - ]; then set --; else set -- -n "$namespace"; fi
+    # shellcheck disable=SC2086
+    kubectl get "$kind" $names "$@" --ignore-not-found -o json 2> "$work/errors" ||
+      grep -q "doesn't have a resource type" "$work/errors" || { cat "$work/errors" >&2; return 1; }
+  done < "$work/grouped"
+}

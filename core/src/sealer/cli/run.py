@@ -10,6 +10,7 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, driving_flags, host_options
+from sealer.cli.launching import chosen_context, context_options, launch_choice, setting_options
 from sealer.cli.options import confirm, ignore_option, output_option, yes_option
 from sealer.cli.output import Format
 from sealer.cli.plans import dry_run_option, print_plan
@@ -64,12 +65,18 @@ launch_options = _adding(
 
 def cluster_options(function: Function) -> Function:
     """Add all flags that describe a cluster."""
-    return login_options(launch_options(ignore_option(function)))
+    return login_options(launch_options(setting_options(ignore_option(function))))
+
+
+def image_app_options(function: Function) -> Function:
+    """Add the flags that say what of an application image is launched, and with which settings."""
+    return launch_options(setting_options(function))
 
 
 @click.command()
 @click.argument("image", required=False)
 @cluster_options
+@context_options
 @dry_run_option
 @yes_option
 @host_options
@@ -78,7 +85,7 @@ def run(application: Application, /, image: str | None, *, dry_run: bool, yes: b
     """Make a cluster from a cluster IMAGE, or put an application IMAGE on a cluster.
 
     The hosts come from -m and -n, from a Clusterfile, or from both. An application image runs on the cluster
-    that --cluster-name names, or on the only one there is.
+    that --cluster-name names, on the only one there is, or on any that --kubeconfig names.
     """
     _run(application, _wish(image, flags), flags, dry_run=dry_run, yes=yes)
 
@@ -109,6 +116,7 @@ def apply(application: Application, /, file: Path | None, *, dry_run: bool, yes:
 @click.command()
 @click.argument("image", required=False)
 @cluster_options
+@context_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 7 when there is something to do.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the plan for sealer apply."
@@ -147,7 +155,7 @@ def _look(application: Application, wish: Wish, flags: dict[str, Any], *, dry: b
 
 
 def _run(application: Application, wish: Wish, flags: dict[str, Any], *, dry_run: bool, yes: bool) -> None:
-    from sealer.cluster.install import run_image
+    from sealer.cluster.launching import run_image
     from sealer.cluster.leaving import leaving_hosts
 
     if dry_run:
@@ -155,7 +163,7 @@ def _run(application: Application, wish: Wish, flags: dict[str, Any], *, dry_run
         return
     if leaving_hosts(application.home, wish).addresses:
         _let_go(application, _look(application, wish, flags, dry=False), flags, yes=yes)
-    _say_done(drive(application, lambda context: run_image(context, wish), **driving_flags(flags)))
+    say_done(drive(application, lambda context: run_image(context, wish), **driving_flags(flags)))
 
 
 def _run_saved(
@@ -173,7 +181,7 @@ def _run_saved(
             print_plan(look.outlook)
             return
         _let_go(application, look, flags, yes=yes)
-    _say_done(drive(application, lambda context: apply_saved(context, saved), **driving_flags(flags)))
+    say_done(drive(application, lambda context: apply_saved(context, saved), **driving_flags(flags)))
 
 
 def _let_go(application: Application, look: Look, flags: dict[str, Any], *, yes: bool) -> None:
@@ -192,27 +200,54 @@ def _wish(image: str | None, flags: dict[str, Any]) -> Wish:
     """Put flags and Clusterfile together."""
     from sealer.cli.describing import describe_cluster
     from sealer.cluster.install import Wish
-    from sealer.cluster.launch_choice import LaunchChoice
 
     clusterfile = describe_cluster(flags)
     spec = clusterfile.cluster
     reference = image or spec.image
     if not reference:
         raise UsageError("no image is named", hint="sealer run IMAGE, or spec.image in the Clusterfile")
-    apps = tuple(name for value in flags["apps"] for name in value.split(",")) if flags["apps"] else None
+    apps = _apps(flags)
     return Wish(
         clusterfile=clusterfile,
         reference=reference,
         ignore=flags["ignore"],
         named=bool(flags["cluster_name"] or flags["clusterfile"]),
-        choice=LaunchChoice(
+        choice=launch_choice(
+            flags,
             apps=apps if apps is not None else spec.app_names,
             cmds=tuple(flags["cmds"]) or spec.cmds,
+            settings={},
         ),
+        foreign=chosen_context(flags),
         # Who has it written down which hosts there are means all of them.
         shrink=image is None and flags["clusterfile"] is not None,
     )
 
 
-def _say_done(summary: Summary) -> None:
+def _apps(flags: dict[str, Any]) -> tuple[str, ...] | None:
+    return tuple(name for value in flags["apps"] for name in value.split(",")) if flags["apps"] else None
+
+
+def app_wish(image: str, flags: dict[str, Any]) -> Wish:
+    """Return what flags say of an application image, and of the cluster that it goes to.
+
+    Raises:
+        UsageError: A flag is malformed.
+    """
+    from sealer.cluster.install import Wish
+    from sealer.clusterfile import Clusterfile
+    from sealer.clusterfile.flags import cluster_from_flags
+
+    spec = cluster_from_flags(env=flags["env"], name=flags["cluster"])
+    return Wish(
+        clusterfile=Clusterfile(cluster=spec),
+        reference=image,
+        named=bool(flags["cluster"]),
+        choice=launch_choice(flags, apps=_apps(flags), cmds=tuple(flags["cmds"]) or None, settings={}),
+        foreign=chosen_context(flags),
+    )
+
+
+def say_done(summary: Summary) -> None:
+    """Tell how much was changed."""
     click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)

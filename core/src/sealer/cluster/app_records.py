@@ -45,6 +45,7 @@ class AppRecord:
         state: ``launching``, ``deployed`` or ``removing``: the first and the last are what is left of
             attempts that did not come to their end.
         history: Its launches, oldest first.
+        text: The record itself.
     """
 
     app: Application
@@ -53,6 +54,7 @@ class AppRecord:
     directory: str
     state: str
     history: tuple[Revision, ...]
+    text: str
 
 
 def record_text(app: Application, image: ImageMetadata, directory: str) -> str:
@@ -71,6 +73,27 @@ def record_text(app: Application, image: ImageMetadata, directory: str) -> str:
         "directory": directory,
     }
     return json.dumps(record, ensure_ascii=True, sort_keys=True)
+
+
+def application_of(text: str) -> Application:
+    """Return the application of a record, without its environment.
+
+    Raises:
+        ValueError, KeyError: The record is damaged.
+    """
+    record = json.loads(text)
+    return Application(
+        name=record["app"],
+        type=record["type"],
+        files=tuple(record["files"]),
+        cmds=tuple(record["cmds"]),
+        settings=AppSettings(
+            namespace=record["namespace"],
+            release=record["release"],
+            values=tuple(record["values"]),
+            timeout=record["timeout"],
+        ),
+    )
 
 
 def label_value(app: Application) -> str:
@@ -149,23 +172,13 @@ def _record(item: Mapping[str, Any]) -> AppRecord:
     data = item["data"]
     record = json.loads(data["record"])
     return AppRecord(
-        app=Application(
-            name=record["app"],
-            type=record["type"],
-            files=tuple(record["files"]),
-            cmds=tuple(record["cmds"]),
-            settings=AppSettings(
-                namespace=record["namespace"],
-                release=record["release"],
-                values=tuple(record["values"]),
-                timeout=record["timeout"],
-            ),
-        ),
+        app=application_of(data["record"]),
         image=record["image"],
         digest=record["digest"],
         directory=record["directory"],
         state=data["state"],
         history=tuple(_revisions(data.get("history", ""))),
+        text=data["record"],
     )
 
 

@@ -146,7 +146,8 @@ def _application(launch: Launch, app: Application, requires: Sequence[str]) -> t
     values = _values(launch, app)
     app = replace(app, settings=replace(app.settings, values=tuple(file.path for file in values)))
     env = {**launch.image.env, **app.env, **launch.own_env, **wanted.env}
-    record = record_text(app, launch.image, launch.site.root)
+    own = replace(app, cmds=wanted.cmds) if wanted.cmds is not None else app
+    record = record_text(own, launch.image, launch.site.root)
     name, title = f"app/{app.name}", f"launch {app.name}"
     changes = [
         *_namespace(app),

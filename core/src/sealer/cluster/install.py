@@ -6,24 +6,27 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
+from sealer.cluster.app_removal import removal_plan
 from sealer.cluster.checks import describe_finding, group, judge, leave_out, refuse
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
+from sealer.cluster.foreign import foreign_parts
 from sealer.cluster.image_files import image_files
-from sealer.cluster.images import HostImages, available, images_again, images_for_hosts
+from sealer.cluster.images import HostImages, images_again, images_for_hosts
+from sealer.cluster.kube_version import require_supported
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts, choose_parts
 from sealer.cluster.pipeline import application_plan, installation_plan
-from sealer.cluster.request import Request
+from sealer.cluster.request import Foreign, Request
 from sealer.cluster.session import Connections, Context, drive, observe_all, reach, require_all
-from sealer.cluster.state import choose_cluster, load_state, require_state, save_state
-from sealer.cluster.view import cluster_view
+from sealer.cluster.state import load_state, save_state
+from sealer.cluster.view import bare_view, cluster_view
 from sealer.clusterfile import Clusterfile
 from sealer.clusterfile.flags import require_master
 from sealer.errors import SealerError, UsageError
 from sealer.events import EventSink, Message
 from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
-from sealer.model import RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Cluster, Facts, ImageType, Severity
+from sealer.model import RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Cluster, Facts, Severity
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan
 from sealer.operation.records import ClusterRecords, Operation
@@ -58,6 +61,7 @@ class Wish:
         named: Whether the cluster's name is the user's choice and not the default.
         ignore: The ids of host checks to leave out.
         shrink: Whether hosts of the cluster that are not named are to leave it.
+        foreign: The cluster that an application image goes to, when Sealer did not make it.
     """
 
     clusterfile: Clusterfile
@@ -66,19 +70,7 @@ class Wish:
     named: bool
     ignore: tuple[str, ...] = ()
     shrink: bool = False
-
-
-async def run_image(context: Context, wish: Wish) -> Summary:
-    """Run an image: make a cluster of a cluster image, put an application image on a cluster.
-
-    Raises:
-        SealerError: As ``install`` and ``put_application``.
-    """
-    image = await available(context, wish.reference)
-    if image.metadata.type is ImageType.CLUSTER:
-        return await install(context, wish)
-    records = choose_cluster(context.home, wish.clusterfile.cluster.name if wish.named else None)
-    return await put_application(context, records, require_state(records), wish.reference, wish.choice)
+    foreign: Foreign | None = None
 
 
 Confirm = Callable[[Prepared, Connections], Awaitable[None]]
@@ -138,13 +130,17 @@ async def prepare(context: Context, state: Request | None, wish: Wish, connectio
     # files are in use by now, by the cluster itself.
     new = {host: connection for host, connection in reachable.items() if host not in known}
     facts = {**known, **await _observe(context, wish, new)}
-    images = images_for_hosts(context.store, wish.reference, _ordered(wish.clusterfile, facts))
+    images = images_for_hosts(context.store, wish.reference, ordered(wish.clusterfile, facts))
     request = Request(
         clusterfile=wish.clusterfile,
         image=images.choice(wish.reference),
         facts=facts,
         choice=wish.choice,
     )
+    if not wish.choice.ignore_version:
+        metadata = images.metadata
+        version = metadata.labels.get(RUNTIME_VERSION_LABEL, "")
+        require_supported(metadata, version, where=wish.clusterfile.cluster.name)
     prepared = _plan(context, request, images)
     if new:
         await _check(
@@ -188,56 +184,14 @@ async def _check(
     refuse(findings)
 
 
-def application_request(context: Context, state: Request, reference: str, choice: LaunchChoice) -> Request:
-    """Return the request to put an application image on a cluster that exists.
-
-    Raises:
-        SealerError: The image does not fit its hosts.
-    """
-    images = images_for_hosts(context.store, reference, _ordered(state.clusterfile, state.facts))
-    return replace(state, application=images.choice(reference), choice=choice)
-
-
-async def put_application(
-    context: Context,
-    records: ClusterRecords,
-    state: Request,
-    reference: str,
-    choice: LaunchChoice,
-    *,
-    confirm: Confirm | None = None,
-) -> Summary:
-    """Put an application image on a cluster that exists.
-
-    Args:
-        context: What a verb needs from outside.
-        records: Of the cluster.
-        state: What is remembered of it.
-        reference: The image's name.
-        choice: What to launch.
-        confirm: Asked before anything is written down or changed.
-
-    Raises:
-        SealerError: Whatever stands in the way; ``HostsFailed`` and ``Interrupted`` can be resumed.
-    """
-    redactor = Redactor()
-    with records.lock("run"):
-        records.require_none_open()
-        request = application_request(context, state, reference, choice)
-        prepared = prepare_again(context, request)
-        async with reach(context, state.clusterfile.cluster, redactor) as connections:
-            if confirm is not None:
-                await confirm(prepared, connections)
-            operation = records.begin("run", request.to_plain(), before=state.to_plain())
-            return await carry_out(context, operation, prepared, connections, redactor, records=records)
-
-
 def prepare_again(context: Context, request: Request) -> Prepared:
     """Make the plan of a request that was made before: the same plan.
 
     Raises:
         SealerError: An image is gone from the store, a plugin is missing, or nothing was installed.
     """
+    if request.foreign is not None:
+        return _plan_foreign(context, request, request.foreign)
     if not request.is_installed:
         name = request.clusterfile.cluster.name
         raise SealerError(
@@ -262,7 +216,7 @@ async def carry_out(
         HostsFailed: Some steps failed.
         Interrupted: The user stopped it.
     """
-    if prepared.request.application is None:
+    if prepared.request.application is None and not prepared.request.removals:
         save_state(records, prepared.request)
     uploads = asyncio.Semaphore(context.uploads)
     store = context.store
@@ -288,7 +242,9 @@ def _plan(context: Context, request: Request, images: HostImages) -> Prepared:
     files = image_files(context.store, images.main, parts.runtime.image_files)
     image = replace(images.metadata, files=files)
     cluster = cluster_view(request.clusterfile, image, request.facts, parts)
-    if request.application is None:
+    if request.removals:
+        plan = removal_plan(cluster, parts, request.removals, request.choice)
+    elif request.application is None:
         plan = installation_plan(cluster, images.layers, parts, request.choice)
     else:
         app_images = images_again(context.store, request.application)
@@ -296,7 +252,21 @@ def _plan(context: Context, request: Request, images: HostImages) -> Prepared:
     return Prepared(request=request, cluster=cluster, parts=parts, plan=plan)
 
 
-def _ordered(clusterfile: Clusterfile, facts: Mapping[str, Facts]) -> dict[str, Facts]:
+def _plan_foreign(context: Context, request: Request, foreign: Foreign) -> Prepared:
+    """Plan for a cluster that Sealer did not make: everything is done on the operator's machine."""
+    spec = request.clusterfile.cluster
+    parts = foreign_parts(f"{spec.data_root}/{spec.name}", foreign, context.plugins)
+    if request.removals or request.application is None:
+        cluster = bare_view(request.clusterfile, request.facts)
+        plan = removal_plan(cluster, parts, request.removals, request.choice)
+    else:
+        images = images_again(context.store, request.application)
+        cluster = cluster_view(request.clusterfile, images.metadata, request.facts, parts)
+        plan = application_plan(cluster, images.metadata, images.layers, parts, request.choice)
+    return Prepared(request=request, cluster=cluster, parts=parts, plan=plan)
+
+
+def ordered(clusterfile: Clusterfile, facts: Mapping[str, Facts]) -> dict[str, Facts]:
     """Return the facts with the first master's first: its image stands for the cluster's."""
     spec = clusterfile.cluster
     return {host.address: facts[host.address] for host in (*spec.masters, *spec.nodes)}

@@ -11,7 +11,7 @@ from sealer.cluster.leaving import leave
 from sealer.cluster.mending import FIX, carry_on_mending
 from sealer.cluster.removal import REMOVALS, REMOVE, abandon, take_back
 from sealer.cluster.request import Request
-from sealer.cluster.session import Context, reach
+from sealer.cluster.session import Context, reach_for
 from sealer.errors import SealerError
 from sealer.hosts.secret import Redactor
 from sealer.operation.engine import Summary
@@ -32,7 +32,7 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
         if operation is None:
             raise SealerError(f"no operation on cluster {records.cluster} is open: nothing to resume")
         request = Request.from_plain(operation.request, str(operation.directory))
-        async with reach(context, request.clusterfile.cluster, redactor) as connections:
+        async with reach_for(context, request, redactor) as connections:
             if operation.verb == REMOVE:
                 return await leave(context, records, operation, connections, redactor)
             if operation.verb in REMOVALS:

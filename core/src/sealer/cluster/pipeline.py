@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from sealer.changes import Change, HostsEntry, Wait, quote
 from sealer.cluster.applications import Launch, LaunchSite, launch_steps
 from sealer.cluster.distribution import rootfs_steps, store_steps
+from sealer.cluster.foreign import Existing
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts
 from sealer.errors import PlanError
@@ -77,7 +78,8 @@ def application_plan(
     unpack = rootfs_steps(layers, (first,), path=path, name=f"application/{short}")
     steps: list[Step] = list(unpack)
     requires = [provided for step in unpack for provided in step.provides]
-    if image.container_images:
+    # On a cluster that is not ours, container images come from where they are, or were sent elsewhere.
+    if image.container_images and not isinstance(parts.runtime, Existing):
         if parts.registry is None or cluster.registry is None:
             raise PlanError(
                 f"image {image.reference} brings container images, but {cluster.name} has no registry",
@@ -105,7 +107,10 @@ def application_plan(
 
 def launch_site(cluster: Cluster, parts: Parts, root: str) -> LaunchSite:
     """Return where applications are launched from on the first master, with the image's files in ``root``."""
-    kubeconfig = parts.runtime.kubeconfig_path(cluster)
+    runtime = parts.runtime
+    kubeconfig = runtime.kubeconfig_path(cluster)
+    if isinstance(runtime, Existing):
+        return LaunchSite(root=root, kubeconfig=kubeconfig, owner=runtime.owner, system_path=runtime.path)
     return LaunchSite(root=root, kubeconfig=kubeconfig, path=(f"{cluster.rootfs}/bin",))
 
 

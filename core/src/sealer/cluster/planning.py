@@ -7,22 +7,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from sealer.cluster.comparison import compare
+from sealer.cluster.foreign import write_context
 from sealer.cluster.foresight import look_at_departure
 from sealer.cluster.images import available
-from sealer.cluster.install import (
-    Prepared,
-    Wish,
-    application_request,
-    install,
-    prepare,
-    prepare_again,
-    put_application,
-)
+from sealer.cluster.install import Prepared, Wish, install, prepare, prepare_again
+from sealer.cluster.launching import application_request, known_cluster, put_application
 from sealer.cluster.leaving import Leaving, leaving_hosts
 from sealer.cluster.outlook import VERSION, Outlook, PlannedStep
 from sealer.cluster.request import Request
-from sealer.cluster.session import Connections, Context, reach
-from sealer.cluster.state import choose_cluster, load_state, require_state
+from sealer.cluster.session import Connections, Context, reach, reach_for
+from sealer.cluster.state import load_state
 from sealer.clusterfile.flags import require_master
 from sealer.errors import PlanError, SealerError
 from sealer.hosts.secret import Redactor
@@ -122,13 +116,14 @@ async def look(context: Context, wish: Wish) -> Look:
 
 
 async def _look_at_application(context: Context, wish: Wish) -> Look:
-    records = choose_cluster(context.home, wish.clusterfile.cluster.name if wish.named else None)
-    records.require_unlocked()
-    records.require_none_open()
-    state = require_state(records)
-    prepared = prepare_again(context, application_request(context, state, wish.reference, wish.choice))
+    there = known_cluster(context, wish)
+    there.records.require_unlocked()
+    there.records.require_none_open()
+    request = application_request(context, there.state, wish)
+    prepared = prepare_again(context, request)
+    write_context(request)
     redactor = Redactor()
-    async with reach(context, state.clusterfile.cluster, redactor) as connections:
+    async with reach_for(context, request, redactor) as connections:
         steps = await compare(context, prepared.plan, prepared.cluster.data, connections, redactor)
     return _look(prepared, wish.reference, steps)
 
@@ -160,6 +155,7 @@ def wish_of(saved: SavedPlan) -> Wish:
         named=True,
         ignore=saved.ignore,
         shrink=bool(saved.leaving),
+        foreign=request.foreign,
     )
 
 
@@ -194,9 +190,7 @@ async def apply_saved(context: Context, saved: SavedPlan) -> Summary:
     await available(context, wish.reference)
     if saved.request.application is None:
         return await install(context, replace(wish, shrink=False), confirm=confirm)
-    records = choose_cluster(context.home, wish.clusterfile.cluster.name)
-    state = require_state(records)
-    return await put_application(context, records, state, wish.reference, wish.choice, confirm=confirm)
+    return await put_application(context, known_cluster(context, wish), wish, confirm=confirm)
 
 
 _AGAIN = "nothing was done; make the plan again and look at it: sealer plan --out FILE"

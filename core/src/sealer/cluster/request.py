@@ -33,6 +33,19 @@ class ImageChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Foreign:
+    """A cluster that Sealer did not make.
+
+    Attributes:
+        kubeconfig: The paths of kubeconfigs, as the variable ``KUBECONFIG`` has them.
+        context: The name of the context in them.
+    """
+
+    kubeconfig: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What a cluster is to be, and what is to be done to it.
 
@@ -42,6 +55,8 @@ class Request:
         facts: What was observed on the hosts before anything was changed, by address.
         choice: What to launch.
         application: An application image to put on the cluster, when that is what was asked for.
+        foreign: Which cluster it is, when Sealer did not make it; its one host is the operator's machine.
+        removals: The records of applications to take away, when that is what was asked for.
     """
 
     clusterfile: Clusterfile
@@ -49,6 +64,8 @@ class Request:
     facts: Mapping[str, Facts] = field(default_factory=lambda: NO_FACTS)
     choice: LaunchChoice = field(default_factory=LaunchChoice)
     application: ImageChoice | None = None
+    foreign: Foreign | None = None
+    removals: tuple[str, ...] = ()
 
     @property
     def is_installed(self) -> bool:
@@ -81,6 +98,8 @@ class Request:
             "facts": {address: _plain_facts(facts) for address, facts in self.facts.items()},
             "choice": self.choice.to_plain(),
             "application": None if self.application is None else _plain_choice(self.application),
+            "foreign": None if self.foreign is None else asdict(self.foreign),
+            "removals": list(self.removals),
         }
 
     @classmethod
@@ -98,6 +117,8 @@ class Request:
                 facts={address: _facts(facts) for address, facts in data["facts"].items()},
                 choice=LaunchChoice.from_plain(data["choice"]),
                 application=None if application is None else ImageChoice(**application),
+                foreign=None if data["foreign"] is None else Foreign(**data["foreign"]),
+                removals=tuple(data["removals"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SealerError("the record is damaged", place=source) from error

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealer.cluster.access import Access, targets
+from sealer.cluster.request import Request
 from sealer.clusterfile import ClusterSpec
 from sealer.errors import HostError, HostsFailed, Interrupted, SealerError
 from sealer.events import Event, EventSink, OperationStarted
 from sealer.hosts.connection import Connection
 from sealer.hosts.facts import observe
+from sealer.hosts.local import LocalConnection
 from sealer.hosts.pool import close_connections, open_connections
 from sealer.hosts.secret import Redactor
 from sealer.image.store import ImageStore
@@ -71,6 +73,21 @@ async def reach(context: Context, spec: ClusterSpec, redactor: Redactor) -> Asyn
         yield connections
     finally:
         await close_connections(connections.values())
+
+
+@asynccontextmanager
+async def reach_for(context: Context, request: Request, redactor: Redactor) -> AsyncIterator[Connections]:
+    """Connect to what a request is about: hosts, or this machine for a cluster that we did not make."""
+    spec = request.clusterfile.cluster
+    if request.foreign is None:
+        async with reach(context, spec, redactor) as connections:
+            yield connections
+        return
+    local = {host.address: LocalConnection(host.address) for host in spec.hosts}
+    try:
+        yield local
+    finally:
+        await close_connections(local.values())
 
 
 def require_all(connections: Connections) -> Mapping[str, Connection]:

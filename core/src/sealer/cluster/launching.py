@@ -1,0 +1,212 @@
+"""The verbs about applications on clusters that exist: putting one there, upgrading it, taking it away."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+
+from sealer.changes import quote
+from sealer.cluster.app_records import RECORDS_SCRIPT, AppRecord, read_records
+from sealer.cluster.applications import LaunchSite
+from sealer.cluster.foreign import foreign_request, write_context
+from sealer.cluster.images import available, images_for_hosts
+from sealer.cluster.install import Confirm, Prepared, Wish, carry_out, install, ordered, prepare_again
+from sealer.cluster.kube_version import require_supported, server_version
+from sealer.cluster.launch_choice import EVERY, AppChoice, LaunchChoice
+from sealer.cluster.pipeline import launch_site
+from sealer.cluster.request import Request
+from sealer.cluster.session import Connections, Context, reach_for
+from sealer.cluster.state import choose_cluster, require_state
+from sealer.errors import HostError, UsageError
+from sealer.hosts.connection import Connection
+from sealer.hosts.secret import Redactor
+from sealer.model import ImageType
+from sealer.operation.engine import Summary
+from sealer.operation.records import ClusterRecords
+
+UNINSTALL = "uninstall"
+UPGRADE = "upgrade-app"
+_ASKING = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Existing:
+    """A cluster that exists: what is remembered of it, and of operations on it."""
+
+    records: ClusterRecords
+    state: Request
+
+
+async def run_image(context: Context, wish: Wish) -> Summary:
+    """Run an image: make a cluster of a cluster image, put an application image on a cluster.
+
+    Raises:
+        SealerError: As ``install`` and ``put_application``.
+    """
+    image = await available(context, wish.reference)
+    if image.metadata.type is ImageType.CLUSTER and wish.foreign is not None:
+        raise UsageError(
+            f"{wish.reference} is a cluster image, and the cluster is there already",
+            hint="--kubeconfig and --context are for application images",
+        )
+    if image.metadata.type is ImageType.CLUSTER:
+        return await install(context, wish)
+    return await put_application(context, known_cluster(context, wish), wish)
+
+
+def known_cluster(context: Context, wish: Wish) -> Existing:
+    """Return the cluster that a wish names, or the only one there is.
+
+    Raises:
+        SealerError: There is none, or not just one.
+    """
+    if wish.foreign is not None:
+        records, state = foreign_request(context.home, wish.foreign)
+        return Existing(records=records, state=state)
+    records = choose_cluster(context.home, wish.clusterfile.cluster.name if wish.named else None)
+    return Existing(records=records, state=require_state(records))
+
+
+async def put_application(
+    context: Context,
+    there: Existing,
+    wish: Wish,
+    *,
+    verb: str = "run",
+    confirm: Confirm | None = None,
+) -> Summary:
+    """Put an application image on a cluster that exists.
+
+    Raises:
+        ChecksFailed: The cluster has a version of Kubernetes that the image is not made for.
+        SealerError: Whatever stands in the way; ``HostsFailed`` and ``Interrupted`` can be resumed.
+    """
+    redactor = Redactor()
+    records = there.records
+    with records.lock(verb):
+        records.require_none_open()
+        request = application_request(context, there.state, wish)
+        prepared = prepare_again(context, request)
+        write_context(request)
+        async with reach_for(context, request, redactor) as connections:
+            if not request.choice.ignore_version:
+                await _require_version(context, prepared, connections)
+            if confirm is not None:
+                await confirm(prepared, connections)
+            operation = records.begin(verb, request.to_plain(), before=there.state.to_plain())
+            return await carry_out(context, operation, prepared, connections, redactor, records=records)
+
+
+def application_request(context: Context, state: Request, wish: Wish) -> Request:
+    """Return the request to put an application image on a cluster.
+
+    Raises:
+        SealerError: The store has no such image for the cluster's platforms.
+    """
+    images = images_for_hosts(context.store, wish.reference, ordered(state.clusterfile, state.facts))
+    # Environment that the user gives now is for what is launched now, not for the cluster.
+    given = {**wish.choice.settings}
+    given[EVERY] = AppChoice(env=wish.clusterfile.cluster.env).over(given.get(EVERY, AppChoice()))
+    choice = replace(wish.choice, settings=given)
+    return replace(state, application=images.choice(wish.reference), choice=choice)
+
+
+async def _require_version(context: Context, prepared: Prepared, connections: Connections) -> None:
+    request = prepared.request
+    if request.application is None:
+        return
+    digest = next(iter(request.application.digests.values()))
+    image = replace(context.store.resolve(digest).metadata, reference=request.application.reference)
+    cluster = prepared.cluster
+    site = launch_site(cluster, prepared.parts, cluster.rootfs)
+    connection = _first(connections, cluster.first_master.name)
+    version = await server_version(connection, prelude(site))
+    require_supported(image, version, where=cluster.name)
+
+
+def _first(connections: Connections, name: str) -> Connection:
+    connection = connections[name]
+    if isinstance(connection, HostError):
+        raise connection
+    return connection
+
+
+def prelude(site: LaunchSite) -> str:
+    """Return sh that sets the environment in which kubectl finds the cluster."""
+    exports = [f"export {name}={quote(text)}" for name, text in sorted(site.environment({}).items())]
+    return "\n".join(exports)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A cluster that can be asked: read-only scripts run beside its kubeconfig."""
+
+    prepared: Prepared
+    connection: Connection
+    site: LaunchSite
+
+    async def ask(self, script: str) -> str:
+        """Return what a script prints.
+
+        Raises:
+            HostError: It failed; the message has the last lines it complained with.
+        """
+        result = await self.connection.run_script(f"{prelude(self.site)}\n{script}", timeout=_ASKING)
+        if not result.succeeded:
+            said = "; ".join(result.stderr[-3:])
+            raise HostError(f"the cluster can't be asked: {said}", host=self.connection.host)
+        return result.stdout
+
+    async def records(self) -> tuple[AppRecord, ...]:
+        """Return what the cluster keeps of its applications.
+
+        Raises:
+            SealerError: It can't be asked, or what it says can't be read.
+        """
+        return read_records(await self.ask(RECORDS_SCRIPT))
+
+
+@asynccontextmanager
+async def asking(context: Context, there: Existing) -> AsyncIterator[Asking]:
+    """Reach a cluster to ask it questions.
+
+    Raises:
+        SealerError: It can't be reached.
+    """
+    prepared = prepare_again(context, replace(there.state, application=None, removals=()))
+    write_context(there.state)
+    site = launch_site(prepared.cluster, prepared.parts, prepared.cluster.rootfs)
+    async with reach_for(context, there.state, Redactor()) as connections:
+        connection = _first(connections, prepared.cluster.first_master.name)
+        yield Asking(prepared=prepared, connection=connection, site=site)
+
+
+async def uninstall(context: Context, there: Existing, names: Sequence[str], choice: LaunchChoice) -> Summary:
+    """Take applications away from a cluster.
+
+    Args:
+        context: What a verb needs from outside.
+        there: The cluster.
+        names: Of the applications there.
+        choice: Commands that take the place of what their types do.
+
+    Raises:
+        UsageError: There is no such application.
+        SealerError: Whatever stands in the way; ``HostsFailed`` and ``Interrupted`` can be resumed.
+    """
+    redactor = Redactor()
+    with there.records.lock(UNINSTALL):
+        there.records.require_none_open()
+        async with asking(context, there) as cluster:
+            found = {record.app.release: record for record in await cluster.records()}
+        missing = [name for name in names if name not in found]
+        if missing:
+            known = ", ".join(found) or "none"
+            raise UsageError(f"there is no application {', '.join(missing)}", hint=f"there are: {known}")
+        removals = tuple(found[name].text for name in names)
+        request = replace(there.state, application=None, choice=choice, removals=removals)
+        prepared = prepare_again(context, request)
+        operation = there.records.begin(UNINSTALL, request.to_plain(), before=there.state.to_plain())
+        async with reach_for(context, request, redactor) as connections:
+            return await carry_out(context, operation, prepared, connections, redactor, records=there.records)
