@@ -11,6 +11,7 @@ from sealer.cli.driving import drive, driving_flags, host_options
 from sealer.cli.launching import chosen_context, context_options
 from sealer.cli.options import confirm, output_option, yes_option
 from sealer.cli.output import Format, print_document, print_rows, table
+from sealer.cli.plans import dry_run_option, print_plan
 from sealer.cli.run import app_wish, image_app_options, say_done
 from sealer.errors import UsageError
 
@@ -142,18 +143,24 @@ def _print_diff(found: AppDiff) -> None:
 @image_app_options
 @cluster_option
 @context_options
+@dry_run_option
 @host_options
 @pass_application
-def upgrade(application: Application, /, image: str, **flags: Any) -> None:
+def upgrade(application: Application, /, image: str, *, dry_run: bool, **flags: Any) -> None:
     """Turn the applications of an earlier image into those of IMAGE; what it no longer has of them goes."""
     from dataclasses import replace
 
     from sealer.cluster.images import available
     from sealer.cluster.launching import UPGRADE, put_application
+    from sealer.cluster.planning import look
     from sealer.operation.engine import Summary
 
     there, wish = _there(application, flags), app_wish(image, flags)
     wish = replace(wish, choice=replace(wish.choice, upgrade=True))
+    if dry_run:
+        found = drive(application, lambda context: look(context, wish), **driving_flags(flags), dry=True)
+        print_plan(found.outlook)
+        return
 
     async def work(context: Context) -> Summary:
         await available(context, wish.reference)
@@ -168,6 +175,7 @@ def upgrade(application: Application, /, image: str, **flags: Any) -> None:
 @click.option("--forget", is_flag=True, help="Leave what runs as it is, and only forget it.")
 @cluster_option
 @context_options
+@dry_run_option
 @yes_option
 @host_options
 @pass_application
@@ -178,18 +186,30 @@ def uninstall(
     *,
     cmds: tuple[str, ...],
     forget: bool,
+    dry_run: bool,
     yes: bool,
     **flags: Any,
 ) -> None:
     """Take applications away from a cluster, with all that was made for them."""
     from sealer.cluster.launch_choice import LaunchChoice
+    from sealer.cluster.launching import look_at_uninstalling
     from sealer.cluster.launching import uninstall as take_away
 
     if forget and cmds:
         raise UsageError("--forget and --cmds exclude each other")
     there = _there(application, flags)
-    confirm(f"Take {', '.join(names)} away from cluster {there.records.cluster}?", yes=yes)
     choice = LaunchChoice(cmds=() if forget else cmds or None)
+    if dry_run:
+        print_plan(
+            drive(
+                application,
+                lambda context: look_at_uninstalling(context, there, names, choice),
+                **driving_flags(flags),
+                dry=True,
+            )
+        )
+        return
+    confirm(f"Take {', '.join(names)} away from cluster {there.records.cluster}?", yes=yes)
     say_done(
         drive(application, lambda context: take_away(context, there, names, choice), **driving_flags(flags))
     )

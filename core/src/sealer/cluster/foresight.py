@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sealer.cluster.comparison import compare
+from sealer.cluster.foreign import write_context
 from sealer.cluster.install import prepare_again
 from sealer.cluster.leaving import Leaving, asked_of, part, require_removable
 from sealer.cluster.mending import FIX, plan_of_record
@@ -25,7 +26,7 @@ from sealer.cluster.removal import (
 )
 from sealer.cluster.request import Request
 from sealer.cluster.residue import residue
-from sealer.cluster.session import Connections, Context, reach
+from sealer.cluster.session import Connections, Context, reach, reach_for
 from sealer.cluster.state import require_state
 from sealer.clusterfile import Clusterfile, ClusterSpec
 from sealer.errors import HostError, SealerError
@@ -134,7 +135,8 @@ async def _look_at_rest(context: Context, operation: Operation) -> Outlook:
         plan = prepare_again(context, request).plan
     skipped = skippable(plan, operation.history())
     redactor = Redactor()
-    async with reach(context, spec, redactor) as connections:
+    write_context(request)
+    async with reach_for(context, request, redactor) as connections:
         steps = await compare(context, plan, f"{spec.data_root}/{spec.name}", connections, redactor)
     image = request.image if request.application is None else request.application
     return Outlook(

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 from sealer.changes import quote
 from sealer.cluster.app_records import RECORDS_SCRIPT, AppRecord, read_records
 from sealer.cluster.applications import LaunchSite
+from sealer.cluster.comparison import compare
 from sealer.cluster.foreign import foreign_request, write_context
 from sealer.cluster.images import available, images_for_hosts
 from sealer.cluster.install import Confirm, Prepared, Wish, carry_out, install, ordered, prepare_again
 from sealer.cluster.kube_version import require_supported, server_version
 from sealer.cluster.launch_choice import EVERY, AppChoice, LaunchChoice
+from sealer.cluster.outlook import Outlook
 from sealer.cluster.pipeline import launch_site
 from sealer.cluster.request import Request
 from sealer.cluster.session import Connections, Context, reach_for
@@ -198,15 +200,40 @@ async def uninstall(context: Context, there: Existing, names: Sequence[str], cho
     redactor = Redactor()
     with there.records.lock(UNINSTALL):
         there.records.require_none_open()
-        async with asking(context, there) as cluster:
-            found = {record.app.release: record for record in await cluster.records()}
-        missing = [name for name in names if name not in found]
-        if missing:
-            known = ", ".join(found) or "none"
-            raise UsageError(f"there is no application {', '.join(missing)}", hint=f"there are: {known}")
-        removals = tuple(found[name].text for name in names)
-        request = replace(there.state, application=None, choice=choice, removals=removals)
+        request = await _removal_request(context, there, names, choice)
         prepared = prepare_again(context, request)
         operation = there.records.begin(UNINSTALL, request.to_plain(), before=there.state.to_plain())
         async with reach_for(context, request, redactor) as connections:
             return await carry_out(context, operation, prepared, connections, redactor, records=there.records)
+
+
+async def look_at_uninstalling(
+    context: Context, there: Existing, names: Sequence[str], choice: LaunchChoice
+) -> Outlook:
+    """Say what taking applications away would do.
+
+    Raises:
+        SealerError: As for doing it.
+    """
+    there.records.require_unlocked()
+    there.records.require_none_open()
+    request = await _removal_request(context, there, names, choice)
+    prepared = prepare_again(context, request)
+    redactor = Redactor()
+    async with reach_for(context, request, redactor) as connections:
+        steps = await compare(context, prepared.plan, prepared.cluster.data, connections, redactor)
+    hosts = tuple(host.name for host in prepared.cluster.hosts)
+    return Outlook(verb=UNINSTALL, cluster=prepared.cluster.name, image="", hosts=hosts, steps=steps)
+
+
+async def _removal_request(
+    context: Context, there: Existing, names: Sequence[str], choice: LaunchChoice
+) -> Request:
+    async with asking(context, there) as cluster:
+        found = {record.app.release: record for record in await cluster.records()}
+    missing = [name for name in names if name not in found]
+    if missing:
+        known = ", ".join(found) or "none"
+        raise UsageError(f"there is no application {', '.join(missing)}", hint=f"there are: {known}")
+    removals = tuple(found[name].text for name in names)
+    return replace(there.state, application=None, choice=choice, removals=removals)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sealer.cluster.foreign import write_context
 from sealer.cluster.install import carry_out, prepare_again
 from sealer.cluster.leaving import leave
 from sealer.cluster.mending import FIX, carry_on_mending
@@ -32,6 +33,7 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
         if operation is None:
             raise SealerError(f"no operation on cluster {records.cluster} is open: nothing to resume")
         request = Request.from_plain(operation.request, str(operation.directory))
+        write_context(request)
         async with reach_for(context, request, redactor) as connections:
             if operation.verb == REMOVE:
                 return await leave(context, records, operation, connections, redactor)
