@@ -210,21 +210,24 @@ class ContainerImageCache:
     ) -> PackedImage:
         exact = reference.with_digest(manifest.digest)
         layers = tuple(layer for layer in document.layers if not _is_foreign(layer))
-        if not self._has(document.config):
+        # Of an OCI image skopeo copies the config as it is; Docker's it would rewrite.
+        rewrite = document.media_type != OCI_MANIFEST
+        if rewrite and not self._has(document.config):
             data = await self._transport.inspect_config(exact)
             if digest_of(data) != document.config.digest:
                 raise VerificationError(f"{exact.domain} sent a config with another digest for {exact}")
             write_atomically(self.blob(document.config.digest), data, self._temporary)
-        self._check_platform(reference, document.config, platform)
-        missing = {layer.digest: layer.size for layer in layers if not self._has(layer)}
+        wanted = layers if rewrite else (document.config, *layers)
+        missing = {blob.digest: blob.size for blob in wanted if not self._has(blob)}
         if missing:
-            await self._fetch_layers(reference, exact, document, missing)
+            await self._fetch_blobs(reference, exact, missing, rewrite=rewrite)
+        self._check_platform(reference, document.config, platform)
         return PackedImage(
             reference=reference, target=target, manifest=manifest, blobs=(document.config, *layers)
         )
 
-    async def _fetch_layers(
-        self, reference: Reference, exact: Reference, document: Manifest, missing: Mapping[str, int]
+    async def _fetch_blobs(
+        self, reference: Reference, exact: Reference, missing: Mapping[str, int], *, rewrite: bool
     ) -> None:
         for digest in missing:
             # One of another size was cut off by a crash of the machine, and would be taken for the blob.
@@ -241,7 +244,7 @@ class ContainerImageCache:
                     exact,
                     Path(directory) / "layout",
                     self._shared,
-                    rewrite=document.media_type != OCI_MANIFEST,
+                    rewrite=rewrite,
                 )
         absent = [digest for digest in missing if not self.blob(digest).exists()]
         if absent:
