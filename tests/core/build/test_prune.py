@@ -73,7 +73,13 @@ def test_what_an_image_needs_stays_and_all_else_goes(store: ImageStore) -> None:
     assert done == planned
     assert len(done.names) == 1
     assert done.deferred is None
-    assert done.caches == {"container-images": 10, "downloads": 10, "layers": 0}
+    assert done.caches == {
+        "container-images": 10,
+        "downloads": 10,
+        "image-files": 0,
+        "layers": 0,
+        "mounts": 0,
+    }
     assert done.cached == 2000
     # index.json has become shorter, too.
     index = store.layout.index.stat().st_size

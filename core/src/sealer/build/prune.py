@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealer.build.layer_cache import LayerCache
+from sealer.build.mounts import MOUNTS, UNFINISHED
 from sealer.image.layout import store_access
 from sealer.image.names import StoredName
 from sealer.image.progress import written_below
 from sealer.image.store import ImageStore
 from sealer.image.sweep import clear
 
-CACHES = ("container-images", "downloads")
-"""The caches of what builds have fetched, below the directory ``cache`` of Sealer's home."""
+CACHES = ("container-images", "downloads", "image-files")
+"""The caches of what builds fetched and runs read, below the directory ``cache`` of Sealer's home."""
 
 _UNFINISHED = ("tmp", "partial")
 
@@ -64,6 +65,8 @@ def prune(store: ImageStore, *, fetched: bool = False, dry_run: bool = False) ->
                 paths = _content(directory) if fetched else _unfinished(directory)
                 caches[name] = sum(clear(path, dry_run=dry_run) for path in paths)
             caches["layers"] = LayerCache(store=store).forget(dry_run=dry_run)
+            halves = [path for path in _content(store.home / MOUNTS) if path.name.startswith(UNFINISHED)]
+            caches["mounts"] = sum(clear(path, dry_run=dry_run) for path in halves)
         cached = sum(written_below(root / name) for name in CACHES)
     if dry_run:
         cached -= sum(caches.get(name, 0) for name in CACHES)

@@ -35,6 +35,8 @@ COMMANDS: dict[str, Entry] = {
     "load": Entry("sealer.cli.share", "load", BUILD_AND_SHARE, "Load images from one file."),
     "manifest": Entry("sealer.cli.manifest", "manifest", BUILD_AND_SHARE, "Images for several platforms."),
     "merge": Entry("sealer.cli.merge", "merge", BUILD_AND_SHARE, "Make one image of several."),
+    "mount": Entry("sealer.cli.mount", "mount", BUILD_AND_SHARE, "Unpack an image, to look into it."),
+    "umount": Entry("sealer.cli.mount", "umount", BUILD_AND_SHARE, "Remove what mount unpacked."),
     "search": Entry("sealer.cli.search", "search", BUILD_AND_SHARE, "List the tags that a registry has."),
     "prune": Entry("sealer.cli.prune", "prune", BUILD_AND_SHARE, "Remove what nothing needs any more."),
     "login": Entry("sealer.cli.share", "login", BUILD_AND_SHARE, "Log in to a registry."),
