@@ -38,7 +38,7 @@ def methods() -> list[str]:
         f"{node.name}.{signature(function)}"
         for node in tree.body
         if isinstance(node, ast.ClassDef)
-        if issubclass(getattr(providers, node.name), providers.Provider)
+        if node.name.startswith("Supports") or issubclass(getattr(providers, node.name), providers.Provider)
         for function in functions(node.body)
     ]
 

@@ -25,6 +25,7 @@ from sealer.model import (
     Platform,
     Probe,
     RegistryEndpoint,
+    Renewal,
     Step,
     Traffic,
 )
@@ -60,6 +61,26 @@ class HostProvider(Provider):
     def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
         """Return which hosts must reach which ports of others; core tries that before it changes anything."""
         return ()
+
+    def certificate_files(self, cluster: Cluster, host: Host) -> tuple[str, ...]:
+        """Return the files on a host whose certificates people want to know the end of.
+
+        PEM files, and kubeconfigs with certificates in them. Absolute paths; ``*`` and ``?`` mean what
+        they do in sh. Of what else is in the files, keys above all, nothing is read.
+        """
+        return ()
+
+
+class SupportsCertificates(ABC):
+    """What a cluster runtime is besides when it can make the cluster's certificates anew."""
+
+    @abstractmethod
+    def renew(self, cluster: Cluster, renewal: Renewal) -> Iterable[Step]:
+        """Return the steps after which all certificates are new, and all that use them have read them.
+
+        They have to work when certificates have expired, so that no API server answers. Names that the
+        cluster's settings ask for, but old certificates lack, come in.
+        """
 
 
 class HostChecks(HostProvider):

@@ -34,11 +34,21 @@ from sealer.model import (
     Probe,
     RegistryEndpoint,
     RegistrySettings,
+    Renewal,
     Step,
     Traffic,
     at,
 )
-from sealer.providers import AppType, BaseRecipe, Component, Download, HostChecks, ProgramQuery, ToolRunner
+from sealer.providers import (
+    AppType,
+    BaseRecipe,
+    Component,
+    Download,
+    HostChecks,
+    ProgramQuery,
+    SupportsCertificates,
+    ToolRunner,
+)
 from sealer.testing.conformance import (
     AppSample,
     AppTypeContract,
@@ -244,6 +254,24 @@ class Suicidal(Toy):
 class TestSuicidal(ClusterRuntimeContract):
     finds = ("test_hosts_can_leave",)
     provider = giving(Suicidal())
+
+
+class Repeating(Toy, SupportsCertificates):
+    def renew(self, cluster: Cluster, renewal: Renewal) -> Iterable[Step]:
+        for host in cluster.hosts:
+            command = Command(title="renew", run="toy renew")
+            yield Step(id=at("toy/renew", host.name), title="renew", host=host.name, changes=(command,))
+
+    def certificate_files(self, cluster: Cluster, host: Host) -> tuple[str, ...]:
+        return ("toy.crt",)
+
+
+class TestRepeating(ClusterRuntimeContract):
+    finds = (
+        "test_certificates_can_be_made_anew",
+        "test_files_with_certificates_have_absolute_paths",
+    )
+    provider = giving(Repeating())
 
 
 class Disoriented(Toy):

@@ -53,6 +53,7 @@ COMMANDS: dict[str, Entry] = {
     "kubeconfig": Entry("sealer.cli.cluster", "kubeconfig", RUN, "Print the administrator's kubeconfig."),
     "scale-up": Entry("sealer.cli.scale", "scale_up", RUN, "Add masters and nodes to a cluster."),
     "join": Entry("sealer.cli.scale", "join", RUN, "The same as scale-up, by its old name."),
+    "cert": Entry("sealer.cli.cert", "cert", RUN, "List certificates, or make them anew."),
     "delete": Entry("sealer.cli.cluster", "delete", RUN, "Take a cluster away from its hosts."),
     "reset": Entry("sealer.cli.operations", "reset", RUN, "Take back what Sealer left on hosts."),
     "operations": Entry("sealer.cli.operations", "operations", RUN, "See, give up or take back operations."),

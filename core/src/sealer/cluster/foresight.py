@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sealer.cluster.certificates import RENEW, new_stamp, renewal_plan, stamp_of, with_names
 from sealer.cluster.comparison import compare
 from sealer.cluster.foreign import write_context
 from sealer.cluster.install import prepare_again
@@ -107,6 +108,27 @@ async def leftovers(context: Context, spec: ClusterSpec) -> Outlook:
     return await _look_at_removal(context, Removal(verb=RESET, request=request))
 
 
+async def look_at_renewal(context: Context, records: ClusterRecords, names: Sequence[str]) -> Outlook:
+    """Say what making all certificates anew would do.
+
+    Raises:
+        SealerError: As for doing it.
+    """
+    request = with_names(require_state(records), names)
+    spec = request.clusterfile.cluster
+    cluster, plan = renewal_plan(context, request, new_stamp())
+    redactor = Redactor()
+    async with reach(context, spec, redactor) as connections:
+        steps = await compare(context, plan, cluster.data, connections, redactor)
+    return Outlook(
+        verb=RENEW,
+        cluster=spec.name,
+        image=request.image.reference,
+        hosts=tuple(host.address for host in spec.hosts),
+        steps=steps,
+    )
+
+
 async def look_at_resumption(context: Context, records: ClusterRecords) -> Outlook:
     """Say what is left to do of the operation that is open.
 
@@ -131,6 +153,8 @@ async def _look_at_rest(context: Context, operation: Operation) -> Outlook:
     spec = request.clusterfile.cluster
     if operation.verb == FIX:
         plan = plan_of_record(context, operation)
+    elif operation.verb == RENEW:
+        plan = renewal_plan(context, request, stamp_of(operation))[1]
     else:
         plan = prepare_again(context, request).plan
     skipped = skippable(plan, operation.history())

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from sealer.cluster.certificates import RENEW, carry_on_renewing
 from sealer.cluster.foreign import write_context
 from sealer.cluster.install import carry_out, prepare_again
 from sealer.cluster.leaving import leave
@@ -39,6 +40,8 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
                 return await leave(context, records, operation, connections, redactor)
             if operation.verb in REMOVALS:
                 return await take_back(context, records, operation, connections, redactor)
+            if operation.verb == RENEW:
+                return await carry_on_renewing(context, records, operation, connections, redactor)
             if operation.verb == FIX:
                 return await carry_on_mending(context, records, operation, connections, redactor)
             prepared = prepare_again(context, request)

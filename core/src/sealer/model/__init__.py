@@ -25,6 +25,7 @@ from sealer.model.image import (
     Launch,
     Platform,
 )
+from sealer.model.renewal import Renewal
 from sealer.model.step import Step, at
 from sealer.model.traffic import Traffic
 from sealer.model.value import Value, fill, show, used_values
@@ -57,6 +58,7 @@ __all__ = [
     "Probe",
     "RegistryEndpoint",
     "RegistrySettings",
+    "Renewal",
     "Severity",
     "Step",
     "Traffic",

@@ -36,6 +36,9 @@ class Distribution(Registry):
         targets = tuple(host.name for host in cluster.masters)
         yield Traffic(purpose="registry", port=_port(cluster), sources=everyone, targets=targets)
 
+    def certificate_files(self, cluster: Cluster, host: Host) -> tuple[str, ...]:
+        return (f"{cluster.data}/registry/{_domain(cluster)}/*.crt",) if host.is_master else ()
+
     def hosts(self, cluster: Cluster) -> tuple[Host, ...]:
         return cluster.masters
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sealer.changes import quote
 from sealer_runtime_k8s.names import (
     ADMIN_KUBECONFIG,
+    API_PORT,
     KUBELET_KUBECONFIG,
     KUBELET_UNIT,
     KUBELET_UNIT_PATH,
@@ -137,6 +138,13 @@ KUBECTL = f"{PROGRAMS}/kubectl --kubeconfig {ADMIN_KUBECONFIG}"
 
 API_ANSWERS = f"{KUBECTL} --request-timeout=10s get --raw /readyz"
 
+
+def own_api_answers(address: str) -> str:
+    """Return sh that succeeds when the API server of a master, and no other one, is ready."""
+    host = f"[{address}]" if ":" in address else address
+    return f"{API_ANSWERS} --server=https://{host}:{API_PORT}"
+
+
 WHY_NO_API = f"""\
 {KUBECTL} --request-timeout=5s get --raw '/readyz?verbose' 2>&1 |
   grep -v '^\\[+\\]' | head -n 5"""
@@ -152,6 +160,30 @@ NEW_TOKEN = f"{PROGRAMS}/kubeadm token create --kubeconfig {ADMIN_KUBECONFIG} --
 def new_certificate_key(config: str) -> str:
     """Return sh that uploads the control plane's certificates for two hours and prints their key."""
     return f"{PROGRAMS}/kubeadm init phase upload-certs --upload-certs --config {quote(config)} | tail -n 1"
+
+
+def restart_static(*names: str) -> str:
+    """Return sh that ends programs of static pods and waits until they have; the kubelet starts them again.
+
+    They are told from others by their control group, whatever the container runtime.
+    """
+    # The kernel keeps 15 characters of a program's name.
+    wanted = "|".join(name[:15] for name in names)
+    return f"""\
+ending=
+for process in $(grep -ls '[/:]kubepods' /proc/[0-9]*/cgroup | cut -d / -f 3); do
+  case $(cat "/proc/$process/comm" 2>/dev/null) in
+    {wanted}) ending="$ending $process"; kill -TERM "$process" 2>/dev/null || : ;;
+  esac
+done
+for process in $ending; do
+  attempt=0
+  while [ -e "/proc/$process" ]; do
+    attempt=$((attempt + 1))
+    if [ $attempt -eq 60 ]; then kill -KILL "$process" 2>/dev/null || : ; fi
+    sleep 1
+  done
+done"""
 
 
 def initialised(mark: str, joined_mark: str) -> str:

@@ -58,15 +58,15 @@ def dump(*documents: Mapping[str, Any]) -> str:
     )
 
 
-def init_configuration(cluster: Cluster) -> str:
-    """Return the configuration of ``kubeadm init`` on the first master.
+def init_configuration(cluster: Cluster, host: Host | None = None) -> str:
+    """Return the configuration of ``kubeadm init`` on a master, the first unless another is given.
 
     Raises:
         PlanError: The image, the environment or the documents ask for what can't work.
     """
     version = image_version(cluster.image)
     documents = [
-        _init_document(cluster),
+        _init_document(cluster, host or cluster.first_master),
         cluster_document(cluster),
         _kubelet_document(cluster),
     ]
@@ -126,6 +126,27 @@ def discovery_kubeconfig(cluster: Cluster, *, authority: str) -> str:
     return dump({"apiVersion": "v1", "kind": "Config", "clusters": [{"name": "", "cluster": server}]})
 
 
+def bootstrap_kubeconfig(cluster: Cluster, *, authority: str, token: str) -> str:
+    """Return a kubeconfig by which a kubelet asks for its certificate.
+
+    Args:
+        cluster: The cluster.
+        authority: The certificate authority's PEM text in base64.
+        token: A bootstrap token.
+    """
+    server = {"server": f"https://{endpoint(cluster)}", "certificate-authority-data": Quoted(authority)}
+    return dump(
+        {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "clusters": [{"name": "cluster", "cluster": server}],
+            "users": [{"name": "kubelet", "user": {"token": Quoted(token)}}],
+            "contexts": [{"name": "kubelet", "context": {"cluster": "cluster", "user": "kubelet"}}],
+            "current-context": "kubelet",
+        }
+    )
+
+
 def networks(cluster: Cluster) -> Networks:
     """Return the networks of pods and services as they will be.
 
@@ -148,9 +169,8 @@ def _of_networking(document: Mapping[str, Any]) -> dict[str, Any]:
     return dict(document.get("networking") or {})
 
 
-def _init_document(cluster: Cluster) -> dict[str, Any]:
+def _init_document(cluster: Cluster, host: Host) -> dict[str, Any]:
     version = image_version(cluster.image)
-    host = cluster.first_master
     base = _header("InitConfiguration", version) | {"bootstrapTokens": [{"ttl": _UNUSED_TOKEN_LIFE}]}
     image, user = offered(cluster, "InitConfiguration"), asked(cluster, "InitConfiguration")
     fixed = {

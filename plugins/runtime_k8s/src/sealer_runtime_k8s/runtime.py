@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sealer.changes import Command, File, Output, Wait
 from sealer.kubernetes import mark_step
-from sealer.model import Check, Cluster, Departure, Host, Probe, Step, Traffic, Value, at
-from sealer.providers import ClusterRuntime
+from sealer.model import Check, Cluster, Departure, Host, Probe, Renewal, Step, Traffic, Value, at
+from sealer.providers import ClusterRuntime, SupportsCertificates
 from sealer_runtime_k8s import fragments, probes
+from sealer_runtime_k8s.certificates import MASTER_FILES, NODE_FILES, renewal_steps
 from sealer_runtime_k8s.checks import all_checks
 from sealer_runtime_k8s.documents import IMAGE_FILE
 from sealer_runtime_k8s.kubeadm import discovery_kubeconfig, init_configuration, join_configuration
@@ -20,7 +21,7 @@ from sealer_runtime_k8s.traffic import traffic
 _JOINED = "kubernetes-joined"
 
 
-class Kubernetes(ClusterRuntime):
+class Kubernetes(ClusterRuntime, SupportsCertificates):
     """Upstream Kubernetes, installed by the kubeadm that the image brings."""
 
     name = "kubernetes"
@@ -49,6 +50,17 @@ class Kubernetes(ClusterRuntime):
         yield prepare_step(cluster, host)
         yield _init_step(cluster, host)
         yield _mark_step(cluster, host)
+
+    def certificate_files(self, cluster: Cluster, host: Host) -> tuple[str, ...]:
+        return (*MASTER_FILES, *NODE_FILES) if host.is_master else NODE_FILES
+
+    def renew(self, cluster: Cluster, renewal: Renewal) -> Iterable[Step]:
+        """Return the steps: masters one after the other, then all kubelets.
+
+        Raises:
+            PlanError: The image, the environment or the kubeadm documents ask for what can't work.
+        """
+        return renewal_steps(cluster, renewal, _token_step(cluster))
 
     def remove(self, cluster: Cluster, departure: Departure) -> Iterable[Step]:
         """Return the steps in which hosts are drained, leave etcd if they are masters, and are forgotten.

@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 
 import pytest
 
+from sealer.changes import Command
 from sealer.cluster.parts import Parts
-from sealer.model import Cluster, Departure, ImageMetadata, Step, at
+from sealer.model import Cluster, Departure, ImageMetadata, Renewal, Step, at
 from sealer.operation.plan import Plan, make_plan
-from sealer.providers import ClusterRuntime
+from sealer.providers import ClusterRuntime, SupportsCertificates
 from sealer.testing.conformance.fragments import fragments
 from sealer.testing.conformance.hosts import HostContract
 from sealer.testing.conformance.planning import PlanningContract
@@ -115,6 +116,32 @@ class ClusterRuntimeContract(PlanningContract, HostContract):
         tuple(provider.remove(cluster, Departure(hosts=cluster.nodes)))
         with pure():
             tuple(provider.remove(cluster, Departure(hosts=cluster.nodes)))
+
+    def test_certificates_can_be_made_anew(self, provider: ClusterRuntime, cluster: Cluster) -> None:
+        """If it can do that: nothing else is planned then, and a later renewal says other words."""
+        if not isinstance(provider, SupportsCertificates):
+            return
+        steps = tuple(provider.renew(cluster, Renewal(stamp="1")))
+        make_plan(steps)
+        found = {name: text for step in steps for name, text in fragments(step)}
+        assert syntax_errors(found) == []
+        commands = {change.title for step in steps for change in step.changes if isinstance(change, Command)}
+        again = provider.renew(cluster, Renewal(stamp="2"))
+        bare = {
+            change.title
+            for step in again
+            for change in step.changes
+            if isinstance(change, Command) and not (change.unless or change.creates)
+        }
+        assert commands & bare == set()
+        assert {step.host for step in steps} == {host.name for host in cluster.hosts}
+
+    def test_files_with_certificates_have_absolute_paths(
+        self, provider: ClusterRuntime, cluster: Cluster
+    ) -> None:
+        """They are read wherever the shell is."""
+        for host in cluster.hosts:
+            assert all(path.startswith("/") for path in provider.certificate_files(cluster, host))
 
     def test_the_kubeconfig_has_an_absolute_path(
         self, provider: ClusterRuntime, image: ImageMetadata, cluster: Cluster

@@ -1,0 +1,265 @@
+"""The certificates on the hosts of a cluster: which there are and until when, and making them anew."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from cryptography import x509
+
+from sealer.changes import quote
+from sealer.cluster.install import Prepared, prepare_again
+from sealer.cluster.request import Request
+from sealer.cluster.session import Connections, Context, drive, reach, require_all
+from sealer.cluster.state import require_state, save_state
+from sealer.errors import HostError, PlanError
+from sealer.events import EventSink, Message
+from sealer.hosts.connection import Connection
+from sealer.hosts.secret import Redactor
+from sealer.model import Cluster, Host, Renewal
+from sealer.operation.engine import Summary
+from sealer.operation.plan import Plan, make_plan
+from sealer.operation.records import ClusterRecords, Operation
+from sealer.operation.visit import Applier
+from sealer.providers import SupportsCertificates
+
+RENEW = "renew"
+"""The verb of operations that make certificates anew."""
+
+NAMES = "CertSANs"
+"""The variable of a cluster's environment that lists further names in the API server's certificate."""
+
+_STAMP = "stamp"
+_PEM = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A certificate that was found.
+
+    Attributes:
+        host: Where.
+        file: In which file.
+        subject: Whose it is.
+        names: The names and addresses it is for.
+        authority: Whether it signs others.
+        begins: When it begins to count.
+        ends: When it ends.
+    """
+
+    host: str
+    file: str
+    subject: str
+    names: tuple[str, ...]
+    authority: bool
+    begins: datetime
+    ends: datetime
+
+
+async def certificates(context: Context, records: ClusterRecords) -> tuple[Certificate, ...]:
+    """Look at the certificates on all hosts of a cluster; hosts that can't be reached are named in warnings.
+
+    Raises:
+        SealerError: Nothing is known of the cluster.
+    """
+    request = require_state(records)
+    prepared = prepare_again(context, request)
+    async with reach(context, request.clusterfile.cluster, Redactor()) as connections:
+        answers = await asyncio.gather(
+            *(_look(context, prepared, host, connections[host.name]) for host in prepared.cluster.hosts)
+        )
+    return tuple(found for answer in answers for found in answer)
+
+
+async def _look(
+    context: Context, prepared: Prepared, host: Host, connection: Connection | HostError
+) -> tuple[Certificate, ...]:
+    patterns = [
+        pattern
+        for provider in prepared.parts.host_providers
+        for pattern in provider.certificate_files(prepared.cluster, host)
+    ]
+    try:
+        if isinstance(connection, HostError):
+            raise connection
+        result = await connection.run_script(listing_script(patterns), timeout=60)
+    except HostError as error:
+        context.events(Message(text=str(error), host=host.name, warning=True))
+        return ()
+    return tuple(read_listing(host.name, result.stdout))
+
+
+def listing_script(patterns: Sequence[str]) -> str:
+    """Return sh that prints ``file PATH`` and the certificates in it for each file that there is; no keys."""
+    words = " ".join(_glob(pattern) for pattern in patterns)
+    return f"""\
+for file in {words}; do
+  [ -f "$file" ] || continue
+  echo "file $file"
+  sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$file"
+  sed -n 's/^ *client-certificate-data: */data /p' "$file"
+done"""
+
+
+def _glob(pattern: str) -> str:
+    """Return a pattern as a word of sh in which ``*`` and ``?`` mean something, and nothing else."""
+    return "".join(
+        part if part in ("*", "?") else quote(part) for part in re.split(r"([*?])", pattern) if part
+    )
+
+
+def read_listing(host: str, text: str) -> Iterator[Certificate]:
+    """Read what the script printed: the first certificate of each file, which is its owner's."""
+    for part in re.split(r"^file ", text, flags=re.MULTILINE)[1:]:
+        file, _, content = part.partition("\n")
+        data = re.search(r"^data (\S+)$", content, flags=re.MULTILINE)
+        try:
+            pem = base64.b64decode(data[1]).decode() if data else content
+            match = _PEM.search(pem)
+            if match is not None:
+                yield _certificate(host, file, x509.load_pem_x509_certificate(match[0].encode()))
+        except (ValueError, binascii.Error):
+            continue
+
+
+def _certificate(host: str, file: str, found: x509.Certificate) -> Certificate:
+    return Certificate(
+        host=host,
+        file=file,
+        subject=found.subject.rfc4514_string(),
+        names=_names(found),
+        authority=_is_authority(found),
+        begins=found.not_valid_before_utc,
+        ends=found.not_valid_after_utc,
+    )
+
+
+def _names(found: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(str(name.value) for name in names)
+
+
+def _is_authority(found: x509.Certificate) -> bool:
+    try:
+        return found.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except x509.ExtensionNotFound:
+        return False
+
+
+async def renew(context: Context, records: ClusterRecords, names: Sequence[str] = ()) -> Summary:
+    """Make all certificates of a cluster anew, also expired ones.
+
+    Args:
+        context: What a verb needs from outside.
+        records: Of the cluster.
+        names: Further names and addresses for the API server's certificate; they are remembered.
+
+    Raises:
+        PlanError: The cluster's runtime can't do it.
+        HostsFailed: Something could not be done; the operation can be resumed.
+    """
+    redactor = Redactor()
+    with records.lock(RENEW):
+        before = require_state(records)
+        request = with_names(before, names)
+        stamp = new_stamp()
+        renewal_plan(context, request, stamp)
+        records.require_none_open()
+        async with reach(context, request.clusterfile.cluster, redactor) as connections:
+            require_all(connections)
+            plain = {**request.to_plain(), _STAMP: stamp}
+            operation = records.begin(RENEW, plain, before=before.to_plain())
+            return await carry_on_renewing(context, records, operation, connections, redactor)
+
+
+def new_stamp() -> str:
+    """Return what tells a renewal from all others."""
+    return time.strftime("%Y%m%d%H%M%S", time.gmtime())
+
+
+def stamp_of(operation: Operation) -> str:
+    """Return that of an operation on record."""
+    return str(operation.request[_STAMP])
+
+
+def with_names(request: Request, names: Sequence[str]) -> Request:
+    """Return what is remembered of a cluster with further names for its API server."""
+    spec = request.clusterfile.cluster
+    known = [name for name in spec.env.get(NAMES, "").split(",") if name]
+    wanted = ",".join(dict.fromkeys((*known, *names)))
+    if not names or wanted == spec.env.get(NAMES):
+        return request
+    cluster = replace(spec, env={**spec.env, NAMES: wanted})
+    return replace(request, clusterfile=replace(request.clusterfile, cluster=cluster))
+
+
+async def carry_on_renewing(
+    context: Context,
+    records: ClusterRecords,
+    operation: Operation,
+    connections: Connections,
+    redactor: Redactor,
+) -> Summary:
+    """Drive the operation from its record.
+
+    Raises:
+        HostsFailed: Something could not be done.
+    """
+    request = Request.from_plain(operation.request, str(operation.directory))
+    cluster, plan = renewal_plan(context, request, stamp_of(operation))
+    uploads = asyncio.Semaphore(context.uploads)
+
+    def make_visitor(events: EventSink) -> Applier:
+        return Applier(
+            data=cluster.data,
+            operation=operation.id,
+            blobs=context.store,
+            uploads=uploads,
+            events=events,
+            redactor=redactor,
+        )
+
+    def conclude() -> None:
+        save_state(records, request)
+
+    return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
+
+
+def renewal_plan(context: Context, request: Request, stamp: str) -> tuple[Cluster, Plan]:
+    """Return the cluster and the plan of its renewal.
+
+    Raises:
+        PlanError: The cluster's runtime can't do it.
+    """
+    prepared = prepare_again(context, request)
+    runtime = prepared.parts.runtime
+    if not isinstance(runtime, SupportsCertificates):
+        raise PlanError(
+            f"clusters of {runtime.name} can't be given new certificates by Sealer",
+            hint="use the distribution's own means",
+        )
+    return prepared.cluster, make_plan(tuple(runtime.renew(prepared.cluster, Renewal(stamp=stamp))))
+
+
+def to_plain(found: Certificate, now: datetime) -> Mapping[str, Any]:
+    """Return a certificate as plain data, with the days it has left."""
+    return {
+        "host": found.host,
+        "file": found.file,
+        "subject": found.subject,
+        "names": list(found.names),
+        "authority": found.authority,
+        "begins": found.begins.isoformat(),
+        "ends": found.ends.isoformat(),
+        "days": (found.ends - now).days,
+    }

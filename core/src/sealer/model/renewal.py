@@ -1,0 +1,16 @@
+"""What is asked for when a cluster's certificates are made anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """One renewal of all certificates of a cluster.
+
+    Attributes:
+        stamp: Different for each renewal. Commands have it in their words: the same ones are not run twice.
+    """
+
+    stamp: str
