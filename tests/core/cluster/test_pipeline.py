@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from sealer.changes import Command, Tree
+from sealer.changes import Command, Tree, Wait
 from sealer.cluster.distribution import image_files, image_store
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.pipeline import application_plan, installation_plan
@@ -202,3 +204,45 @@ def test_an_application_that_fails_stands_in_the_way_of_those_alone_that_need_it
     assert f"{short}/app/web" not in waits["blog"]
     assert not any("/app/" in step for step in plan.waits_for["cluster/ready"])
     assert plan.steps[-1].id == "cluster/ready"
+
+
+KUBECTL = """#!/bin/sh
+[ "$*" = "--kubeconfig /etc/toy/admin.conf --request-timeout=20s get nodes -o jsonpath=$PATH_TO_READY" ] || exit 9
+printf "$SAYS"
+exit $STATUS
+"""
+READY = (
+    '{range .items[*]}{.metadata.name} {range .status.conditions[?(@.type=="Ready")]}'
+    '{.status} {.reason}: {.message}{end}{"\\n"}{end}'
+)
+
+
+@pytest.mark.parametrize(
+    ("says", "status", "reasons"),
+    [
+        ("n1 True KubeletReady: all well\\nn2 True KubeletReady: all well\\n", 0, []),
+        (
+            "n1 True KubeletReady: all well\\nn2 False KubeletNotReady: no network plugin\\nn3 \\n",
+            0,
+            ["n2: not Ready: KubeletNotReady: no network plugin", "n3: not Ready:"],
+        ),
+        ("", 0, ["there are no nodes"]),
+        ("connection refused", 1, ["the API server does not answer: connection refused"]),
+    ],
+)
+def test_people_hear_which_nodes_are_not_ready_and_why(
+    tmp_path: Path, says: str, status: int, reasons: list[str]
+) -> None:
+    (wait,) = install().step("cluster/ready").changes
+    assert isinstance(wait, Wait)
+    program = tmp_path / "kubectl"
+    program.write_text(KUBECTL)
+    program.chmod(0o755)
+    environment = {
+        "PATH": f"{tmp_path}:/usr/bin:/bin",
+        "SAYS": says,
+        "STATUS": str(status),
+        "PATH_TO_READY": READY,
+    }
+    done = subprocess.run(["sh"], input=wait.why, capture_output=True, text=True, check=True, env=environment)
+    assert [line.rstrip() for line in done.stdout.splitlines()] == reasons

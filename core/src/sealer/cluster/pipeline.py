@@ -213,7 +213,8 @@ def _unready_nodes(kubectl: str) -> str:
     return f"""\
 if nodes=$({kubectl} get nodes -o jsonpath={path} 2>&1); then
   printf '%s\\n' "$nodes" |
-    awk '$2 != "True" {{ name = $1; $1 = $2 = ""; print name ": not Ready:" substr($0, 2) }}'
+    awk 'NF == 0 {{ print "there are no nodes" }}
+      NF && $2 != "True" {{ name = $1; $1 = $2 = ""; print name ": not Ready:" substr($0, 2) }}'
 else
   printf 'the API server does not answer: %s\\n' "$nodes"
 fi"""
