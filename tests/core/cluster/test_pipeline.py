@@ -207,7 +207,7 @@ def test_an_application_that_fails_stands_in_the_way_of_those_alone_that_need_it
 
 
 KUBECTL = """#!/bin/sh
-[ "$*" = "--kubeconfig /etc/toy/admin.conf --request-timeout=20s get nodes -o jsonpath=$PATH_TO_READY" ] || exit 9
+[ "$*" = "--kubeconfig /etc/toy/admin.conf --request-timeout=20s get nodes -o jsonpath=$READY" ] || exit 9
 printf "$SAYS"
 exit $STATUS
 """
@@ -242,7 +242,7 @@ def test_people_hear_which_nodes_are_not_ready_and_why(
         "PATH": f"{tmp_path}:/usr/bin:/bin",
         "SAYS": says,
         "STATUS": str(status),
-        "PATH_TO_READY": READY,
+        "READY": READY,
     }
     done = subprocess.run(["sh"], input=wait.why, capture_output=True, text=True, check=True, env=environment)
     assert [line.rstrip() for line in done.stdout.splitlines()] == reasons
