@@ -16,7 +16,7 @@ _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01234567
 # What is mounted at a path: the file system and the source of the topmost mount, and how many there are.
 _MOUNTED = """\
 mounted_at() {
-  awk '{ for (i = 7; $i != "-"; i++) ; print $5, $(i + 1), $(i + 2) }' /proc/self/mountinfo |
+  awk '{ for (i = 7; i < NF && $i != "-"; i++) ; print $5, $(i + 1), $(i + 2) }' /proc/self/mountinfo |
     while IFS= read -r line; do
       point=$(printf '%b' "${line%% *}")
       if [ "$point" = "$1" ]; then printf '%b\\n' "${line#* }"; fi
