@@ -19,7 +19,7 @@ PLUGINS = sorted(path for path in ROOT.glob("plugins/*/src/*") if path.is_dir())
 # Bottom to top. A module imports from its own floor and from those below.
 FLOORS = (
     {"sealer", "errors", "events", "home", "secret", "changes", "model"},
-    {"kubernetes", "manifests", "providers", "hookspecs", "discovery", "plugins"},
+    {"kubernetes", "manifests", "providers", "hookspecs", "discovery", "plugins", "templates"},
     {"kubefile", "image", "clusterfile"},
     {"build", "hosts"},
     {"operation"},

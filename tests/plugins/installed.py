@@ -37,6 +37,7 @@ def _lookup(plugins: Plugins, kind: Kind) -> Any:
         Kind.APP_TYPE: plugins.app_types,
         Kind.BASE_RECIPE: plugins.base_recipes,
         Kind.HOST_CHECKS: plugins.host_checks,
+        Kind.VOCABULARY: plugins.vocabularies,
     }[kind]()
 
 

@@ -22,6 +22,7 @@ from sealer.testing.conformance import (
     HostChecksContract,
     RecipeSample,
     RegistryContract,
+    VocabularyContract,
 )
 from tests.plugins.installed import PLUGINS, Found, found
 
@@ -118,6 +119,14 @@ if found(Kind.HOST_CHECKS):
         @pytest.fixture
         def provider(self, built_in: Found) -> Any:
             return built_in.provider
+
+
+class TestVocabularies(VocabularyContract):
+    built_in = each(Kind.VOCABULARY)
+
+    @pytest.fixture
+    def provider(self, built_in: Found) -> Any:
+        return built_in.provider
 
 
 def test_every_plugin_folder_is_found() -> None:

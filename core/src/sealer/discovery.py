@@ -26,6 +26,7 @@ from sealer.providers import (
     HostChecks,
     Provider,
     Registry,
+    Vocabulary,
 )
 
 _REASON_LENGTH = 300
@@ -40,6 +41,7 @@ class Kind(enum.StrEnum):
     APP_TYPE = "application type"
     BASE_RECIPE = "base recipe"
     HOST_CHECKS = "host checks"
+    VOCABULARY = "vocabulary"
 
 
 class State(enum.StrEnum):
@@ -83,6 +85,9 @@ CONTRACTS: Mapping[Kind, Contract] = MappingProxyType(
         ),
         Kind.HOST_CHECKS: Contract(
             hook="sealer_checks", base=HostChecks, distribution="sealer-checks-{name}"
+        ),
+        Kind.VOCABULARY: Contract(
+            hook="sealer_vocabularies", base=Vocabulary, distribution="sealer-vocabulary-{name}"
         ),
     }
 )

@@ -4,6 +4,7 @@
       UsageError                    2    flags or arguments that make no sense together
       SourceErrors                  1    one or more problems in a Kubefile or Clusterfile, with places
       ImageError                    1    an image that is missing, malformed or cannot be built
+        ProgramMissing              1    a program that it takes to read something
         VerificationError           4    content that does not have the digest or size it should have
       TransportError                1    a registry or archive that could not be read or written
       PluginError                   1    a plugin that is missing, broken or contested
@@ -105,6 +106,10 @@ class SourceErrors(SealerError):
 
 class ImageError(SealerError):
     """An image that is missing, malformed, or cannot be built."""
+
+
+class ProgramMissing(ImageError):
+    """A program that is neither on this machine nor in the image."""
 
 
 class VerificationError(ImageError):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         ContainerRuntime,
         HostChecks,
         Registry,
+        Vocabulary,
     )
 
 hookspec = pluggy.HookspecMarker(ENTRY_POINT_GROUP)
@@ -64,3 +65,8 @@ def sealer_base_recipes() -> Iterable[BaseRecipe]:  # type: ignore[empty-body]  
 @hookspec
 def sealer_checks() -> Iterable[HostChecks]:  # type: ignore[empty-body]  # a spec has no body
     """Return host checks that are made whatever is installed: by ``sealer check`` and by installations."""
+
+
+@hookspec
+def sealer_vocabularies() -> Iterable[Vocabulary]:  # type: ignore[empty-body]  # a spec has no body
+    """Return names that builds shall know: reserved labels, and where custom resources name images."""

@@ -10,7 +10,9 @@ This module is public: plugins may import it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,24 +22,51 @@ from sealer.errors import ImageError, Place
 
 CONTAINER_LISTS = frozenset({"containers", "initContainers", "ephemeralContainers"})
 
+_ARGO = tuple(
+    f"spec.templates.*.{field}.image" for field in ("container", "script", "sidecars.*", "initContainers.*")
+)
+_TEKTON = ("spec.steps.*.image", "spec.sidecars.*.image", "spec.stepTemplate.image")
+
+
+def _below(field: str, paths: Iterable[str]) -> tuple[str, ...]:
+    """Return paths of a ``spec`` that is at a field of another resource."""
+    return tuple(f"{field}{path.removeprefix('spec')}" for path in paths)
+
+
 CUSTOM_PATHS: Mapping[tuple[str, str], tuple[str, ...]] = MappingProxyType(
     {
+        ("argoproj.io", "ClusterWorkflowTemplate"): _ARGO,
+        ("argoproj.io", "CronWorkflow"): _below("spec.workflowSpec", _ARGO),
+        ("argoproj.io", "Workflow"): _ARGO,
+        ("argoproj.io", "WorkflowTemplate"): _ARGO,
+        ("ceph.rook.io", "CephCluster"): ("spec.cephVersion.image",),
+        ("jaegertracing.io", "Jaeger"): ("spec.allInOne.image", "spec.collector.image", "spec.query.image"),
+        ("kafka.strimzi.io", "Kafka"): ("spec.kafka.image", "spec.zookeeper.image"),
+        ("kafka.strimzi.io", "KafkaConnect"): ("spec.image",),
+        ("kubevirt.io", "VirtualMachine"): ("spec.template.spec.volumes.*.containerDisk.image",),
+        ("kubevirt.io", "VirtualMachineInstance"): ("spec.volumes.*.containerDisk.image",),
+        ("minio.min.io", "Tenant"): ("spec.image",),
+        ("monitoring.coreos.com", "Alertmanager"): ("spec.image",),
         ("monitoring.coreos.com", "Prometheus"): ("spec.image", "spec.thanos.image"),
         ("monitoring.coreos.com", "PrometheusAgent"): ("spec.image",),
-        ("monitoring.coreos.com", "Alertmanager"): ("spec.image",),
         ("monitoring.coreos.com", "ThanosRuler"): ("spec.image",),
-        ("argoproj.io", "Workflow"): ("spec.templates.*.container.image", "spec.templates.*.script.image"),
-        ("argoproj.io", "WorkflowTemplate"): (
-            "spec.templates.*.container.image",
-            "spec.templates.*.script.image",
-        ),
-        ("tekton.dev", "Task"): ("spec.steps.*.image", "spec.sidecars.*.image"),
+        ("opentelemetry.io", "OpenTelemetryCollector"): ("spec.image",),
         ("postgresql.cnpg.io", "Cluster"): ("spec.imageName",),
+        ("acid.zalan.do", "postgresql"): ("spec.dockerImage",),
+        ("tekton.dev", "ClusterTask"): _TEKTON,
+        ("tekton.dev", "Pipeline"): _below("spec.tasks.*.taskSpec", _TEKTON),
+        ("tekton.dev", "Task"): _TEKTON,
     }
 )
 """Where custom resources name further images: paths by API group and kind, ``*`` for every item of a list."""
 
+_NONE: Mapping[tuple[str, str], Sequence[str]] = MappingProxyType({})
+
+LIST_NAME = "imageList"
+"""The file beside manifests, or in an application's directory, that names container images one by one."""
+
 YAML_SUFFIXES = (".yaml", ".yml")
+
 
 # libyaml's parser is several times as fast; wheels of PyYAML bring it.
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -55,6 +84,23 @@ class ImageName(str):
         found = cls(name)
         found.place = place
         return found
+
+
+_ADDED: ContextVar[Mapping[tuple[str, str], Sequence[str]]] = ContextVar("image paths", default=_NONE)
+
+
+@contextmanager
+def with_image_paths(paths: Mapping[tuple[str, str], Sequence[str]]) -> Iterator[None]:
+    """Let further custom resources count while the block runs, in this thread and what it awaits.
+
+    Args:
+        paths: As ``CUSTOM_PATHS`` has them.
+    """
+    token = _ADDED.set(paths)
+    try:
+        yield
+    finally:
+        _ADDED.reset(token)
 
 
 def images_in(data: bytes, file: str) -> tuple[ImageName, ...]:
@@ -155,7 +201,7 @@ class _Search:
             if kind == "CustomResourceDefinition":
                 return
             group, _, _ = _text(fields.get("apiVersion")).rpartition("/")
-            for path in CUSTOM_PATHS.get((group, kind), ()):
+            for path in (*CUSTOM_PATHS.get((group, kind), ()), *_ADDED.get().get((group, kind), ())):
                 yield from _at(node, path.split("."))
             if kind.endswith("List") and isinstance(fields.get("items"), yaml.SequenceNode):
                 for item in fields["items"].value:

@@ -23,6 +23,7 @@ from sealer.providers import (
     HostChecks,
     Provider,
     Registry,
+    Vocabulary,
 )
 
 __all__ = ["DISABLE_VARIABLE", "Kind", "PluginRecord", "Plugins", "Provided", "State", "load_plugins"]
@@ -154,6 +155,10 @@ class Plugins:
     def host_checks(self) -> Mapping[str, HostChecks]:
         """Return all providers of further host checks by name, in the order of names."""
         return cast(Mapping[str, HostChecks], self._all(Kind.HOST_CHECKS))
+
+    def vocabularies(self) -> Mapping[str, Vocabulary]:
+        """Return all vocabularies by name, in the order of names."""
+        return cast(Mapping[str, Vocabulary], self._all(Kind.VOCABULARY))
 
     def records(self) -> tuple[PluginRecord, ...]:
         """Load every plugin and return what became of each, in the order of names and distributions."""

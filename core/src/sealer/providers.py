@@ -187,7 +187,8 @@ class ToolRunner(Protocol):
         """Return the program's standard output.
 
         Raises:
-            ImageError: The program is missing or failed; the message has its last words.
+            ProgramMissing: The program is neither on this machine nor in the image.
+            ImageError: It failed; the message has its last words.
         """
 
 
@@ -205,7 +206,14 @@ class Comparison:
 
 
 class AppType(Provider):
-    """A kind of application: how it is recognised and searched at build, and launched at run."""
+    """A kind of application: how it is recognised and searched at build, and launched at run.
+
+    Attributes:
+        renders: Whether a program makes the manifests of what lies in a directory. Such directories below the
+            image's ``manifests/`` are given to ``images`` too; the files of others are manifests themselves.
+    """
+
+    renders: ClassVar[bool] = False
 
     @abstractmethod
     def detect(self, sources: Sequence[Path]) -> tuple[str, ...] | None:
@@ -276,6 +284,25 @@ class AppType(Provider):
     def comparison(self, cluster: Cluster, app: Application) -> Comparison | None:
         """Return what shows how launching would change the cluster, or None when that can't be known."""
         return None
+
+
+class Vocabulary(Provider):
+    """Names that builds meet beside those core knows: labels, and custom resources that name images."""
+
+    def label_keys(self) -> Mapping[str, str]:
+        """Return reserved label keys, those under ``sealer.io``, each with what it says about an image.
+
+        A star at the end of a key stands for any rest. A key that nobody knows is warned of at build.
+        """
+        return {}
+
+    def image_paths(self) -> Mapping[tuple[str, str], Sequence[str]]:
+        """Return where custom resources name container images: paths by API group and kind.
+
+        A path is field names with dots between; ``*`` stands for every item of a list, as in
+        ``spec.steps.*.image``. Pod templates are found anywhere and need no path.
+        """
+        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

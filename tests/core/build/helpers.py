@@ -22,9 +22,10 @@ from sealer.model import Platform
 from sealer.providers import AppType
 from sealer_app_helm.app_type import Helm
 from sealer_app_kube.app_type import Kube
+from sealer_app_kube.kustomize import Kustomize
 from sealer_app_shell.app_type import Shell
 
-TYPES: Mapping[str, AppType] = {"helm": Helm(), "kube": Kube(), "shell": Shell()}
+TYPES: Mapping[str, AppType] = {"helm": Helm(), "kube": Kube(), "kustomize": Kustomize(), "shell": Shell()}
 AMD64 = Platform(architecture="amd64")
 ARM64 = Platform(architecture="arm64")
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealer.errors import ImageError
-from sealer.manifests import images_below, images_in
+from sealer.manifests import CUSTOM_PATHS, images_below, images_in, with_image_paths
 
 POD = """\
 containers: [{name: c, image: app}]
@@ -154,3 +155,21 @@ def test_directories_are_looked_through_by_path(tmp_path: Path) -> None:
         (tmp_path / name).write_text(f"kind: Pod\nspec: {{containers: [{{image: i{image}}}]}}")
     found = images_below(tmp_path)
     assert [(str(name), name.place.file) for name in found] == [("i1", "a.yml"), ("i2", "b/c/x.yaml")]
+
+
+def test_plugins_may_know_more_custom_resources() -> None:
+    text = b"apiVersion: acme.org/v1\nkind: Batch\nspec: {steps: [{image: a}, {image: b}]}\n"
+    assert images_in(text, "x") == ()
+    with with_image_paths({("acme.org", "Batch"): ("spec.steps.*.image",)}):
+        assert images_in(text, "x") == ("a", "b")
+    assert images_in(text, "x") == ()
+
+
+@pytest.mark.parametrize(("group", "kind"), sorted(CUSTOM_PATHS))
+def test_every_known_custom_resource_is_looked_into(group: str, kind: str) -> None:
+    for number, path in enumerate(CUSTOM_PATHS[group, kind]):
+        value: object = f"image:{number}"
+        for name in reversed(path.split(".")):
+            value = [value] if name == "*" else {name: value}
+        resource = {"apiVersion": f"{group}/v1", "kind": kind, **value}  # type: ignore[dict-item]  # a mapping
+        assert images_in(json.dumps(resource).encode(), "x") == (f"image:{number}",)

@@ -18,6 +18,7 @@ from sealer.build.container_images import ContainerImageCache, PackedImage
 from sealer.build.content import Planned, layer_room, plan_contents
 from sealer.build.context import Directory
 from sealer.build.discovery import Discovery, NamedImage, merged, named
+from sealer.build.image_programs import ImagePrograms
 from sealer.build.inputs import AppFiles, BuildInput, Command, Content
 from sealer.build.layer_cache import LayerCache
 from sealer.build.layer_plans import LayerPlan
@@ -27,13 +28,14 @@ from sealer.build.progress import Progress
 from sealer.build.registry_tree import registry_layers, registry_plan
 from sealer.build.running import Running
 from sealer.build.scanning import bring_together, complete_charts
-from sealer.build.tools import run_tool
+from sealer.build.tools import Tools
 from sealer.build.workspace import working_directory
 from sealer.errors import ImageError
 from sealer.events import EventSink, discard
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
 from sealer.image.transport import Transport
+from sealer.manifests import with_image_paths
 from sealer.model import Application, ContainerImage
 from sealer.providers import AppType
 
@@ -119,10 +121,25 @@ class _Build:
             complete_charts(
                 self._store, self._order.parent, self._types, root, self._workspace / "scan" / "parent"
             )
-        discovery = Discovery(self._types, run_tool, self._sink)
-        found = [*discovery.rootfs(root)]
-        for app in apps:
-            found.extend(discovery.app(app))
+        parent = self._order.parent
+        programs = ImagePrograms(
+            self._store,
+            parent.layers if parent else (),
+            self._contents,
+            self._ran,
+            self._workspace / "programs",
+        )
+        discovery = Discovery(
+            self._types,
+            Tools(programs.find, self._workspace),
+            self._sink,
+            environment={**(parent.extension.env if parent else {}), **self._order.env},
+            lenient=self._order.lenient,
+        )
+        with with_image_paths(self._order.image_paths):
+            found = [*discovery.rootfs(root)]
+            for app in apps:
+                found.extend(discovery.app(app))
         found.extend(named(name) for name in self._order.container_images)
         return merged(found, self._order.ignored_images)
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from sealer.build.applications import StagedApp, asked, recognise
 from sealer.errors import ImageError, Place
 from sealer.events import EventSink, Message
 from sealer.image.reference import Reference, parse_reference
-from sealer.manifests import ImageName, images_below, images_in, yaml_files
+from sealer.manifests import (
+    LIST_NAME,
+    YAML_SUFFIXES,
+    ImageName,
+    images_in,
+    yaml_files,
+)
+from sealer.model.image import EMPTY
 from sealer.providers import AppType, ToolRunner
+from sealer.templates import SUFFIX, render
 
 MANIFESTS = "manifests"
 CHARTS = "charts"
-IMAGE_LIST = f"{MANIFESTS}/imageList"
-_TEMPLATE = ".tmpl"
+IMAGE_LIST = f"{MANIFESTS}/{LIST_NAME}"
+_LENIENT = f"if it is none of your making, name its images in {IMAGE_LIST} and build with --lenient"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +50,24 @@ class Discovery:
         types: The application types by name.
         run: Runs programs for them.
         sink: Is told what could not be looked into.
+        environment: What templates are filled in with.
+        lenient: Whether what can't be read is no error, but a warning.
     """
 
-    def __init__(self, types: Mapping[str, AppType], run: ToolRunner, sink: EventSink) -> None:
+    def __init__(
+        self,
+        types: Mapping[str, AppType],
+        run: ToolRunner,
+        sink: EventSink,
+        *,
+        environment: Mapping[str, str] = EMPTY,
+        lenient: bool = False,
+    ) -> None:
         self._types = types
         self._run = run
         self._sink = sink
+        self._environment = environment
+        self._lenient = lenient
 
     def rootfs(self, root: Path) -> Iterator[NamedImage]:
         """Yield what ``manifests/``, ``manifests/imageList`` and ``charts/`` below a root name.
@@ -54,10 +75,15 @@ class Discovery:
         Raises:
             ImageError: A manifest or list can't be read; the place names file and line.
         """
-        for name in images_below(root / MANIFESTS, shown=f"{MANIFESTS}/"):
-            yield named(name)
-        for path in yaml_files(root / MANIFESTS, suffixes=[_TEMPLATE]):
-            yield from self._lenient(root / MANIFESTS / path, f"{MANIFESTS}/{path}")
+        manifests = root / MANIFESTS
+        rendered = dict(self._rendered(manifests))
+        for directory, (kind, files) in rendered.items():
+            yield from self._typed(
+                kind, directory, files, "", f"{MANIFESTS}/{directory.relative_to(manifests)}"
+            )
+        for path in yaml_files(manifests, suffixes=(*YAML_SUFFIXES, SUFFIX)):
+            if not any((manifests / path).is_relative_to(directory) for directory in rendered):
+                yield from self._file(manifests / path, f"{MANIFESTS}/{path}", self._environment)
         listed = root / IMAGE_LIST
         if listed.is_file():
             yield from image_list(listed.read_bytes(), IMAGE_LIST)
@@ -72,6 +98,14 @@ class Discovery:
             ImageError: Something of it can't be read.
         """
         name = app.application.name
+        listed = app.directory / LIST_NAME
+        if listed.is_file():
+            shown = f"{app.application.directory}/{LIST_NAME}"
+            yield from (replace(each, app=name) for each in image_list(listed.read_bytes(), shown))
+        environment = {**self._environment, **app.application.env}
+        for path in yaml_files(app.directory, suffixes=[SUFFIX]):
+            shown = f"{app.application.directory}/{path}"
+            yield from self._file(app.directory / path, shown, environment, name)
         if app.application.type:
             yield from self._typed(app.application.type, app.directory, app.application.files, name)
             return
@@ -82,7 +116,8 @@ class Discovery:
                 yield from self._typed(found[0], _directory_of(source), found[1], name)
                 continue
             for path in yaml_files(source) if source.is_dir() else ():
-                yield from self._lenient(source / path, f"{name}/{path}", name)
+                names = partial(_names_in, source / path, f"{name}/{path}", EMPTY)
+                yield from self._found("", names, name, lenient=True)
 
     def _chart(self, path: Path) -> Iterator[NamedImage]:
         found = recognise(self._types, [path], path.name)
@@ -92,23 +127,59 @@ class Discovery:
             for child in sorted(path.iterdir()):
                 yield from self._chart(child)
 
-    def _typed(self, kind: str, directory: Path, files: Sequence[str], app: str) -> Iterator[NamedImage]:
-        try:
-            names = asked(kind, lambda: tuple(self._types[kind].images(directory, files, self._run)))
-        except ImageError as error:
-            subject = f"application {app}" if app else f"{CHARTS}/{directory.name}"
-            raise ImageError(f"{subject}: {error.message}", place=error.place, hint=error.hint) from error
-        for name in names:
-            yield named(name, app)
+    def _rendered(self, directory: Path) -> Iterator[tuple[Path, tuple[str, tuple[str, ...]]]]:
+        """Yield directories whose manifests a program makes, none below another, with type and files."""
+        types = {name: kind for name, kind in self._types.items() if kind.renders}
+        waiting = [directory] if directory.is_dir() else []
+        while waiting:
+            current = waiting.pop()
+            found = recognise(types, [current], current.name)
+            if found is not None:
+                yield current, found
+                continue
+            below = (path for path in current.iterdir() if path.is_dir() and not path.is_symlink())
+            waiting.extend(sorted(below, reverse=True))
 
-    def _lenient(self, path: Path, shown: str, app: str = "") -> Iterator[NamedImage]:
-        """Yield what a file names that may be a template, with a warning when it can't be read."""
+    def _typed(
+        self, kind: str, directory: Path, files: Sequence[str], app: str, shown: str = ""
+    ) -> Iterator[NamedImage]:
+        def names() -> Iterable[str]:
+            return asked(kind, lambda: tuple(self._types[kind].images(directory, files, self._run)))
+
+        subject = f"application {app}" if app else shown or f"{CHARTS}/{directory.name}"
+        yield from self._found(subject.removesuffix("/."), names, app)
+
+    def _file(
+        self, path: Path, shown: str, environment: Mapping[str, str], app: str = ""
+    ) -> Iterator[NamedImage]:
+        """Yield what a manifest names, filled in first if it is a template."""
+        yield from self._found("", partial(_names_in, path, shown, environment), app)
+
+    def _found(
+        self, subject: str, names: Callable[[], Iterable[str]], app: str = "", *, lenient: bool = False
+    ) -> Iterator[NamedImage]:
+        """Yield the images of some names; what can't be read is told, in one way or the other.
+
+        Raises:
+            ImageError: It can't be read, and that is an error.
+        """
         try:
-            for name in images_in(path.read_bytes(), shown):
-                yield named(name, app)
+            yield from [named(name, app) for name in names()]
         except ImageError as error:
-            text = f"{error}; its container images are packed only if {IMAGE_LIST} names them"
+            message = f"{subject}: {error.message}" if subject else error.message
+            told = ImageError(message, place=error.place, hint=error.hint or _LENIENT)
+            if not (lenient or self._lenient):
+                raise told from error
+            text = f"{told}; its container images are packed only if {IMAGE_LIST} names them"
             self._sink(Message(text=text, warning=True))
+
+
+def _names_in(path: Path, shown: str, environment: Mapping[str, str]) -> Iterable[str]:
+    """Return what a manifest names, filled in first if it is a template."""
+    data = path.read_bytes()
+    if path.name.endswith(SUFFIX):
+        data = render(data.decode(errors="replace"), shown, environment).encode()
+    return images_in(data, shown)
 
 
 def image_list(data: bytes, file: str) -> tuple[NamedImage, ...]:

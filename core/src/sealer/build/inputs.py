@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -147,7 +147,9 @@ class BuildInput:
             a registry.
         ignored_images: Full names of container images that are not packed although something names them.
         cached: Whether layers that were made from the same before are taken over.
+        lenient: Whether what names container images, and can't be read, is a warning and no error.
         running: How commands are run.
+        image_paths: Where further custom resources name images, as ``sealer.manifests.CUSTOM_PATHS``.
     """
 
     name: Reference | None
@@ -165,4 +167,6 @@ class BuildInput:
     available: tuple[ArchivedImage, ...] = ()
     ignored_images: frozenset[str] = frozenset()
     cached: bool = True
+    lenient: bool = False
     running: RunSettings = field(default_factory=RunSettings)
+    image_paths: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)

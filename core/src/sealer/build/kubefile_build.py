@@ -15,6 +15,7 @@ from sealer.build.context import open_context
 from sealer.build.discovery import image_list
 from sealer.build.inputs import BuildInput, RunSettings
 from sealer.build.kubefile_contents import kubefile_contents
+from sealer.build.words import Words
 from sealer.build.workspace import working_directory
 from sealer.errors import ImageError, SealerError, SourceError, SourceErrors
 from sealer.events import EventSink, Message, discard
@@ -25,7 +26,6 @@ from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage, as_sealer_image
 from sealer.kubefile import Definition, Kubefile, Variables, define, parse, read
 from sealer.kubefile.instructions import Copy
-from sealer.kubefile.labels import KNOWN
 from sealer.model import ImageType, Platform
 from sealer.model.image import EMPTY
 from sealer.providers import AppType
@@ -45,12 +45,13 @@ class BuildRequest:
         platform: The platform of the image, or None for this machine's.
         labels: Labels over those of the Kubefile.
         arguments: Values for the Kubefile's ARG instructions.
-        known_labels: The reserved label keys that are no cause for a warning.
+        vocabulary: What plugins know of label keys and custom resources.
         image_list: A file that names container images to pack beside those that are found.
         ignored_image_list: A file that names container images that are not packed.
         image_archives: Archives, or directories of some, whose container images need no registry.
         pull: When the parent image is pulled.
         cached: Whether layers that were made from the same before are taken over.
+        lenient: Whether what names container images, and can't be read, is a warning and no error.
         network: Whether commands of RUN have the machine's network unless they say otherwise.
         secrets: What commands of RUN may ask for, by id.
         skip_tls_verify: Whether to accept any certificate of registries and servers, and plain HTTP.
@@ -63,12 +64,13 @@ class BuildRequest:
     platform: Platform | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     arguments: Mapping[str, str] = field(default_factory=lambda: EMPTY)
-    known_labels: frozenset[str] = KNOWN
+    vocabulary: Words = field(default_factory=Words)
     image_list: Path | None = None
     ignored_image_list: Path | None = None
     image_archives: tuple[Path, ...] = ()
     pull: PullPolicy = PullPolicy.MISSING
     cached: bool = True
+    lenient: bool = False
     network: bool = False
     secrets: Mapping[str, bytes] = field(default_factory=dict)
     skip_tls_verify: bool = False
@@ -110,7 +112,7 @@ async def build_kubefile(
         if parent is not None:
             kubefile = parse(data, replace(variables, inherited=parent.environment), str(file))
         definition = define(
-            kubefile, parent.extension.applications if parent else (), known_labels=request.known_labels
+            kubefile, parent.extension.applications if parent else (), known_labels=request.vocabulary.labels
         )
         warn(kubefile, definition, sink)
         context = resources.enter_context(open_context(request.context))
@@ -133,6 +135,8 @@ async def build_kubefile(
             ignored_images=ignored,
             available=available,
             cached=request.cached,
+            lenient=request.lenient,
+            image_paths=request.vocabulary.image_paths,
             running=RunSettings(network=request.network, secrets=request.secrets),
         )
         return await build_image(

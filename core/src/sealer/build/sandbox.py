@@ -189,12 +189,12 @@ def _is_foreign(root: Path) -> bool:
         if shell.is_symlink():
             target = str(shell.readlink())
             shell = root / (target.lstrip("/") if target.startswith("/") else f"bin/{target}")
-        return _machine(shell) not in {b"", _machine(Path(sys.executable))}
+        return machine_of(shell) not in {b"", machine_of(Path(sys.executable))}
     except OSError:
         return False
 
 
-def _machine(program: Path) -> bytes:
+def machine_of(program: Path) -> bytes:
     """Return the machine field of an ELF file (elf(5)), or nothing when it is no such file."""
     descriptor = os.open(program, os.O_RDONLY | os.O_CLOEXEC)
     try:

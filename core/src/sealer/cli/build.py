@@ -64,6 +64,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="A secret that RUN --mount=type=secret may ask for; env=NAME in place of src= takes a variable.",
 )
 @click.option("--image-list", type=_FILE, help="A file with container images to pack, one a line.")
+@click.option(
+    "--lenient", is_flag=True, help="Warn of manifests and charts that can't be read, and go on without."
+)
 @click.option("--ignored-image-list", type=_FILE, help="A file with container images not to pack.")
 @click.option(
     "--image-archive",
@@ -97,6 +100,7 @@ def build(
     network: str,
     secrets: tuple[str, ...],
     image_list: Path | None,
+    lenient: bool,
     ignored_image_list: Path | None,
     image_archives: tuple[Path, ...],
     pull: str,
@@ -109,6 +113,7 @@ def build(
     """Build an image from a Kubefile and the files in CONTEXT, and print its name and digest."""
     from sealer.build.kubefile_build import BuildRequest, build_kubefile, tagged_name
     from sealer.build.platforms_build import build_platforms
+    from sealer.build.words import Words
     from sealer.image.platforms import parse_platform
     from sealer.image.pull import PullPolicy
     from sealer.image.store import ImageStore
@@ -123,6 +128,8 @@ def build(
         platform=wanted[0] if wanted else None,
         labels=_labels(labels),
         arguments=_arguments(arguments),
+        vocabulary=Words.of(application.plugins().vocabularies().values()),
+        lenient=lenient,
         network=network == "host",
         secrets=dict(map(_secret, secrets)),
         image_list=image_list,

@@ -34,9 +34,14 @@ KNOWN = frozenset(
 _RESERVED = re.compile(r"(?:[^/]+\.)?sealer\.io/")
 
 
+def is_reserved(key: str) -> bool:
+    """Tell whether a key is under ``sealer.io`` or one of its subdomains."""
+    return _RESERVED.match(key) is not None
+
+
 def is_unknown(key: str, known: Collection[str]) -> bool:
     """Tell whether a key is reserved and neither core nor a plugin knows it."""
-    if not _RESERVED.match(key) or key in known:
+    if not is_reserved(key) or key in known:
         return False
     return not any(key.startswith(each[:-1]) for each in known if each.endswith("*"))
 

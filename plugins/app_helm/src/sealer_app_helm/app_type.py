@@ -24,6 +24,7 @@ class Helm(AppType):
     """
 
     name: ClassVar[str] = "helm"
+    renders: ClassVar[bool] = True
     summary: ClassVar[str] = "Helm charts, installed or upgraded with helm"
 
     def detect(self, sources: Sequence[Path]) -> tuple[str, ...] | None:

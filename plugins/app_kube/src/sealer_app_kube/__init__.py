@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from sealer import hookimpl
 
 if TYPE_CHECKING:
-    from sealer.providers import AppType
+    from sealer.providers import AppType, Vocabulary
 
-__all__ = ["sealer_app_types"]
+__all__ = ["sealer_app_types", "sealer_vocabularies"]
 
 
 @hookimpl
@@ -21,3 +21,11 @@ def sealer_app_types() -> Iterable[AppType]:
     from sealer_app_kube.oam import Oam
 
     return (Kube(), Kustomize(), Oam())
+
+
+@hookimpl
+def sealer_vocabularies() -> Iterable[Vocabulary]:
+    """Provide custom resources that name container images."""
+    from sealer_app_kube.vocabulary import Resources
+
+    return (Resources(),)

@@ -8,13 +8,14 @@ from pathlib import Path
 import yaml
 
 from sealer.changes import quote
-from sealer.manifests import YAML_SUFFIXES
+from sealer.manifests import LIST_NAME, YAML_SUFFIXES
 from sealer.model import Application
 
-KUSTOMIZATIONS = frozenset({"kustomization.yaml", "kustomization.yml", "Kustomization"})
+# In the order in which kustomize looks for them.
+KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 
 # kubectl refuses to apply these: they tell another program what to make manifests of.
-_NO_MANIFESTS = KUSTOMIZATIONS | {"Chart.yaml"}
+_NO_MANIFESTS = frozenset({*KUSTOMIZATIONS, "Chart.yaml"})
 
 _OAM_GROUP = "core.oam.dev/"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -56,7 +57,8 @@ def _paths_of(source: Path) -> Iterator[Path]:
 
 def _files_of(source: Path) -> Iterator[str]:
     for path in _paths_of(source):
-        yield path.relative_to(source).as_posix() if path != source else source.name
+        if path.name != LIST_NAME:  # it names container images for the build, and is nothing to launch
+            yield path.relative_to(source).as_posix() if path != source else source.name
 
 
 def _holds_oam(path: Path) -> bool:

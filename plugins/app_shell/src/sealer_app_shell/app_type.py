@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from sealer.changes import Change, Command, quote
 from sealer.errors import ImageError
+from sealer.manifests import LIST_NAME
 from sealer.model import Application, Cluster
 from sealer.providers import AppType
 
@@ -69,7 +70,9 @@ def _is_launched(file: str) -> bool:
 def _files(source: Path) -> Iterator[str]:
     """Yield the paths that a source's files have in the application's directory."""
     if not source.is_dir():
-        yield source.name
+        if source.name != LIST_NAME:
+            yield source.name
         return
-    paths = (path for path in source.rglob("*") if not path.is_dir())
+    # The list of container images is for the build, and nothing to run.
+    paths = (path for path in source.rglob("*") if not path.is_dir() and path.name != LIST_NAME)
     yield from sorted(path.relative_to(source).as_posix() for path in paths)
