@@ -94,7 +94,7 @@ def fetched(registry: RegistryServer) -> list[str]:
 def test_images_of_manifests_and_lists_are_packed(workshop: Workshop, supplier: Supplier) -> None:
     """The Go implementation's acceptance test ``build_with_cmds``."""
     nginx = supplier.push("library/nginx:alpine", b"nginx")
-    supplier.push("library/busybox:latest", b"busybox")
+    busybox = supplier.push("library/busybox:latest", b"busybox")
     workshop.put(
         {
             "app.yaml": pod(supplier.name("library/nginx:alpine")),
@@ -110,8 +110,8 @@ def test_images_of_manifests_and_lists_are_packed(workshop: Workshop, supplier: 
     )
     assert image.extension.launch.cmds == ("kubectl apply -f manifests/app.yaml",)
     assert image.metadata.container_images == (
-        ContainerImage(image=supplier.name("library/busybox:latest"), platform=AMD64),
-        ContainerImage(image=supplier.name("library/nginx:alpine"), platform=AMD64),
+        ContainerImage(image=supplier.name("library/busybox:latest"), platform=AMD64, digest=busybox),
+        ContainerImage(image=supplier.name("library/nginx:alpine"), platform=AMD64, digest=nginx),
     )
     tree = files(workshop.store, image)
     repository = f"{ROOT}repositories/{supplier.registry.address.replace(':', '_')}/library/nginx"
@@ -391,11 +391,11 @@ async def test_images_of_archives_are_packed_compressed(store: ImageStore, tmp_p
         name=parse_reference("base:1"), type=ImageType.CLUSTER, platform=AMD64, archived=(archived,)
     )
     image = await build_image(store, order, {})
-    assert image.metadata.container_images == (
-        ContainerImage(image="registry.example/pause:3.2", platform=AMD64),
-    )
     tree = files(store, image)
     target = tree[f"{ROOT}repositories/registry.example/pause/_manifests/tags/3.2/current/link"].decode()
+    assert image.metadata.container_images == (
+        ContainerImage(image="registry.example/pause:3.2", platform=AMD64, digest=target),
+    )
     manifest = json.loads(packed_blobs(tree)[target])
     assert manifest["layers"][0]["mediaType"].endswith("+gzip")
     assert packed_blobs(tree).keys() == {

@@ -109,6 +109,10 @@ class _Build:
         self._sink = sink
         self._contents: Sequence[Content] = order.contents
         self._ran: Mapping[int, Layer] = {}
+        self._digests = {
+            image.image: image.digest
+            for image in (order.parent.metadata.container_images if order.parent else ())
+        }
         self._stopped = threading.Event()
         self._cache = LayerCache(store=store, reading=order.cached)
         self.time = build_time()
@@ -141,6 +145,7 @@ class _Build:
             for app in apps:
                 found.extend(discovery.app(app))
         found.extend(named(name) for name in self._order.container_images)
+        found.extend(named(name) for section in self._order.authorised for name in section.images)
         return merged(found, self._order.ignored_images)
 
     async def layers(
@@ -232,10 +237,27 @@ class _Build:
         if not archived and not wanted:
             return ()
         cache = ContainerImageCache(self._store.home, transport, sink=self._sink)
-        fetched = await cache.fetch_all(list(wanted.values()), self._order.platform)
+        fetched = [*await self._fetched(wanted, cache, transport)]
         taken = [await cache.take_archived(archive) for archive in archived.values()]
         packed = [*fetched, *taken]
+        self._digests |= {str(image.reference): image.target.digest for image in packed}
         return await asyncio.to_thread(self._registry, packed, cache, room)
+
+    async def _fetched(
+        self, wanted: Mapping[str, NamedImage], cache: ContainerImageCache, transport: Transport
+    ) -> list[PackedImage]:
+        """Fetch images, those with credentials of their own with these."""
+        left = dict(wanted)
+        fetched: list[PackedImage] = []
+        for number, section in enumerate(self._order.authorised):
+            own = [left.pop(name) for name in section.images if name in left]
+            if own:
+                authfile = self._workspace / f"auth-{number}.json"
+                section.write(authfile)
+                fetched += await cache.through(transport.with_credentials(authfile)).fetch_all(
+                    own, self._order.platform
+                )
+        return [*fetched, *await cache.fetch_all(list(left.values()), self._order.platform)]
 
     def _registry(
         self, packed: Sequence[PackedImage], cache: ContainerImageCache, room: int
@@ -265,7 +287,12 @@ class _Build:
         names += [(archive.name, "") for archive in self._order.archived]
         found = {(image.image, image.app_name): image for image in kept}
         for name, app in sorted(names):
-            found[name, app] = ContainerImage(image=name, app_name=app, platform=self._order.platform)
+            found[name, app] = ContainerImage(
+                image=name,
+                app_name=app,
+                platform=self._order.platform,
+                digest=self._digests.get(name, ""),
+            )
         return tuple(found[key] for key in sorted(found))
 
 

@@ -74,11 +74,16 @@ class ContainerImageCache:
         self._shared = self.root / "blobs"
         self._temporary = self.root / "tmp"
         self._archives = self.root / "archives"
+        self._home = home
         self._transport = transport
         self._sink = sink
         self._arrived: set[str] = set()
         for directory in (self._shared / "sha256", self._temporary, self._archives):
             directory.mkdir(parents=True, exist_ok=True)
+
+    def through(self, transport: Transport) -> ContainerImageCache:
+        """Return the same cache, which asks registries in another way."""
+        return ContainerImageCache(self._home, transport, sink=self._sink)
 
     def blob(self, digest: str) -> Path:
         """Return where the blob of that digest is, or would be."""

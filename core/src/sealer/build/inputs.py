@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sealer.build.authorised import Authorised
 from sealer.build.base_archives import ArchivedImage
 from sealer.build.entries import Entry
 from sealer.build.tree import Mount
@@ -142,6 +143,7 @@ class BuildInput:
         inherited: Changes to applications of the parent: environment and commands by name.
         container_images: Names of container images to pack beside those that manifests and charts name.
             What the parent carries under such a name is not fetched again.
+        authorised: Container images to pack, with credentials of their own.
         archived: Container images to pack from archives.
         available: Container images in archives that are packed when something names them, instead of asking
             a registry.
@@ -163,6 +165,7 @@ class BuildInput:
     launch: Launch = field(default_factory=Launch)
     inherited: Mapping[str, tuple[Mapping[str, str], tuple[str, ...]]] = field(default_factory=dict)
     container_images: tuple[str, ...] = ()
+    authorised: tuple[Authorised, ...] = ()
     archived: tuple[ArchivedImage, ...] = ()
     available: tuple[ArchivedImage, ...] = ()
     ignored_images: frozenset[str] = frozenset()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sealer.build.adding import Adding
+from sealer.build.authorised import authorised_images
 from sealer.build.base_archives import archived_images
 from sealer.build.builder import build_image
 from sealer.build.context import open_context
@@ -47,6 +48,7 @@ class BuildRequest:
         arguments: Values for the Kubefile's ARG instructions.
         vocabulary: What plugins know of label keys and custom resources.
         image_list: A file that names container images to pack beside those that are found.
+        image_list_with_auth: A file that names such, with the credentials to fetch them.
         ignored_image_list: A file that names container images that are not packed.
         image_archives: Archives, or directories of some, whose container images need no registry.
         pull: When the parent image is pulled.
@@ -66,6 +68,7 @@ class BuildRequest:
     arguments: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     vocabulary: Words = field(default_factory=Words)
     image_list: Path | None = None
+    image_list_with_auth: Path | None = None
     ignored_image_list: Path | None = None
     image_archives: tuple[Path, ...] = ()
     pull: PullPolicy = PullPolicy.MISSING
@@ -106,6 +109,7 @@ async def build_kubefile(
     kubefile = parse(data, variables, str(file))
     wanted = _named(request.image_list)
     ignored = frozenset(_named(request.ignored_image_list))
+    authorised = authorised_images(request.image_list_with_auth) if request.image_list_with_auth else ()
     available = await asyncio.to_thread(archived_images, request.image_archives, platform)
     with store.lease(), working_directory(store) as workspace, ExitStack() as resources:
         parent = await _parent(store, kubefile, platform, request, sink)
@@ -132,6 +136,7 @@ async def build_kubefile(
             launch=definition.launch,
             inherited={app.name: (app.env, app.cmds) for app in definition.applications if app.app is None},
             container_images=wanted,
+            authorised=authorised,
             ignored_images=ignored,
             available=available,
             cached=request.cached,

@@ -65,6 +65,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--image-list", type=_FILE, help="A file with container images to pack, one a line.")
 @click.option(
+    "--image-list-with-auth",
+    type=_FILE,
+    help="A YAML file with container images to pack and the credentials to fetch them.",
+)
+@click.option(
     "--lenient", is_flag=True, help="Warn of manifests and charts that can't be read, and go on without."
 )
 @click.option("--ignored-image-list", type=_FILE, help="A file with container images not to pack.")
@@ -100,6 +105,7 @@ def build(
     network: str,
     secrets: tuple[str, ...],
     image_list: Path | None,
+    image_list_with_auth: Path | None,
     lenient: bool,
     ignored_image_list: Path | None,
     image_archives: tuple[Path, ...],
@@ -133,6 +139,7 @@ def build(
         network=network == "host",
         secrets=dict(map(_secret, secrets)),
         image_list=image_list,
+        image_list_with_auth=image_list_with_auth,
         ignored_image_list=ignored_image_list,
         image_archives=image_archives,
         pull=PullPolicy(pull),

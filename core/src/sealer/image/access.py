@@ -14,20 +14,29 @@ class Access:
 
     ``auth.json`` in the home directory holds the credentials, in the format that docker and podman share.
     ``certs.d/<host:port>/`` holds the certificates of a registry: ``*.crt`` of authorities to trust beside
-    those of the system, ``*.cert`` with ``*.key`` to show as a client.
+    those of the system, ``*.cert`` with ``*.key`` to show as a client. ``registries.conf``, if it is there,
+    says which mirrors registries have, in place of the machine's own (containers-registries.conf(5)).
 
     Attributes:
         home: Sealer's home directory.
         skip_tls_verify: Whether to accept any certificate, and plain HTTP.
+        authfile: A file with other credentials than those of the home directory, or None.
     """
 
     home: Path
     skip_tls_verify: bool = False
+    authfile: Path | None = None
 
     @property
     def credentials(self) -> Path:
         """The file with the credentials; it need not exist."""
-        return self.home / "auth.json"
+        return self.authfile or self.home / "auth.json"
+
+    @property
+    def registries(self) -> tuple[str, ...]:
+        """Skopeo's flag for a configuration of registries and their mirrors, when there is an own one."""
+        own = self.home / "registries.conf"
+        return (f"--registries-conf={own}",) if own.is_file() else ()
 
     def certificates(self, domain: str) -> Path:
         """Return the directory with the certificates of a registry; it need not exist."""
@@ -40,10 +49,10 @@ class Access:
             domain: Its host name and port.
             side: ``src-`` or ``dest-`` for copies, else "".
         """
-        flags = [
-            f"--{side}authfile={self.credentials}",
-            f"--{side}tls-verify={str(not self.skip_tls_verify).lower()}",
-        ]
+        flags = [f"--{side}authfile={self.credentials}"]
+        # A flag would overrule what the own configuration says of single registries and mirrors.
+        if self.skip_tls_verify or not self.registries:
+            flags.append(f"--{side}tls-verify={str(not self.skip_tls_verify).lower()}")
         directory = self.certificates(domain)
         if directory.is_dir():
             flags.append(f"--{side}cert-dir={directory}")

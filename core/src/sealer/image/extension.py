@@ -118,7 +118,12 @@ def plain_container_images(images: Iterable[ContainerImage]) -> list[dict[str, A
     """Return the container images as the list that is written as JSON."""
     return [
         _without_empty(
-            {"image": image.image, "appName": image.app_name, "platform": _plain_platform(image.platform)}
+            {
+                "image": image.image,
+                "appName": image.app_name,
+                "platform": _plain_platform(image.platform),
+                "digest": image.digest,
+            }
         )
         for image in images
     ]
@@ -152,6 +157,7 @@ def _container_image(item: Mapping[str, Any]) -> ContainerImage:
             architecture=_text(platform, "architecture", "") or host_platform().architecture,
             variant=_text(platform, "variant", ""),
         ),
+        digest=_text(item, "digest", ""),
     )
 
 

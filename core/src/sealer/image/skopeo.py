@@ -57,6 +57,7 @@ class Skopeo:
         try:
             process = await asyncio.create_subprocess_exec(
                 "skopeo",
+                *self.access.registries,
                 *words,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,

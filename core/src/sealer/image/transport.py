@@ -27,12 +27,30 @@ class Transport:
     Args:
         home: Sealer's home directory.
         skip_tls_verify: Whether to accept any certificate, and plain HTTP.
+        authfile: A file with other credentials, or None for those of the home directory.
         sink: Is told about retries and warnings.
     """
 
-    def __init__(self, home: Path, *, skip_tls_verify: bool = False, sink: EventSink = discard) -> None:
-        self.access = Access(home=home, skip_tls_verify=skip_tls_verify)
+    def __init__(
+        self,
+        home: Path,
+        *,
+        skip_tls_verify: bool = False,
+        authfile: Path | None = None,
+        sink: EventSink = discard,
+    ) -> None:
+        self.access = Access(home=home, skip_tls_verify=skip_tls_verify, authfile=authfile)
         self.skopeo = Skopeo(access=self.access, sink=sink)
+
+    def with_credentials(self, authfile: Path) -> Transport:
+        """Return one that talks to the same registries with other credentials."""
+        access = self.access
+        return Transport(
+            access.home,
+            skip_tls_verify=access.skip_tls_verify,
+            authfile=authfile,
+            sink=self.skopeo.sink,
+        )
 
     async def inspect_raw(self, reference: Reference | str) -> bytes:
         """Return the bytes of a manifest or index as the registry has them.
@@ -161,13 +179,11 @@ class Transport:
         """
         domain = registry_domain(registry)
         self.access.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        tls, *certificates = [flag for flag in self.access.flags(domain) if not flag.startswith("--authfile")]
+        flags = self.access.flags(domain)
         await self.skopeo.run(
             (
                 "login",
-                f"--authfile={self.access.credentials}",
-                tls,
-                *certificates,
+                *flags,
                 f"--username={username}",
                 "--password-stdin",
                 domain,

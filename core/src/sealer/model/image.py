@@ -115,11 +115,14 @@ class ContainerImage:
         image: The full name as manifests write it, normalised: ``docker.io/library/nginx:1.25``.
         app_name: The application that uses it, if one does.
         platform: The platform whose blobs were packed.
+        digest: What the name stood for when it was packed, ``sha256:<hex>``: a manifest or a list of some; ""
+            when the tool that built the image did not say.
     """
 
     image: str
     app_name: str = ""
     platform: Platform
+    digest: str = ""
 
     @property
     def domain(self) -> str:
