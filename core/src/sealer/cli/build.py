@@ -14,7 +14,12 @@ from sealer.cli.transfer import quiet_option, skip_tls_verify_option, transfer
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sealer.build.kubefile_build import BuildRequest
     from sealer.events import EventSink
+    from sealer.image.store import ImageStore
+    from sealer.model import Platform
 
 TYPES = ("kube-installer", "app-installer")
 POLICIES = ("missing", "always", "ifnewer", "never")
@@ -25,7 +30,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command()
 @click.option("-f", "--file", type=_FILE, help="The Kubefile; by default the one in the context.")
-@click.option("-t", "--tag", "name", metavar="NAME", required=True, help="The name of the image.")
+@click.option("-t", "--tag", "name", metavar="NAME", help="The name of the image.")
+@click.option("--check", is_flag=True, help="Check the Kubefile and the context, and build nothing.")
 @click.option(
     "--type",
     "kind",
@@ -97,7 +103,8 @@ def build(
     application: Application,
     *,
     file: Path | None,
-    name: str,
+    name: str | None,
+    check: bool,
     kind: str,
     platforms: tuple[str, ...],
     labels: tuple[str, ...],
@@ -146,6 +153,11 @@ def build(
         cached=not no_cache,
         skip_tls_verify=skip_tls_verify,
     )
+    if check:
+        _check(ImageStore(application.home), request, wanted)
+        return
+    if name is None:
+        raise click.MissingParameter(param_hint="'-t' / '--tag'", param_type="option")
     types = application.plugins().app_types()
 
     async def work(sink: EventSink) -> str:
@@ -156,6 +168,27 @@ def build(
 
     digest = transfer(work, quiet=quiet, progress=progress)
     click.echo(f"{tagged_name(name)}@{digest}")
+
+
+def _check(store: ImageStore, request: BuildRequest, platforms: Sequence[Platform]) -> None:
+    """Print what deserves attention; what is wrong is raised."""
+    from dataclasses import replace
+
+    from sealer.build.lint import check_kubefile
+
+    told: set[str] = set()
+    requests = [replace(request, platform=platform) for platform in platforms] or [request]
+    for one in requests:
+        report = check_kubefile(store, one)
+        for caution in report.cautions:
+            hint = f"\nhint: {caution.hint}" if caution.hint else ""
+            lines = (caution.place.excerpt() or "").splitlines()
+            excerpt = "".join(f"\n  {line}" for line in lines)
+            told.add(f"warning: {caution.place}: {caution.message}{excerpt}{hint}")
+        told.update(f"note: {note}" for note in report.notes)
+    for text in sorted(told):
+        click.echo(text, err=True)
+    click.echo("nothing is wrong" if not told else "nothing is wrong, but see above")
 
 
 def _labels(words: tuple[str, ...]) -> dict[str, str]:

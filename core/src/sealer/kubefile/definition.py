@@ -80,13 +80,13 @@ class Definition:
 
 
 def define(
-    kubefile: Kubefile, inherited: Iterable[Application] = (), *, known_labels: Collection[str] = KNOWN
+    kubefile: Kubefile, inherited: Iterable[Application] | None = (), *, known_labels: Collection[str] = KNOWN
 ) -> Definition:
     """Work out what a Kubefile comes to on top of the parent's applications.
 
     Args:
         kubefile: The Kubefile.
-        inherited: The parent's applications.
+        inherited: The parent's applications; None when they are not known: then any may be named.
         known_labels: The reserved label keys that are no cause for a warning.
 
     Raises:
@@ -118,8 +118,11 @@ def define(
 class _Work:
     """The definition while the instructions are gone through."""
 
-    def __init__(self, inherited: Iterable[Application], known_labels: Collection[str]) -> None:
-        self.apps = {app.name: DefinedApp(name=app.name, env=app.env, cmds=app.cmds) for app in inherited}
+    def __init__(self, inherited: Iterable[Application] | None, known_labels: Collection[str]) -> None:
+        self._open = inherited is None
+        self.apps = {
+            app.name: DefinedApp(name=app.name, env=app.env, cmds=app.cmds) for app in inherited or ()
+        }
         self.labels: dict[str, str] = {}
         self.env: dict[str, str] = {}
         self.launch = Launch()
@@ -221,6 +224,8 @@ class _Work:
         return tuple(name.text for name in names)
 
     def _unknown(self, name: Word, hint: str) -> None:
+        if self._open:
+            return
         near: Sequence[str] = ()
         if len(self.problems) < _HINTS:
             near = difflib.get_close_matches(name.text[:128], list(self.apps)[:1000], n=1)
