@@ -30,7 +30,7 @@ def test_the_kubefile_parses(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_manifests_are_an_application(name: str) -> None:
-    (kube,) = sealer_app_types()
+    (kube,) = (found for found in sealer_app_types() if found.name == "kube")
     assert kube.detect([EXAMPLES / name / "manifests"])
 
 
