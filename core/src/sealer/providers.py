@@ -28,6 +28,7 @@ from sealer.model import (
     Renewal,
     Step,
     Traffic,
+    Upgrade,
 )
 from sealer.model.image import EMPTY
 
@@ -80,6 +81,23 @@ class SupportsCertificates(ABC):
 
         They have to work when certificates have expired, so that no API server answers. Names that the
         cluster's settings ask for, but old certificates lack, come in.
+        """
+
+
+class SupportsUpgrade(ABC):
+    """What a cluster runtime is besides when it can take a cluster from one version to another."""
+
+    @abstractmethod
+    def upgrade(self, cluster: Cluster, upgrade: Upgrade) -> Iterable[Step]:
+        """Return the steps that take a running cluster to the version of ``cluster.image``.
+
+        They provide ``turn@<host>`` for each host when its container runtime may be replaced, and
+        ``member@<host>`` once the host is healthy with the new version. A host's steps come after those of
+        masters before it, and nodes after the batch before theirs: what is not healthy stops the rest. They
+        require the host's ``rootfs``, ``container-runtime`` and ``registry-access``, where it has them.
+
+        Raises:
+            PlanError: There is no way from the one version to the other.
         """
 
 

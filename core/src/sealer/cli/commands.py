@@ -54,6 +54,8 @@ COMMANDS: dict[str, Entry] = {
     "scale-up": Entry("sealer.cli.scale", "scale_up", RUN, "Add masters and nodes to a cluster."),
     "join": Entry("sealer.cli.scale", "join", RUN, "The same as scale-up, by its old name."),
     "cert": Entry("sealer.cli.cert", "cert", RUN, "List certificates, or make them anew."),
+    "upgrade": Entry("sealer.cli.upgrade", "upgrade", RUN, "Take a cluster over to another image."),
+    "rollback": Entry("sealer.cli.operations", "rollback", RUN, "Take the newest operation back."),
     "delete": Entry("sealer.cli.cluster", "delete", RUN, "Take a cluster away from its hosts."),
     "reset": Entry("sealer.cli.operations", "reset", RUN, "Take back what Sealer left on hosts."),
     "operations": Entry("sealer.cli.operations", "operations", RUN, "See, give up or take back operations."),

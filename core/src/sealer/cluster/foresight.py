@@ -29,6 +29,7 @@ from sealer.cluster.request import Request
 from sealer.cluster.residue import residue
 from sealer.cluster.session import Connections, Context, reach, reach_for
 from sealer.cluster.state import require_state
+from sealer.cluster.upgrading import UPGRADE, plan_of_upgrade
 from sealer.clusterfile import Clusterfile, ClusterSpec
 from sealer.errors import HostError, SealerError
 from sealer.events import Message
@@ -153,6 +154,8 @@ async def _look_at_rest(context: Context, operation: Operation) -> Outlook:
     spec = request.clusterfile.cluster
     if operation.verb == FIX:
         plan = plan_of_record(context, operation)
+    elif operation.verb == UPGRADE:
+        plan = plan_of_upgrade(context, operation)[1]
     elif operation.verb == RENEW:
         plan = renewal_plan(context, request, stamp_of(operation))[1]
     else:

@@ -315,6 +315,6 @@ def _require_same_runtime(context: Context, state: Request, reference: str) -> N
         if old.labels.get(label) != new.labels.get(label):
             raise UsageError(
                 f"cluster {state.clusterfile.cluster.name} runs {old.labels.get(label)}, "
-                f"image {reference} brings {new.labels.get(label)}; upgrading is not built yet",
-                hint="to make the cluster anew, delete it first",
+                f"image {reference} brings {new.labels.get(label)}",
+                hint=f"to change its version: sealer upgrade {reference}",
             )

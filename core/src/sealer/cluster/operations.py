@@ -14,6 +14,7 @@ from sealer.cluster.mending import FIX, carry_on_mending
 from sealer.cluster.removal import REMOVALS, REMOVE, abandon, take_back
 from sealer.cluster.request import Request
 from sealer.cluster.session import Context, reach_for
+from sealer.cluster.upgrading import UPGRADE, carry_on_upgrading
 from sealer.errors import SealerError
 from sealer.hosts.secret import Redactor
 from sealer.operation.engine import Summary
@@ -40,6 +41,8 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
                 return await leave(context, records, operation, connections, redactor)
             if operation.verb in REMOVALS:
                 return await take_back(context, records, operation, connections, redactor)
+            if operation.verb == UPGRADE:
+                return await carry_on_upgrading(context, records, operation, connections, redactor)
             if operation.verb == RENEW:
                 return await carry_on_renewing(context, records, operation, connections, redactor)
             if operation.verb == FIX:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from sealer.changes import Change, HostsEntry, Wait, quote
 from sealer.cluster.applications import Launch, LaunchSite, launch_steps
@@ -13,8 +14,9 @@ from sealer.cluster.parts import Parts
 from sealer.errors import PlanError
 from sealer.hosts.secret import resolve_secret
 from sealer.image.oci import Descriptor
-from sealer.model import Cluster, Host, ImageMetadata, RegistryEndpoint, Step, at
+from sealer.model import Cluster, Host, ImageMetadata, RegistryEndpoint, Step, Upgrade, at
 from sealer.operation.plan import Plan, make_plan
+from sealer.providers import SupportsUpgrade
 
 Layers = Mapping[str, Sequence[Descriptor]]
 """The layers of the image of each host, by the host's name."""
@@ -37,6 +39,38 @@ def installation_plan(cluster: Cluster, layers: Layers, parts: Parts, choice: La
         *parts.runtime.create(cluster),
         *parts.runtime.join(cluster, cluster.hosts[1:]),
     ]
+    return _with_launches(cluster, parts, choice, steps)
+
+
+def upgrade_plan(
+    cluster: Cluster, layers: Layers, parts: Parts, choice: LaunchChoice, upgrade: Upgrade
+) -> Plan:
+    """Plan a cluster that runs over to another image: files everywhere at once, then host by host.
+
+    Raises:
+        PlanError: Its runtime can't do it, or not from the one version to the other.
+        UsageError: The user names an application that the image does not have.
+    """
+    runtime = parts.runtime
+    if not isinstance(runtime, SupportsUpgrade):
+        raise PlanError(f"clusters of {runtime.name} can't be upgraded by Sealer")
+    # A container runtime is restarted when its host's turn has come.
+    containers = [
+        replace(step, requires=(*step.requires, at("turn", step.host)))
+        for step in _runtime_steps(cluster, parts)
+    ]
+    steps = [
+        *_alias_steps(cluster),
+        *rootfs_steps(layers, cluster.hosts),
+        *containers,
+        *_registry_steps(cluster, layers, parts),
+        *runtime.upgrade(cluster, upgrade),
+    ]
+    return _with_launches(cluster, parts, choice, steps)
+
+
+def _with_launches(cluster: Cluster, parts: Parts, choice: LaunchChoice, steps: Sequence[Step]) -> Plan:
+    """Return the plan of steps after which all hosts are members, and of what is launched then."""
     launch = Launch(
         cluster=cluster,
         image=cluster.image,
@@ -47,10 +81,8 @@ def installation_plan(cluster: Cluster, layers: Layers, parts: Parts, choice: La
         read=read_reference,
     )
     launches = launch_steps(launch)
-    steps += launches
-    if launches:
-        steps.append(_ready_step(cluster, parts, launches[-1]))
-    return make_plan(steps, groups=_groups(cluster, parts))
+    ready = [_ready_step(cluster, parts, launches[-1])] if launches else []
+    return make_plan([*steps, *launches, *ready], groups=_groups(cluster, parts))
 
 
 def application_plan(

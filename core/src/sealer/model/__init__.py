@@ -28,6 +28,7 @@ from sealer.model.image import (
 from sealer.model.renewal import Renewal
 from sealer.model.step import Step, at
 from sealer.model.traffic import Traffic
+from sealer.model.upgrade import Upgrade
 from sealer.model.value import Value, fill, show, used_values
 
 __all__ = [
@@ -62,6 +63,7 @@ __all__ = [
     "Severity",
     "Step",
     "Traffic",
+    "Upgrade",
     "Value",
     "at",
     "fill",

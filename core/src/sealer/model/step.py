@@ -10,6 +10,7 @@ Names that steps provide and require (``@h`` stands for a host's name):
     registry              all hosts that are to serve them do; holds when registry@h does for them
     registry-access@h     core: the host trusts the registry and pulls from it by original names
     api                   cluster runtime: the API server answers
+    turn@h                cluster runtime, when upgrading: the host's pods have moved away
     member@h              cluster runtime: the host is part of the cluster
     removed@h             cluster runtime: the cluster does without the host
     cluster               every host is a member; holds when member@h does for all hosts

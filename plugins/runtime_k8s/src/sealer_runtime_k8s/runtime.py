@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sealer.changes import Command, File, Output, Wait
 from sealer.kubernetes import mark_step
-from sealer.model import Check, Cluster, Departure, Host, Probe, Renewal, Step, Traffic, Value, at
-from sealer.providers import ClusterRuntime, SupportsCertificates
+from sealer.model import Check, Cluster, Departure, Host, Probe, Renewal, Step, Traffic, Upgrade, Value, at
+from sealer.providers import ClusterRuntime, SupportsCertificates, SupportsUpgrade
 from sealer_runtime_k8s import fragments, probes
 from sealer_runtime_k8s.certificates import MASTER_FILES, NODE_FILES, renewal_steps
 from sealer_runtime_k8s.checks import all_checks
@@ -17,11 +17,12 @@ from sealer_runtime_k8s.names import ADMIN_KUBECONFIG, directory, environment, n
 from sealer_runtime_k8s.prepare import PREPARED, prepare_step
 from sealer_runtime_k8s.removal import removal_steps
 from sealer_runtime_k8s.traffic import traffic
+from sealer_runtime_k8s.upgrade import upgrade_steps
 
 _JOINED = "kubernetes-joined"
 
 
-class Kubernetes(ClusterRuntime, SupportsCertificates):
+class Kubernetes(ClusterRuntime, SupportsCertificates, SupportsUpgrade):
     """Upstream Kubernetes, installed by the kubeadm that the image brings."""
 
     name = "kubernetes"
@@ -61,6 +62,14 @@ class Kubernetes(ClusterRuntime, SupportsCertificates):
             PlanError: The image, the environment or the kubeadm documents ask for what can't work.
         """
         return renewal_steps(cluster, renewal, _token_step(cluster))
+
+    def upgrade(self, cluster: Cluster, upgrade: Upgrade) -> Iterable[Step]:
+        """Return the steps: etcd saved, masters one by one, nodes in batches, each drained and then healthy.
+
+        Raises:
+            PlanError: There is no way from the one version to the other, or the settings can't work.
+        """
+        return upgrade_steps(cluster, upgrade)
 
     def remove(self, cluster: Cluster, departure: Departure) -> Iterable[Step]:
         """Return the steps in which hosts are drained, leave etcd if they are masters, and are forgotten.

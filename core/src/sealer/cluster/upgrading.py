@@ -1,0 +1,186 @@
+"""Taking a cluster over to another image, version by version, and what that would do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sealer.cluster.comparison import compare
+from sealer.cluster.image_files import image_files
+from sealer.cluster.images import images_again, images_for_hosts
+from sealer.cluster.install import ordered
+from sealer.cluster.outlook import Outlook
+from sealer.cluster.parts import choose_parts
+from sealer.cluster.pipeline import upgrade_plan
+from sealer.cluster.request import Request
+from sealer.cluster.session import Connections, Context, drive, reach, require_all
+from sealer.cluster.state import require_state, save_state
+from sealer.cluster.view import cluster_view
+from sealer.errors import SealerError, UsageError
+from sealer.events import EventSink
+from sealer.hosts.secret import Redactor
+from sealer.image.pull import ensure
+from sealer.model import DRAIN_SECONDS, RUNTIME_TYPE_LABEL, Cluster, ImageType, Upgrade
+from sealer.operation.engine import Summary
+from sealer.operation.plan import Plan
+from sealer.operation.records import ClusterRecords, Operation
+from sealer.operation.visit import Applier
+
+UPGRADE = "upgrade"
+"""The verb of these operations."""
+
+_ASKED = "upgrade"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpgradeWish:
+    """What the user asks for.
+
+    Attributes:
+        reference: The name of the new cluster image.
+        batch: How many nodes are upgraded at one time.
+        drain_seconds: How long the pods of one host may take to move away.
+    """
+
+    reference: str
+    batch: int = 1
+    drain_seconds: int = DRAIN_SECONDS
+
+
+async def upgrade(context: Context, records: ClusterRecords, wish: UpgradeWish) -> Summary:
+    """Upgrade a cluster.
+
+    Raises:
+        PlanError: There is no way from the cluster's image to this one; nothing was changed.
+        HostsFailed: A host is not healthy: what comes after it was not begun. The operation can be resumed,
+            or taken back.
+    """
+    await ensure(context.store, wish.reference, sink=context.events)
+    redactor = Redactor()
+    with records.lock(UPGRADE):
+        before = require_state(records)
+        request, asked = _asked(context, before, wish)
+        plan_of(context, request, before, asked)
+        records.require_none_open()
+        async with reach(context, request.clusterfile.cluster, redactor) as connections:
+            require_all(connections)
+            plain = {**request.to_plain(), _ASKED: asked}
+            operation = records.begin(UPGRADE, plain, before=before.to_plain())
+            return await carry_on_upgrading(context, records, operation, connections, redactor)
+
+
+async def look_at_upgrade(context: Context, records: ClusterRecords, wish: UpgradeWish) -> Outlook:
+    """Say what an upgrade would do.
+
+    Raises:
+        SealerError: As for doing it.
+    """
+    await ensure(context.store, wish.reference, sink=context.events)
+    before = require_state(records)
+    request, asked = _asked(context, before, wish)
+    cluster, plan = plan_of(context, request, before, asked)
+    redactor = Redactor()
+    async with reach(context, request.clusterfile.cluster, redactor) as connections:
+        steps = await compare(context, plan, cluster.data, connections, redactor)
+    return Outlook(
+        verb=UPGRADE,
+        cluster=records.cluster,
+        image=request.image.reference,
+        hosts=tuple(host.name for host in cluster.hosts),
+        steps=steps,
+    )
+
+
+def _asked(context: Context, before: Request, wish: UpgradeWish) -> tuple[Request, dict[str, Any]]:
+    """Return the cluster as it is to be, and what else the operation's record needs.
+
+    Raises:
+        UsageError: The image is no cluster image of the same distribution, or nothing is installed.
+    """
+    name = before.clusterfile.cluster.name
+    if not before.is_installed:
+        raise UsageError(f"nothing is installed on the hosts of cluster {name}", hint="use sealer run")
+    old = images_again(context.store, before.image).metadata
+    facts = ordered(before.clusterfile, before.facts)
+    images = images_for_hosts(context.store, wish.reference, facts)
+    new = images.metadata
+    if new.type is not ImageType.CLUSTER:
+        raise UsageError(f"{wish.reference} is no cluster image")
+    types = [image.labels.get(RUNTIME_TYPE_LABEL) for image in (old, new)]
+    if types[0] != types[1]:
+        raise UsageError(f"cluster {name} runs {types[0]}, image {wish.reference} brings {types[1]}")
+    request = replace(before, image=images.choice(wish.reference), application=None)
+    asked = {
+        "stamp": time.strftime("%Y%m%d%H%M%S", time.gmtime()),
+        "batch": wish.batch,
+        "drain_seconds": wish.drain_seconds,
+    }
+    return request, asked
+
+
+def plan_of(
+    context: Context, request: Request, before: Request, asked: dict[str, Any]
+) -> tuple[Cluster, Plan]:
+    """Return the cluster with its new image, and the plan.
+
+    Raises:
+        PlanError: There is no way from the one image to the other.
+    """
+    images = images_again(context.store, request.image)
+    previous = images_again(context.store, before.image).metadata
+    wanted = request.clusterfile.cluster.container_runtime
+    parts = choose_parts(images.metadata, context.plugins, container=wanted)
+    files = image_files(context.store, images.main, parts.runtime.image_files)
+    image = replace(images.metadata, files=files)
+    cluster = cluster_view(request.clusterfile, image, request.facts, parts)
+    upgrading = Upgrade(previous=previous, **asked)
+    return cluster, upgrade_plan(cluster, images.layers, parts, request.choice, upgrading)
+
+
+def plan_of_upgrade(context: Context, operation: Operation) -> tuple[Cluster, Plan]:
+    """Return those of an operation on record.
+
+    Raises:
+        SealerError: Its record is damaged.
+    """
+    place = str(operation.directory)
+    if operation.before is None:
+        raise SealerError("the record is damaged", place=place)
+    request, before = (Request.from_plain(data, place) for data in (operation.request, operation.before))
+    return plan_of(context, request, before, operation.request[_ASKED])
+
+
+async def carry_on_upgrading(
+    context: Context,
+    records: ClusterRecords,
+    operation: Operation,
+    connections: Connections,
+    redactor: Redactor,
+) -> Summary:
+    """Drive the operation from its record.
+
+    Raises:
+        HostsFailed: A host is not healthy.
+    """
+    request = Request.from_plain(operation.request, str(operation.directory))
+    cluster, plan = plan_of_upgrade(context, operation)
+    uploads = asyncio.Semaphore(context.uploads)
+    store = context.store
+
+    def make_visitor(events: EventSink) -> Applier:
+        return Applier(
+            data=cluster.data,
+            operation=operation.id,
+            blobs=store,
+            uploads=uploads,
+            events=events,
+            redactor=redactor,
+        )
+
+    def conclude() -> None:
+        save_state(records, request)
+
+    with store.lease():
+        return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)

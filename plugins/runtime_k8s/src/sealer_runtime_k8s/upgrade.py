@@ -1,0 +1,277 @@
+"""Upgrades by kubeadm: etcd is saved, then hosts come in turn, each drained before and healthy after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sealer.changes import Change, Command, File, Wait, quote
+from sealer.errors import PlanError
+from sealer.model import Cluster, Host, Step, Upgrade, at
+from sealer_runtime_k8s import etcd, fragments
+from sealer_runtime_k8s.kubeadm import init_configuration
+from sealer_runtime_k8s.names import API_PORT, KUBELET_UNIT, PROGRAMS, directory, environment, node_name
+from sealer_runtime_k8s.prepare import prepare_step
+from sealer_runtime_k8s.removal import drain
+from sealer_runtime_k8s.version import KubernetesVersion, image_version
+
+_UPGRADED = "kubernetes-upgraded"
+_SAVED = "kubernetes-saved"
+_MANIFESTS = "/etc/kubernetes/manifests"
+_CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
+_PATIENCE = 600
+
+
+def require_way(previous: KubernetesVersion, version: KubernetesVersion) -> None:
+    """Refuse what kubeadm can't do: to go back, and to leave a minor version out.
+
+    Raises:
+        PlanError: There is no way from the one version to the other.
+    """
+    old, new = ((v.major, v.minor, v.patch) for v in (previous, version))
+    if new == old and previous.suffix == version.suffix:
+        raise PlanError(
+            f"the cluster runs Kubernetes {version} already", hint="use sealer run to change the rest"
+        )
+    if new < old:
+        raise PlanError(
+            f"the cluster runs Kubernetes {previous}, and the image brings {version}: there is no way back",
+            hint="sealer rollback takes the last upgrade back",
+        )
+    if version.minor > previous.minor + 1:
+        raise PlanError(
+            f"there is no way from Kubernetes {previous} to {version}: one minor version at a time",
+            hint=f"upgrade to an image with v{previous.major}.{previous.minor + 1} first; "
+            "sealer upgrade takes several images, one after the other",
+        )
+
+
+def upgrade_steps(cluster: Cluster, upgrade: Upgrade) -> Iterator[Step]:
+    """Yield the steps of an upgrade.
+
+    Raises:
+        PlanError: There is no way from the one version to the other, or the settings can't work.
+    """
+    require_way(image_version(upgrade.previous), image_version(cluster.image))
+    before: tuple[str, ...] = tuple(at("rootfs", host.name) for host in cluster.hosts)
+    if etcd.is_stacked(cluster):
+        yield _snapshot_step(cluster, upgrade)
+        before = (*before, _SAVED)
+    for master in cluster.masters:
+        yield from _host_steps(cluster, master, upgrade, before)
+        before = (at("member", master.name),)
+    for batch in upgrade.batches(cluster.nodes):
+        for node in batch:
+            yield from _host_steps(cluster, node, upgrade, before)
+        before = tuple(at("member", node.name) for node in batch)
+
+
+def _snapshot_step(cluster: Cluster, upgrade: Upgrade) -> Step:
+    """Return the step in which the first master keeps a copy of all that etcd holds."""
+    host = cluster.first_master
+    inside, kept = "/var/lib/etcd/sealer-snapshot.db", f"{directory(cluster)}/etcd-{upgrade.stamp}.db"
+    return Step(
+        id=at("kubernetes/snapshot", host.name),
+        title="save what etcd holds",
+        host=host.name,
+        changes=(
+            Command(
+                title=f"copy of etcd in {kept}",
+                run=f"umask 077\n{etcd.etcdctl(cluster, host)} snapshot save {inside}\n"
+                f"chmod 600 {inside}\nmv -f {inside} {quote(kept)}",
+                creates=kept,
+                revert=f"rm -f {inside} {quote(kept)}",
+                limit=300,
+            ),
+        ),
+        provides=(_SAVED,),
+        env=environment(),
+    )
+
+
+def _host_steps(cluster: Cluster, host: Host, upgrade: Upgrade, before: tuple[str, ...]) -> Iterator[Step]:
+    yield _drain_step(cluster, host, upgrade, before)
+    yield _upgrade_step(cluster, host, upgrade)
+    yield _gate_step(cluster, host, upgrade)
+
+
+def _drain_step(cluster: Cluster, host: Host, upgrade: Upgrade, before: tuple[str, ...]) -> Step:
+    first, name = cluster.first_master, node_name(cluster, host)
+    alone = len(cluster.hosts) == 1
+    cordon = f"{fragments.KUBECTL} cordon {quote(name)}"
+    return Step(
+        id=at(f"kubernetes/drain/{host.name}", first.name),
+        title=f"move the pods of {name} away",
+        host=first.name,
+        changes=(
+            Command(
+                title=f"drain node {name}, {upgrade.stamp}",
+                # The pods of an only node have nowhere to go.
+                run=cordon if alone else drain(cluster, host, upgrade.drain_seconds),
+                revert=f"{fragments.KUBECTL} uncordon {quote(name)} || :",
+                limit=upgrade.drain_seconds + 60,
+            ),
+        ),
+        provides=(at("turn", host.name),),
+        requires=before,
+        env=environment(),
+        retries=0,
+        timeout=upgrade.drain_seconds + 120,
+    )
+
+
+def _upgrade_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
+    version = image_version(cluster.image)
+    kept, mark = f"{directory(cluster)}/before-{upgrade.stamp}", f"{directory(cluster)}/upgraded-{version}"
+    is_first = host == cluster.first_master
+    config = f"{directory(cluster)}/init.yaml"
+    changes: list[Change] = [
+        # Undone last, when the programs of before are there again.
+        Command(
+            title=f"files before {version}, {upgrade.stamp}",
+            run=_keep(kept, with_addons=is_first),
+            creates=f"{kept}/complete",
+            revert=f"rm -rf {quote(kept)}\nsystemctl daemon-reload\nsystemctl restart {KUBELET_UNIT}",
+        ),
+        *prepare_step(cluster, host).changes,
+    ]
+    if is_first:
+        changes.append(File(path=config, content=init_configuration(cluster), mode=0o600))
+    changes.append(
+        Command(
+            title=f"upgrade to {version}",
+            run=f"{_kubeadm(host, version, config if is_first else '')}\n"
+            f"systemctl daemon-reload\nsystemctl restart {KUBELET_UNIT}\nsync\n: > {quote(mark)}",
+            unless=_is_upgraded(host, version, mark),
+            revert=f"rm -f {quote(mark)}\n{_put_back(host, kept, with_addons=is_first)}",
+            limit=900,
+        )
+    )
+    if host.is_master:
+        changes.append(
+            Wait(
+                title=f"the API server of {version} answers",
+                until=f"{fragments.own_api_answers(host.address)} && {_serves(host, version)}",
+                why=fragments.WHY_NO_API,
+                limit=300,
+            )
+        )
+    requires = [at("turn", host.name), at("rootfs", host.name)]
+    if cluster.container_runtime is not None:
+        requires.append(at("container-runtime", host.name))
+    if cluster.registry is not None:
+        requires.append(at("registry-access", host.name))
+    return Step(
+        id=at("kubernetes/upgrade", host.name),
+        title=f"upgrade to {version}",
+        host=host.name,
+        changes=tuple(changes),
+        provides=(at(_UPGRADED, host.name),),
+        requires=tuple(requires),
+        env=environment() if host.is_master else {},
+        timeout=1500,
+    )
+
+
+def _kubeadm(host: Host, version: KubernetesVersion, config: str) -> str:
+    """Return sh that lets kubeadm do its part; ``config`` is given for the first master."""
+    kubeadm = f"{PROGRAMS}/kubeadm"
+    if not config:
+        return f"{kubeadm} upgrade node"
+    # Its own gate is a job that must be through in 15 seconds; the cluster's is ours.
+    return f"""\
+{kubeadm} init phase upload-config kubeadm --config {quote(config)}
+{kubeadm} upgrade apply {version} --yes --ignore-preflight-errors=CreateJob"""
+
+
+def _is_upgraded(host: Host, version: KubernetesVersion, mark: str) -> str:
+    checks = [f"[ -e {quote(mark)} ]"]
+    tag = str(version).replace("+", "_")
+    if host.is_master:
+        checks += [f"grep -q 'image: .*:{tag}$' {_MANIFESTS}/{name}.yaml" for name in _CONTROL_PLANE]
+    return " && ".join(checks)
+
+
+def _serves(host: Host, version: KubernetesVersion) -> str:
+    """Return sh that succeeds when the API server of a master is of a version."""
+    address = f"[{host.address}]" if ":" in host.address else host.address
+    ask = f"{fragments.KUBECTL} --request-timeout=10s --server=https://{address}:{API_PORT}"
+    return f"{ask} get --raw /version | grep -Fq {quote(str(version))}"
+
+
+_ADDONS = "cm/kubeadm-config ds/kube-proxy deploy/coredns cm/coredns cm/kube-proxy"
+
+
+def _keep(kept: str, *, with_addons: bool) -> str:
+    """Return sh that keeps what kubeadm is about to change."""
+    lines = [
+        "umask 077",
+        f"rm -rf {quote(kept)}",
+        f"mkdir -p {quote(kept)}",
+        f"if [ -d {_MANIFESTS} ]; then cp -a {_MANIFESTS} {quote(kept)}/manifests; fi",
+        f"cp -a /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env {quote(kept)}/",
+    ]
+    if with_addons:
+        kubectl = f"{fragments.KUBECTL} -n kube-system"
+        own = "/^ *(resourceVersion|uid|creationTimestamp|generation|selfLink):/d"
+        lines.append(f"settings=$({kubectl} get cm -o name | grep '/kubelet-config' || :)")
+        # The names of settings are words.
+        get = f"{kubectl} get {_ADDONS} $settings --ignore-not-found -o yaml"
+        lines.append(f"{get} | sed -E '{own}' > {quote(kept)}/addons.yaml")
+    return "\n".join([*lines, f": > {quote(kept)}/complete"])
+
+
+def _put_back(host: Host, kept: str, *, with_addons: bool) -> str:
+    """Return sh that puts it back. etcd stays as new as it is: an older one may not read what it wrote."""
+    lines = [f"[ -e {quote(kept)}/complete ] || exit 0"]
+    paths = {name: f"/var/lib/kubelet/{name}" for name in ("config.yaml", "kubeadm-flags.env")}
+    if host.is_master:
+        paths |= {f"manifests/{name}.yaml": f"{_MANIFESTS}/{name}.yaml" for name in _CONTROL_PLANE}
+    lines += [f"cp -a {quote(kept)}/{name} {path}" for name, path in paths.items()]
+    if with_addons:
+        lines.append(
+            f"""\
+attempt=0
+until {fragments.own_api_answers(host.address)} >/dev/null 2>&1 && [ $attempt -ge 5 ]; do
+  attempt=$((attempt + 1))
+  if [ $attempt -ge 120 ]; then exit 1; fi
+  sleep 1
+done
+{fragments.KUBECTL} apply --force-conflicts --server-side -f {quote(kept)}/addons.yaml"""
+        )
+    return "\n".join(lines)
+
+
+def _gate_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
+    """Return the step after which a host takes pods again: its node and the system's pods on it are ready."""
+    first, name, version = cluster.first_master, node_name(cluster, host), image_version(cluster.image)
+    kubectl = f"{fragments.KUBECTL} --request-timeout=10s"
+    info = quote('{.status.nodeInfo.kubeletVersion} {.status.conditions[?(@.type=="Ready")].status}')
+    state = f"{kubectl} get node {quote(name)} -o jsonpath={info}"
+    unready = (
+        '$3 == "Terminating" || $3 == "Completed" { next } '
+        '{ split($2, ready, "/"); if (ready[1] != ready[2]) print $1, $3 }'
+    )
+    listing = f"{kubectl} -n kube-system get pods --field-selector spec.nodeName={quote(name)} --no-headers"
+    pods = f"{listing} | awk {quote(unready)}"
+    return Step(
+        id=at(f"kubernetes/healthy/{host.name}", first.name),
+        title=f"{name} is healthy with {version}",
+        host=first.name,
+        changes=(
+            Wait(
+                title=f"{name} is Ready with {version}",
+                until=f'[ "$({state})" = {quote(f"{version} True")} ] && pods=$({pods}) && [ -z "$pods" ]',
+                why=f"{state}; echo; {pods}",
+                limit=_PATIENCE,
+            ),
+            Command(
+                title=f"let pods onto {name} again",
+                run=f"{fragments.KUBECTL} uncordon {quote(name)}",
+                unless=f'[ -z "$({kubectl} get node {quote(name)} -o jsonpath={{.spec.unschedulable}})" ]',
+            ),
+        ),
+        provides=(at("member", host.name),),
+        requires=(at(_UPGRADED, host.name),),
+        env=environment(),
+        timeout=_PATIENCE + 120,
+    )
