@@ -6,11 +6,12 @@ import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
 
-from sealer.model import ImageMetadata
+from sealer.model import RUNTIME_VERSION_LABEL, ImageMetadata
 from sealer.plugins import Kind
 from sealer.providers import AppType, ToolRunner
 from sealer.testing.conformance import (
@@ -39,6 +40,8 @@ def each(kind: Kind) -> Any:
 
 class TestClusterRuntimes(ClusterRuntimeContract):
     built_in = each(Kind.CLUSTER_RUNTIME)
+    # What the images of samples can be upgraded from.
+    previous_labels = MappingProxyType({RUNTIME_VERSION_LABEL: "v1.20.1"})
 
     @pytest.fixture
     def provider(self, built_in: Found) -> Any:

@@ -37,6 +37,7 @@ from sealer.model import (
     Renewal,
     Step,
     Traffic,
+    Upgrade,
     at,
 )
 from sealer.providers import (
@@ -47,6 +48,7 @@ from sealer.providers import (
     HostChecks,
     ProgramQuery,
     SupportsCertificates,
+    SupportsUpgrade,
     ToolRunner,
     Vocabulary,
 )
@@ -274,6 +276,26 @@ class TestRepeating(ClusterRuntimeContract):
         "test_files_with_certificates_have_absolute_paths",
     )
     provider = giving(Repeating())
+
+
+class AtOnce(Toy, SupportsUpgrade):
+    def upgrade(self, cluster: Cluster, upgrade: Upgrade) -> Iterable[Step]:
+        for host in cluster.hosts:
+            command = Command(title="upgrade", run="toy upgrade", unless="toy upgraded")
+            provides = (at("turn", host.name), at("member", host.name))
+            step = Step(
+                id=at("toy/upgrade", host.name),
+                title="upgrade",
+                host=host.name,
+                changes=(command,),
+                provides=provides,
+            )
+            yield step
+
+
+class TestAtOnce(ClusterRuntimeContract):
+    finds = ("test_hosts_are_upgraded_in_their_turn",)
+    provider = giving(AtOnce())
 
 
 class Disoriented(Toy):

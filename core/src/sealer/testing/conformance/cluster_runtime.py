@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import pytest
 
 from sealer.changes import Command
 from sealer.cluster.parts import Parts
-from sealer.model import Cluster, Departure, ImageMetadata, Renewal, Step, at
+from sealer.model import Cluster, Departure, ImageMetadata, Renewal, Step, Upgrade, at
 from sealer.operation.plan import Plan, make_plan
-from sealer.providers import ClusterRuntime, SupportsCertificates
+from sealer.providers import ClusterRuntime, SupportsCertificates, SupportsUpgrade
 from sealer.testing.conformance.fragments import fragments
 from sealer.testing.conformance.hosts import HostContract
 from sealer.testing.conformance.planning import PlanningContract
@@ -20,6 +21,9 @@ from sealer.testing.conformance.scenarios import Scenario
 from sealer.testing.purity import pure
 from sealer.testing.shells import syntax_errors
 from sealer.testing.stand_ins import STAND_INS
+
+_GIVEN = ("rootfs", "container-runtime", "registry-access")
+"""What core and the other providers bring when a cluster is upgraded."""
 
 _CORES_NAMES = (
     "rootfs@",
@@ -37,9 +41,11 @@ class ClusterRuntimeContract(PlanningContract, HostContract):
 
     Attributes:
         joins_in_parallel: Whether nodes join side by side; False for distributions that can't.
+        previous_labels: Labels of an image from which the cluster can be upgraded to the image it has.
     """
 
     joins_in_parallel: ClassVar[bool] = True
+    previous_labels: ClassVar[Mapping[str, str]] = {}
 
     @pytest.fixture
     def provider(self) -> Any:
@@ -135,6 +141,25 @@ class ClusterRuntimeContract(PlanningContract, HostContract):
         }
         assert commands & bare == set()
         assert {step.host for step in steps} == {host.name for host in cluster.hosts}
+
+    def test_hosts_are_upgraded_in_their_turn(
+        self, provider: ClusterRuntime, image: ImageMetadata, cluster: Cluster
+    ) -> None:
+        """If it can do that: each host has a turn and is a member after it, masters and batches in order."""
+        if not isinstance(provider, SupportsUpgrade):
+            return
+        previous = replace(image, labels={**image.labels, **self.previous_labels})
+        steps = tuple(provider.upgrade(cluster, Upgrade(previous=previous, stamp="1")))
+        provided = _provided(steps)
+        for name in ("turn", "member"):
+            assert {at(name, host.name) for host in cluster.hosts} <= provided
+        given = {at(name, host.name) for name in _GIVEN for host in cluster.hosts}
+        plan = make_plan(steps, given=given)
+        found = {name: text for step in steps for name, text in fragments(step)}
+        assert syntax_errors(found) == []
+        for earlier, later in pairwise((*cluster.masters, *cluster.nodes)):
+            healthy = _provider_of(plan, at("member", earlier.name))
+            assert healthy in _before(plan, _provider_of(plan, at("turn", later.name)))
 
     def test_files_with_certificates_have_absolute_paths(
         self, provider: ClusterRuntime, cluster: Cluster
