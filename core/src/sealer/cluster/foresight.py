@@ -94,7 +94,7 @@ async def look_at_reset(context: Context, clusterfile: Clusterfile) -> Outlook:
     """
     records = ClusterRecords(context.home, clusterfile.cluster.name)
     records.require_unlocked()
-    refuse_known(records)
+    refuse_known(records, clusterfile.cluster)
     records.require_none_open()
     return await leftovers(context, clusterfile.cluster)
 

@@ -13,7 +13,7 @@ from sealer.cluster.state import (
     require_state,
     save_state,
 )
-from sealer.clusterfile import Clusterfile
+from sealer.clusterfile import Clusterfile, ClusterSpec
 from sealer.errors import HostError, SealerError, UsageError
 from sealer.events import EventSink, Message
 from sealer.hosts.secret import Redactor
@@ -88,27 +88,31 @@ async def reset(context: Context, clusterfile: Clusterfile) -> Summary:
     Of the cluster only its name and its data root count.
 
     Raises:
-        UsageError: The cluster is known here: deleting it is the better way.
+        UsageError: They are of a cluster that is known here: deleting is the better way.
         HostsFailed: Some hosts could not be cleaned; the others are.
     """
     spec = clusterfile.cluster
     records = ClusterRecords(context.home, spec.name)
     redactor = Redactor()
     with records.lock(RESET):
-        refuse_known(records)
+        refuse_known(records, spec)
         records.require_none_open()
         operation = records.begin(RESET, Request.of_hosts(clusterfile).to_plain())
         async with reach(context, spec, redactor) as connections:
             return await take_back(context, records, operation, connections, redactor)
 
 
-def refuse_known(records: ClusterRecords) -> None:
-    """Refuse to reset the hosts of a cluster that is known here.
+def refuse_known(records: ClusterRecords, spec: ClusterSpec) -> None:
+    """Refuse to reset hosts that a cluster has that is known here; one that left it may be reset.
 
     Raises:
-        UsageError: It is: deleting it is the better way.
+        UsageError: It has some of them: deleting is the better way.
     """
-    if load_state(records) is not None:
+    state = load_state(records)
+    if state is None:
+        return
+    members = {host.address for host in state.clusterfile.cluster.hosts}
+    if members & {host.address for host in spec.hosts}:
         name = records.cluster
         raise UsageError(f"cluster {name} is known here", hint=f"use: sealer delete --all {name}")
 
@@ -140,6 +144,9 @@ async def take_back(
         before = previous_state(records, only) if only is not None else None
         if only is not None:
             abandon(records.operation(only), state=ROLLED_BACK)
+        if operation.verb == RESET and load_state(records) is not None:
+            # These hosts had left the cluster before; it goes on without them.
+            return
         if before is None:
             forget_state(records)
         else:
