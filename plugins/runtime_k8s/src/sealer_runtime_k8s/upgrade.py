@@ -76,7 +76,8 @@ def _snapshot_step(cluster: Cluster, upgrade: Upgrade) -> Step:
         changes=(
             Command(
                 title=f"copy of etcd in {kept}",
-                run=f"umask 077\n{etcd.etcdctl(cluster, host)} snapshot save {inside}\n"
+                run=f"umask 077\nmkdir -p {quote(directory(cluster))}\n"
+                f"{etcd.etcdctl(cluster, host)} snapshot save {inside}\n"
                 f"chmod 600 {inside}\nmv -f {inside} {quote(kept)}",
                 creates=kept,
                 revert=f"rm -f {inside} {quote(kept)}",
