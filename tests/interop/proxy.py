@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from types import TracebackType
@@ -35,9 +36,10 @@ class StallingProxy:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # A listener must be shut down first, or the thread that accepts would wait on.
-        self._listener.shutdown(socket.SHUT_RDWR)
+        # Before it is closed an end must be shut down, or the thread that waits for it would wait on.
         for end in (self._listener, *self._sockets):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
             end.close()
 
     def _accept(self) -> None:

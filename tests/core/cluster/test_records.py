@@ -122,3 +122,19 @@ def test_a_kubeconfig_is_pointed_to_an_address() -> None:
     assert "https://[fd00::1]:6443" in point_to(text, "fd00::1")
     with pytest.raises(SealerError, match="is none"):
         point_to("hello", "10.0.0.1")
+
+
+def test_an_operation_comes_behind_those_on_record_whatever_the_clock_says(tmp_path: Path) -> None:
+    records = ClusterRecords(tmp_path, "c1")
+    ids = []
+    for number in range(3):
+        operation = records.begin("run" if number % 2 == 0 else "delete", request().to_plain())
+        with Journal(operation.journal) as journal:
+            journal.finished("done")
+        ids.append(operation.id)
+    assert sorted(ids) == ids
+    late = operation.directory.with_name("20991231-235959-run-ffff")
+    operation.directory.rename(late)
+    after = records.begin("delete", request().to_plain())
+    assert after.id.startswith("21000101-000000-delete-")
+    assert records.open_operation() == after

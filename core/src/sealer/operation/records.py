@@ -6,17 +6,22 @@ import fcntl
 import getpass
 import json
 import os
+import re
 import secrets
 import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from sealer.errors import OperationLocked, SealerError, UsageError
 from sealer.operation.journal import History, read_history
+
+_STAMP_FORMAT = "%Y%m%d-%H%M%S"
+_STAMP = re.compile(r"\d{8}-\d{6}")
 
 DONE = "done"
 ABORTED = "aborted"
@@ -146,14 +151,26 @@ class ClusterRecords:
             OperationLocked: An earlier operation is open.
         """
         self.require_none_open()
-        stamp = time.strftime("%Y%m%d-%H%M%S")
-        identity = f"{stamp}-{verb}-{secrets.token_hex(2)}"
+        identity = f"{self._stamp()}-{verb}-{secrets.token_hex(2)}"
         directory = self.directory / "operations" / identity
         new = directory.with_name(f".{identity}.new")
         self._make(new)
         write_json(new / "request.json", {"verb": verb, "request": dict(request), "before": before})
         new.rename(directory)
         return self._read(directory)
+
+    def _stamp(self) -> str:
+        """Return the time, or where an operation is on record for then or later, a moment behind that.
+
+        Ids sort by their beginning, and a clock may have been set back.
+        """
+        parent = self.directory / "operations"
+        taken = [found[0] for path in parent.glob("*") if (found := _STAMP.match(path.name))]
+        stamp = time.strftime(_STAMP_FORMAT)
+        if taken and stamp <= (newest := max(taken)):
+            moment = datetime.strptime(newest, _STAMP_FORMAT) + timedelta(seconds=1)
+            stamp = moment.strftime(_STAMP_FORMAT)
+        return stamp
 
     def operations(self) -> tuple[Operation, ...]:
         """Return all operations, oldest first."""
