@@ -1,9 +1,12 @@
-"""Compare `sealer build` with `buildah bud` and `buildah push oci:`, and measure memory and start-up.
+"""Compare `sealer build` with `buildah bud` and `buildah push oci:`; rebuild; and hold it against the limit.
 
 Both build the same context in the same run, one after the other, several times, each with an empty store.
-What counts is the ratio of the medians: it says the same on a slow machine as on a fast one.
+What counts is the ratio of the medians: it says the same on a slow machine as on a fast one. Then the context
+is built again with nothing changed, and with one small file changed. The limit is what no such build can do
+without: to read the files, hash them, compress them as Sealer does and hash the result, on one core and on
+two.
 
-    python bench/build.py --size 1024 --repetitions 5
+    python bench/build.py --size 1536 --repetitions 5
 
 needs buildah, and Sealer importable by the Python that runs this.
 """
@@ -11,6 +14,7 @@ needs buildah, and Sealer importable by the Python that runs this.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import os
 import random
@@ -20,20 +24,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from build_measuring import Measured, environment, run
+from isal import isal_zlib
+
 SNIPPETS = 512
-SMALL_FILES = 2000
+FILES = 5000
 PIECE = 8 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
-    """One run of a command: wall seconds, and the largest resident set in bytes."""
-
-    seconds: float
-    memory: int
+BLOCK = 1 << 20
 
 
 def make_context(directory: Path, size: int) -> None:
@@ -54,27 +55,14 @@ def make_context(directory: Path, size: int) -> None:
         path.chmod(0o755)
         written += path.stat().st_size
         number += 1
-    for number in range(SMALL_FILES):
-        path = directory / f"etc/{number % 50}/file-{number}.yaml"
+    for count in range(FILES - number):
+        path = small_file(directory, count)
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"kind: ConfigMap\nmetadata: {{name: n{number}}}\n")
+        path.write_text(f"kind: ConfigMap\nmetadata: {{name: n{count}}}\n")
 
 
-def run(words: list[str], environment: dict[str, str]) -> Measured:
-    """Run a command and measure it alone."""
-    began = time.monotonic()
-    with tempfile.TemporaryFile() as errors:
-        process = subprocess.Popen(words, env=environment, stdout=subprocess.DEVNULL, stderr=errors)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode:
-            errors.seek(0)
-            raise SystemExit(f"{' '.join(words)} failed:\n{errors.read().decode(errors='replace')}")
-    return Measured(seconds=time.monotonic() - began, memory=usage.ru_maxrss * 1024)
-
-
-def environment(home: Path) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "SEALER_HOME": str(home)}
+def small_file(directory: Path, number: int) -> Path:
+    return directory / f"etc/{number % 50}/file-{number}.yaml"
 
 
 def build_with_sealer(context: Path, scratch: Path) -> Measured:
@@ -91,65 +79,96 @@ def build_with_buildah(context: Path, scratch: Path) -> Measured:
     build = run([*storage, "bud", "-q", "-f", str(file), "-t", "bench:1", str(context)], dict(os.environ))
     push = run([*storage, "push", "-q", "bench:1", f"oci:{scratch / 'layout'}:bench"], dict(os.environ))
     subprocess.run([*storage, "rmi", "--all", "--force"], check=False, capture_output=True)
-    return Measured(seconds=build.seconds + push.seconds, memory=max(build.memory, push.memory))
+    return Measured(
+        seconds=build.seconds + push.seconds,
+        processor=build.processor + push.processor,
+        memory=max(build.memory, push.memory),
+    )
 
 
-def start_up(repetitions: int) -> tuple[list[float], list[float]]:
-    """Return the seconds of `sealer --help` and of an empty Python program, in turns."""
-    ours: list[float] = []
-    empty: list[float] = []
+def limit(context: Path, cores: int) -> float:
+    """Return the seconds that reading, hashing and compressing all files takes on some cores."""
+    files = sorted(path for path in context.rglob("*") if path.is_file())
+
+    def work(share: Sequence[Path]) -> None:
+        raw, packed = hashlib.sha256(), hashlib.sha256()
+        deflate = isal_zlib.compressobj(1, isal_zlib.DEFLATED, 31)
+        for path in share:
+            with path.open("rb", buffering=0) as file:
+                while block := file.read(BLOCK):
+                    raw.update(block)
+                    packed.update(deflate.compress(block))
+        packed.update(deflate.flush())
+
+    began = time.monotonic()
+    with ThreadPoolExecutor(max_workers=cores) as pool:
+        for done in [pool.submit(work, files[core::cores]) for core in range(cores)]:
+            done.result()
+    return time.monotonic() - began
+
+
+def rebuilds(context: Path, scratch: Path, repetitions: int, change: Callable[[int], None]) -> list[float]:
+    seconds = []
+    for number in range(repetitions):
+        change(number)
+        seconds.append(build_with_sealer(context, scratch).seconds)
+    return seconds
+
+
+def measure(directory: Path, size: int, repetitions: int) -> dict[str, list[float]]:
+    """Return the seconds of each way, and the peak memory of builds in MiB."""
+    context, scratch = directory / "context", directory / "scratch"
+    make_context(context, size)
+    ways = {"sealer": build_with_sealer, "buildah": build_with_buildah}
+    found: dict[str, list[float]] = {"sealer peak MiB": [], "buildah peak MiB": []}
     for _ in range(repetitions):
-        ours.append(run([sys.executable, "-m", "sealer", "--help"], environment(Path("/nowhere"))).seconds)
-        empty.append(run([sys.executable, "-c", "pass"], environment(Path("/nowhere"))).seconds)
-    return ours, empty
+        for name, way in ways.items():
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir()
+            os.sync()  # what one has left to write is not to slow the other
+            done = way(context, scratch)
+            found.setdefault(name, []).append(done.seconds)
+            found.setdefault(f"{name}, processor", []).append(done.processor)
+            found[f"{name} peak MiB"].append(done.memory / 2**20)
+        for cores in (1, 2):
+            found.setdefault(f"limit, cores: {cores}", []).append(limit(context, cores))
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir()
+    build_with_sealer(context, scratch)
+
+    def change(number: int) -> None:
+        small_file(context, number * 10).write_text(f"changed: {number}\n")
+
+    found["rebuild, nothing changed"] = rebuilds(context, scratch, repetitions, lambda number: None)
+    found["rebuild, one file changed"] = rebuilds(context, scratch, repetitions, change)
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--size", type=int, default=1024, help="MiB of the context")
+    parser.add_argument("--size", type=int, default=1536, help="MiB of the context")
     parser.add_argument("--repetitions", type=int, default=5)
     parser.add_argument(
         "--directory", type=Path, default=None, help="where to work; by default below $TMPDIR"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     given = parser.parse_args()
-    ours: list[Measured] = []
-    theirs: list[Measured] = []
     with tempfile.TemporaryDirectory(dir=given.directory, ignore_cleanup_errors=True) as directory:
-        context = Path(directory) / "context"
-        make_context(context, given.size << 20)
-        for _ in range(given.repetitions):
-            for build, results in ((build_with_sealer, ours), (build_with_buildah, theirs)):
-                scratch = Path(directory) / "scratch"
-                scratch.mkdir()
-                os.sync()  # what one has left to write is not to slow the other
-                results.append(build(context, scratch))
-                shutil.rmtree(scratch, ignore_errors=True)
-    help_seconds, empty_seconds = start_up(20)
-    sealer = statistics.median(result.seconds for result in ours)
-    buildah = statistics.median(result.seconds for result in theirs)
-    report = {
-        "context_mib": given.size,
-        "repetitions": given.repetitions,
-        "sealer_seconds": [round(result.seconds, 2) for result in ours],
-        "buildah_seconds": [round(result.seconds, 2) for result in theirs],
-        "ratio": round(sealer / buildah, 3),
-        "sealer_peak_mib": round(max(result.memory for result in ours) / 2**20, 1),
-        "buildah_peak_mib": round(max(result.memory for result in theirs) / 2**20, 1),
-        "help_milliseconds": round(statistics.median(help_seconds) * 1000, 1),
-        "empty_python_milliseconds": round(statistics.median(empty_seconds) * 1000, 1),
-    }
+        found = measure(Path(directory), given.size << 20, given.repetitions)
+    medians = {name: statistics.median(values) for name, values in found.items()}
     if given.json:
-        print(json.dumps(report))
+        print(json.dumps({"size": given.size, "measured": found, "medians": medians}))
         return
-    print(f"build of {given.size} MiB, {given.repetitions} times each, medians:")
-    print(f"  sealer   {sealer:7.2f} s   peak {report['sealer_peak_mib']} MiB")
-    print(f"  buildah  {buildah:7.2f} s   peak {report['buildah_peak_mib']} MiB")
-    print(f"  ratio    {report['ratio']:7.3f}")
-    print(f"sealer --help      {report['help_milliseconds']} ms")
-    print(f"python -c pass     {report['empty_python_milliseconds']} ms")
+    print(f"{given.size} MiB in {FILES} files, medians of {given.repetitions}:")
+    for name, values in found.items():
+        print(f"  {name:26} {medians[name]:7.2f}   ({', '.join(f'{value:.2f}' for value in values)})")
+    print(f"  sealer / buildah           {medians['sealer'] / medians['buildah']:7.3f}")
+    for cores in (1, 2):
+        print(
+            f"  sealer / limit, cores: {cores}   {medians['sealer'] / medians[f'limit, cores: {cores}']:7.2f}"
+        )
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from sealer.build.applications import AppStage, StagedApp
 from sealer.build.assembly import assemble
 from sealer.build.blocks import Layer
 from sealer.build.commands import CommandedLayers
-from sealer.build.container_images import ContainerImageCache, PackedImage
+from sealer.build.container_images import ContainerImageCache
 from sealer.build.content import Planned, layer_room, plan_contents
 from sealer.build.context import Directory
 from sealer.build.discovery import Discovery, NamedImage, merged, named
@@ -23,9 +23,8 @@ from sealer.build.inputs import AppFiles, BuildInput, Command, Content
 from sealer.build.layer_cache import LayerCache
 from sealer.build.layer_plans import LayerPlan
 from sealer.build.layers import build_time, write_layer, write_layers
-from sealer.build.parent import RegistryContent, registry_content
+from sealer.build.packing import Packing
 from sealer.build.progress import Progress
-from sealer.build.registry_tree import registry_layers, registry_plan
 from sealer.build.running import Running
 from sealer.build.scanning import bring_together, complete_charts
 from sealer.build.tools import Tools
@@ -225,47 +224,11 @@ class _Build:
         return write_layers(write, plans)
 
     async def _pack(self, images: Sequence[NamedImage], transport: Transport, room: int) -> tuple[Layer, ...]:
-        names = {str(image.reference): image for image in images}
-        archived = {archive.name: archive for archive in self._order.archived}
-        archived |= {archive.name: archive for archive in self._order.available if archive.name in names}
-        held = (
-            {image.image for image in self._order.parent.metadata.container_images}
-            if self._order.parent
-            else ()
-        )
-        wanted = {name: image for name, image in names.items() if name not in archived and name not in held}
-        if not archived and not wanted:
-            return ()
         cache = ContainerImageCache(self._store.home, transport, sink=self._sink)
-        fetched = [*await self._fetched(wanted, cache, transport)]
-        taken = [await cache.take_archived(archive) for archive in archived.values()]
-        packed = [*fetched, *taken]
-        self._digests |= {str(image.reference): image.target.digest for image in packed}
-        return await asyncio.to_thread(self._registry, packed, cache, room)
-
-    async def _fetched(
-        self, wanted: Mapping[str, NamedImage], cache: ContainerImageCache, transport: Transport
-    ) -> list[PackedImage]:
-        """Fetch images, those with credentials of their own with these."""
-        left = dict(wanted)
-        fetched: list[PackedImage] = []
-        for number, section in enumerate(self._order.authorised):
-            own = [left.pop(name) for name in section.images if name in left]
-            if own:
-                authfile = self._workspace / f"auth-{number}.json"
-                section.write(authfile)
-                fetched += await cache.through(transport.with_credentials(authfile)).fetch_all(
-                    own, self._order.platform
-                )
-        return [*fetched, *await cache.fetch_all(list(left.values()), self._order.platform)]
-
-    def _registry(
-        self, packed: Sequence[PackedImage], cache: ContainerImageCache, room: int
-    ) -> tuple[Layer, ...]:
-        """Write what container images add to the registry of the parent."""
-        parent = self._order.parent
-        held = registry_content(self._store, parent) if parent else RegistryContent()
-        return self._write([registry_plan(layer, cache) for layer in registry_layers(packed, held, room)])
+        packing = Packing(self._store, self._order, cache, self._write, self._stopped.set)
+        layers = await packing.pack(images, room, transport, self._workspace)
+        self._digests |= packing.digests
+        return layers
 
     def applications(self, apps: Sequence[StagedApp]) -> tuple[Application, ...]:
         """Return all applications: those of the parent that were not defined anew, then the new ones."""

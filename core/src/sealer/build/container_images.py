@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,7 +83,9 @@ class ContainerImageCache:
 
     def through(self, transport: Transport) -> ContainerImageCache:
         """Return the same cache, which asks registries in another way."""
-        return ContainerImageCache(self._home, transport, sink=self._sink)
+        same = ContainerImageCache(self._home, transport, sink=self._sink)
+        same._arrived = self._arrived
+        return same
 
     def blob(self, digest: str) -> Path:
         """Return where the blob of that digest is, or would be."""
@@ -107,8 +109,18 @@ class ContainerImageCache:
                 hint="build again: it has been removed, and will be fetched anew",
             )
 
-    async def fetch_all(self, images: Sequence[NamedImage], platform: Platform) -> tuple[PackedImage, ...]:
+    async def fetch_all(
+        self,
+        images: Sequence[NamedImage],
+        platform: Platform,
+        arrived: Callable[[PackedImage], None] = lambda image: None,
+    ) -> tuple[PackedImage, ...]:
         """Fetch images from their registries, several at a time, and return them in the same order.
+
+        Args:
+            images: The images.
+            platform: The platform of those that are for several.
+            arrived: Is given each image as soon as it is there.
 
         Raises:
             TransportError: Images can't be had; the message names them all.
@@ -119,11 +131,13 @@ class ContainerImageCache:
         async def one(image: NamedImage) -> PackedImage | SealerError:
             async with places:
                 try:
-                    return await self.fetch(image.reference, platform)
+                    found = await self.fetch(image.reference, platform)
                 except SealerError as error:
                     where = "" if image.place is None else f" ({image.place} names it)"
                     message = f"{image.reference}: {error.message}{where}"
                     return TransportError(message, hint=error.hint)
+            arrived(found)
+            return found
 
         results = await asyncio.gather(*(one(image) for image in images))
         failures = [result for result in results if isinstance(result, SealerError)]

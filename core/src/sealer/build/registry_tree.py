@@ -89,6 +89,15 @@ def registry_layers(
     return (*sorted(large[:kept], key=lambda layer: layer.files[0].blob), *_shared(rest, max(1, room - kept)))
 
 
+def large_blobs(image: PackedImage, held: RegistryContent) -> tuple[RegistryLayer, ...]:
+    """Return the layers of an image's large blobs, which are the same whatever other images there are."""
+    return tuple(
+        RegistryLayer(files=(file,), images=(image.reference,))
+        for file in _files(image, set(held.blobs), held)
+        if file.blob and file.size >= OWN_LAYER
+    )
+
+
 def _files(image: PackedImage, known: set[str], held: RegistryContent) -> Iterator[RegistryFile]:
     sizes = {blob.digest: blob.size for blob in (*image.blobs, image.manifest, image.target)}
     for digest, size in sizes.items():
@@ -174,6 +183,11 @@ class RegistryPlan(FilesPlan):
     names: str
     blobs: tuple[str, ...]
     cache: ContainerImageCache
+
+    @property
+    def alone(self) -> str:
+        """The digest of the only blob that it holds with nothing else, or ""."""
+        return self.blobs[0] if len(self.files) == len(self.blobs) == 1 else ""
 
     @property
     def subject(self) -> str:
