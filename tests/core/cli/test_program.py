@@ -26,6 +26,22 @@ def test_help_lists_every_command_under_its_group(capsys: pytest.CaptureFixture[
         assert re.search(rf"^{re.escape(entry.group)}:\n(  .*\n)*  {name} ", text, re.MULTILINE), name
 
 
+def test_listing_images_imports_nothing_that_it_does_not_need(tmp_path: Path) -> None:
+    script = (
+        "import sys; from sealer.cli.program import run; run(['images']); "
+        "print(*sorted(sys.modules), file=sys.stderr)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "SEALER_HOME": str(tmp_path)},
+    )
+    heavy = {"asyncio", "asyncssh", "httpx", "isal", "rich", "sealer.changes", "yaml"}
+    assert heavy & set(done.stderr.split()) == set()
+
+
 def test_help_imports_nothing_heavy() -> None:
     script = (
         "import sys; from sealer.cli.program import run; run(['--help']); "

@@ -10,9 +10,9 @@ from sealer.build.layer_cache import LayerCache
 from sealer.build.mounts import MOUNTS, UNFINISHED
 from sealer.image.layout import store_access
 from sealer.image.names import StoredName
-from sealer.image.progress import written_below
 from sealer.image.store import ImageStore
 from sealer.image.sweep import clear
+from sealer.image.usage import written_below
 
 CACHES = ("container-images", "downloads", "image-files")
 """The caches of what builds fetched and runs read, below the directory ``cache`` of Sealer's home."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -41,4 +40,7 @@ def transfer(
     work: Callable[[EventSink], Coroutine[Any, Any, Result]], *, quiet: bool = False, progress: str = "auto"
 ) -> Result:
     """Run a transfer to its end, showing how far it is."""
+    # Commands that share options with those that transfer something should not wait for it.
+    import asyncio
+
     return with_progress(lambda sink: asyncio.run(work(sink)), quiet=quiet, progress=progress)

@@ -16,10 +16,10 @@ from sealer.image.layout import store_access
 from sealer.image.names import StoredName
 from sealer.image.oci import REF_NAME, Descriptor, Manifest, parse_document, parse_index
 from sealer.image.parts import PartReader, find_parts
-from sealer.image.progress import written_below
 from sealer.image.reference import Reference, parse_reference
 from sealer.image.staging import Staging
 from sealer.image.store import ImageStore
+from sealer.image.usage import written_below
 from sealer.model.image import EMPTY
 
 _FULL_NAME = "io.containerd.image.name"

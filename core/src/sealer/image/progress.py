@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -43,17 +42,6 @@ async def reporting(
         with suppress(asyncio.CancelledError):
             await watcher
     send(total)
-
-
-def written_below(directory: Path) -> int:
-    """Return the bytes of the regular files below a directory; files may vanish meanwhile."""
-    total = 0
-    for parent, _, names in os.walk(directory):
-        for name in names:
-            with suppress(FileNotFoundError):
-                path = Path(parent, name)
-                total += 0 if path.is_symlink() else path.stat().st_size
-    return total
 
 
 class ReadOffsets:

@@ -11,12 +11,13 @@ from sealer.image.digest import digest_of
 from sealer.image.layout import store_access
 from sealer.image.oci import OCI_MANIFEST, Descriptor, Manifest, parse_document
 from sealer.image.platforms import choose_image, images_of, same_platform
-from sealer.image.progress import reporting, written_below
+from sealer.image.progress import reporting
 from sealer.image.reference import Reference, parse_reference
 from sealer.image.staging import Staging
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage, image_config, platform_of
 from sealer.image.transport import Transport
+from sealer.image.usage import written_below
 from sealer.model import Platform
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from sealer.image.layout import Layout
 from sealer.image.oci import INDEX_TYPES, MANIFEST_TYPES, Descriptor, Manifest, parse_document
-from sealer.image.progress import written_below
 from sealer.image.removal import remove_tree
+from sealer.image.usage import written_below
 
 Read = Callable[[str], bytes]
 

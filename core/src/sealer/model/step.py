@@ -21,10 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from sealer.changes.base import Change
 from sealer.model.image import EMPTY
 from sealer.model.value import Value, used_values
+
+if TYPE_CHECKING:
+    # Whoever only looks at images imports the model, and should not wait for all kinds of changes.
+    from sealer.changes.base import Change
 
 
 def at(name: str, host: str) -> str:
