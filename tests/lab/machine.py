@@ -9,15 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from sealer.changes import Change
-from sealer.changes.script import (
-    Planned,
-    ScriptReport,
-    Setting,
-    converge_script,
-    observe_script,
-    read_report,
-    undo_script,
-)
+from sealer.changes.report import ScriptReport, read_report
+from sealer.changes.script import Planned, Setting, converge_script, observe_script, undo_script
 from sealer.testing.lab import Node, compare, snapshot
 from sealer.testing.lab.snapshot import Kind
 

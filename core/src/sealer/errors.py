@@ -11,6 +11,7 @@
       PlanError                     1    steps that cannot be tied into a plan
       HostError                     1    something about one host (retryable or not)
         HostUnreachable             1
+        TookTooLong                 1
         HostKeyRejected             1
         AuthenticationFailed        1
           PrivilegesRefused         1    logged in, but not allowed what root is
@@ -148,6 +149,13 @@ class HostError(SealerError):
 
 class HostUnreachable(HostError):
     """No connection to the host, or a connection that was lost."""
+
+    def __init__(self, message: str, *, host: str, hint: str | None = None) -> None:
+        super().__init__(message, host=host, hint=hint, retryable=True)
+
+
+class TookTooLong(HostError):
+    """A script was not done in time; it was ended, as far as that is known."""
 
     def __init__(self, message: str, *, host: str, hint: str | None = None) -> None:
         super().__init__(message, host=host, hint=hint, retryable=True)

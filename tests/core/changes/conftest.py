@@ -11,15 +11,8 @@ from pathlib import Path
 import pytest
 
 from sealer.changes import Change
-from sealer.changes.script import (
-    Planned,
-    ScriptReport,
-    Setting,
-    converge_script,
-    observe_script,
-    read_report,
-    undo_script,
-)
+from sealer.changes.report import ScriptReport, read_report
+from sealer.changes.script import Planned, Setting, converge_script, observe_script, undo_script
 
 SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
 

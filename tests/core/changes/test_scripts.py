@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from sealer.changes import Command, Copy, Directory, File, Output, OwnedPath, Symlink
 from sealer.changes.quoting import print_bytes, quote
-from sealer.changes.script import Setting, converge_script, read_report, rollback_script
+from sealer.changes.report import read_report
+from sealer.changes.script import Setting, converge_script, rollback_script
 
 from .conftest import Disk, planned
 

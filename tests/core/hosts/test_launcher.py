@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -11,6 +12,8 @@ from hypothesis import strategies as st
 
 from sealer.hosts.launcher import (
     NOT_STARTED,
+    Input,
+    Ready,
     find_ready,
     launch_command,
     launch_words,
@@ -18,19 +21,39 @@ from sealer.hosts.launcher import (
     stream_input,
     terminal_command,
 )
+from sealer.hosts.output import Frame
 
 SHELLS = [("dash",), ("bash",), ("bash", "--posix"), ("busybox", "sh")]
 every_shell = pytest.mark.parametrize("shell", SHELLS, ids=" ".join)
 
 
-def launch(shell: tuple[str, ...], data: bytes) -> tuple[int, bytes, bytes]:
-    """Run the launcher in a shell; return status, output and errors behind its ready lines."""
+def start(shell: tuple[str, ...], data: bytes) -> tuple[int, bytes, bytes]:
+    """Run the launcher in a shell; return its status, and output and errors behind its ready lines."""
     *_, program = launch_words()
     done = subprocess.run([*shell, "-c", program], input=data, capture_output=True, check=False, timeout=60)
     output, errors = find_ready(done.stdout), find_ready(done.stderr)
     assert output is not None
     assert errors is not None
     return done.returncode, output[1], errors[1]
+
+
+def framed(mark: bytes, data: bytes) -> tuple[int | None, bytes]:
+    """Return the status and the bytes that stand between a script's marks."""
+    found: list[bytes] = []
+    frame = Frame(mark, found.append)
+    frame.add(data)
+    return frame.status, b"".join(found)
+
+
+def launch(
+    shell: tuple[str, ...], given: Input, *, before: bytes = b"", behind: bytes = b""
+) -> tuple[int | None, bytes, bytes]:
+    """Run one script by a launcher; return its status, output and errors."""
+    _, stdout, stderr = start(shell, before + given.data + behind)
+    status, output = framed(given.mark, stdout)
+    same, errors = framed(given.mark, stderr)
+    assert status == same
+    return status, output, errors
 
 
 @every_shell
@@ -71,33 +94,55 @@ def test_a_script_may_end_in_a_comment(shell: tuple[str, ...]) -> None:
 @every_shell
 @pytest.mark.parametrize("first", [b"", b"secret\n", b"sealer-script-not\n\n\n"])
 def test_lines_ahead_of_the_mode_are_skipped(shell: tuple[str, ...], first: bytes) -> None:
-    assert launch(shell, first + script_input("echo ran")) == (0, b"ran\n", b"")
+    assert launch(shell, script_input("echo ran"), before=first) == (0, b"ran\n", b"")
 
 
 @every_shell
 def test_no_input_at_all_is_an_error(shell: tuple[str, ...]) -> None:
-    assert launch(shell, b"")[0] == NOT_STARTED
+    assert start(shell, b"")[0] == NOT_STARTED
+
+
+@every_shell
+def test_one_launcher_runs_scripts_one_after_another(shell: tuple[str, ...]) -> None:
+    given = [
+        script_input(text) for text in ("x=1; cd /tmp; echo one; exit 3", "echo ${x-none}; pwd", "exec cat")
+    ]
+    last = stream_input("cat; exit 5")
+    status, stdout, stderr = start(shell, b"".join(each.data for each in given) + last.data + b"rest")
+    assert [framed(each.mark, stdout) for each in given] == [(3, b"one\n"), (0, b"none\n/\n"), (0, b"")]
+    assert framed(last.mark, stdout) == (5, b"rest")
+    assert [framed(each.mark, stderr) for each in given] == [(3, b""), (0, b""), (0, b"")]
+    assert status == 5
+
+
+@every_shell
+def test_a_script_that_is_no_sh_ends_alone(shell: tuple[str, ...]) -> None:
+    broken, next_one = script_input("if"), script_input("echo next")
+    _, stdout, _ = start(shell, broken.data + next_one.data)
+    assert framed(broken.mark, stdout)[0] not in {0, None}
+    assert framed(next_one.mark, stdout) == (0, b"next\n")
 
 
 @every_shell
 def test_a_script_reads_its_stream(shell: tuple[str, ...]) -> None:
     data = b"\0\1\nbinary\r\n" * 50_000
-    status, output, _ = launch(shell, stream_input("printf 'a\\\\b\\n'\nwc -c") + data)
+    status, output, _ = launch(shell, stream_input("printf 'a\\\\b\\n'\nwc -c"), behind=data)
     assert (status, output.split()) == (0, [b"a\\b", str(len(data)).encode()])
 
 
 @every_shell
 def test_a_stream_that_looks_like_a_script_is_data(shell: tuple[str, ...]) -> None:
-    assert launch(shell, stream_input("cat") + b"sealer-script\necho no\n")[1] == b"sealer-script\necho no\n"
+    data = script_input("echo no").data
+    assert launch(shell, stream_input("cat"), behind=data)[1] == data
 
 
 @every_shell
 def test_the_first_bytes_of_a_stream_are_not_lost(shell: tuple[str, ...]) -> None:
-    assert launch(shell, stream_input("exec cat") + b"\n\nx")[1] == b"\n\nx"
+    assert launch(shell, stream_input("exec cat"), behind=b"\n\nx")[1] == b"\n\nx"
 
 
 @pytest.mark.parametrize("make_input", [script_input, stream_input])
-def test_nothing_of_a_script_is_in_an_argument_list(make_input: Callable[[str], bytes]) -> None:
+def test_nothing_of_a_script_is_in_an_argument_list(make_input: Callable[[str], Input]) -> None:
     script = "p=hunter2; tr '\\0' '\\n' < /proc/$$/cmdline"
     _, output, _ = launch(("dash",), make_input(script))
     assert b"sealer-stream" in output
@@ -132,12 +177,13 @@ def test_a_prefix_that_insists_on_a_terminal_gets_one_and_bytes_stay_as_they_are
         return subprocess.run(argv, input=data, capture_output=True, start_new_session=True, check=False)
 
     prefix = (str(picky), "")
-    assert run(launch_command(prefix), script_input(":")).returncode == 99
+    assert run(launch_command(prefix), script_input(":").data).returncode == 99
     sent = bytes(range(256)) * 64
-    done = run(terminal_command(prefix), stream_input("cat; echo err >&2; exit 7") + sent)
+    given = stream_input("cat; echo err >&2; exit 7")
+    done = run(terminal_command(prefix), given.data + sent)
     assert done.returncode == 7
-    assert (find_ready(done.stdout) or (0, b""))[1] == sent
-    assert (find_ready(done.stderr) or (0, b""))[1] == b"err\n"
+    assert framed(given.mark, done.stdout) == (7, sent)
+    assert framed(given.mark, done.stderr) == (7, b"err\n")
 
 
 @pytest.mark.parametrize("shell", [("dash",), ("bash",), ("busybox", "sh")], ids=" ".join)
@@ -157,9 +203,10 @@ case x in x) echo seven;; esac
 
     # From its closing brace on the script is whole.
     @settings(deadline=None, max_examples=60)
-    @given(st.integers(0, whole.rindex(b"}")))
+    @given(st.integers(0, whole.data.rindex(b"}")))
     def check(length: int) -> None:
-        assert launch(shell, whole[:length])[1] == b""
+        cut = Input(data=whole.data[:length], mark=whole.mark)
+        assert launch(shell, cut)[1] == b""
 
     check()
 
@@ -168,7 +215,7 @@ def test_any_bytes_come_through_a_stream() -> None:
     @settings(deadline=None, max_examples=40)
     @given(st.binary(max_size=3000))
     def check(data: bytes) -> None:
-        assert launch(("dash",), stream_input("cat") + data)[1] == data
+        assert launch(("dash",), stream_input("cat"), behind=data)[1] == data
 
     check()
 
@@ -176,7 +223,29 @@ def test_any_bytes_come_through_a_stream() -> None:
 def test_the_ready_line_is_found_behind_any_noise() -> None:
     @given(st.binary(max_size=200).filter(lambda noise: b"sealer-ready" not in noise), st.binary(max_size=50))
     def check(noise: bytes, rest: bytes) -> None:
-        assert find_ready(noise + b"\nsealer-ready 42\n" + rest) == (42, rest)
+        assert find_ready(noise + b"\nsealer-ready 42\n" + rest) == (Ready(process=42, root=False), rest)
+        assert find_ready(noise + b"\nsealer-ready 7 root\n" + rest) == (Ready(process=7, root=True), rest)
         assert find_ready(noise) is None
 
     check()
+
+
+@given(
+    st.binary(max_size=200),
+    st.lists(st.integers(0, 300), max_size=6),
+    st.sampled_from([b"", b"seal", b"sealer-0 ", b"sealer-01", b"sealer-0\n"]),
+)
+def test_what_stands_between_marks_is_found_however_it_is_cut(
+    content: bytes, cuts: list[int], tail: bytes
+) -> None:
+    mark = b"sealer-0"
+    content = content.replace(mark, b"") + tail
+    if mark + b" " in content:
+        content = content.replace(mark + b" ", b"")
+    whole = b"noise\n" + mark + b"\n" + content + mark + b" 17\nmore"
+    found: list[bytes] = []
+    frame = Frame(mark, found.append)
+    places = sorted({0, len(whole), *(cut for cut in cuts if cut < len(whole))})
+    for begin, end in itertools.pairwise(places):
+        frame.add(whole[begin:end])
+    assert (frame.status, b"".join(found)) == (17, content)

@@ -113,12 +113,13 @@ async def test_closing_ends_the_wait_for_scripts(tmp_path: Path, runs: bool) -> 
         await running
 
 
-async def test_nothing_stays_open(host: Connection) -> None:
-    await host.run_script("true")
+async def test_nothing_stays_open() -> None:
+    host = LocalConnection("here")
     before = len(list(Path("/proc/self/fd").iterdir()))
     await asyncio.gather(*(host.run_script("true") for _ in range(10)))
-    await asyncio.sleep(0.05)
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    async with asyncio.timeout(20):
+        while len(list(Path("/proc/self/fd").iterdir())) > before:
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from sealer.changes import Change, Command, File, LayerBlob, Output, Tree
 from sealer.errors import ChangeFailed
 from sealer.events import Event, HostOutput, discard
@@ -28,9 +26,10 @@ from sealer.hosts import (
 )
 from sealer.model import Probe, Step
 from sealer.operation.engine import Engine, Summary
+from sealer.operation.following import Notice
 from sealer.operation.journal import Journal, read_history
 from sealer.operation.plan import make_plan
-from sealer.operation.visit import Applier, Remover, Visitor
+from sealer.operation.visit import Applier, Errand, Remover, Visitor
 from sealer.testing.sshd import Sshd
 from tests.core.hosts.conftest import TargetFactory
 from tests.core.hosts.servers import SlowLink
@@ -140,15 +139,37 @@ async def test_a_step_of_many_changes_is_one_round_trip_whether_they_hold_or_not
         await counted.close()
 
 
-async def test_a_step_with_layers_is_two_round_trips_beside_the_bytes(tmp_path: Path) -> None:
+async def test_a_step_with_layers_is_two_round_trips_even_if_they_are_missing(tmp_path: Path) -> None:
     layer = Blobs(tmp_path).layer("hello", b"hello")
     work = step(Tree(path="rootfs", layers=(layer,)), *twenty_files(tmp_path))
-    for operation, calls in (("first", {"run_script": 2, "send": 1}), ("second", {"run_script": 2})):
+    for operation, calls in (("first", {"run_script": 1, "send": 1}), ("second", {"run_script": 2})):
         counted = Counted(LocalConnection(HOST))
         await drive(tmp_path, counted, applier(tmp_path, operation), work)
         assert counted.calls == calls
         await counted.close()
     assert (tmp_path / "data/rootfs/hello").read_bytes() == b"hello"
+
+
+async def test_steps_that_are_ready_together_are_one_round_trip(tmp_path: Path) -> None:
+    changes = twenty_files(tmp_path)
+    steps = [
+        Step(
+            id=f"s{number}",
+            title="work",
+            host=HOST,
+            changes=(change,),
+            provides=(f"s{number}",),
+            requires=(f"s{number - 1}",) if number else (),
+        )
+        for number, change in enumerate(changes)
+    ]
+    for operation, changed in (("first", 20), ("second", 0)):
+        counted = Counted(LocalConnection(HOST))
+        summary = await drive(tmp_path, counted, applier(tmp_path, operation), *steps)
+        assert (summary.changed, summary.unchanged) == (changed, 20 - changed)
+        assert counted.calls == {"run_script": 1}
+        assert read_history(tmp_path / f"{operation}.jsonl").done.keys() == {item.id for item in steps}
+        await counted.close()
 
 
 async def test_to_take_everything_back_is_one_round_trip(tmp_path: Path) -> None:
@@ -171,12 +192,15 @@ async def test_what_hosts_say_while_things_are_taken_back_shows_no_secret(tmp_pa
     remover = Remover(
         data=str(tmp_path / "data"), operation="back", events=events.append, redactor=Redactor(["hunter2"])
     )
-    with pytest.raises(ChangeFailed) as caught:
-        await remover.visit(step(), local, {})
+    told: list[Any] = []
+    await remover.visit([Errand(step=step(), values={})], local, lambda _, what: told.append(what))
+    begun, failure = told
+    assert begun is Notice.BEGUN
+    assert isinstance(failure, ChangeFailed)
     said = [event.line for event in events if isinstance(event, HostOutput)]
     assert "the token is ***" in said
-    assert "hunter2" not in f"{said} {caught.value.output}"
-    assert "the token is ***" in caught.value.output
+    assert "hunter2" not in f"{said} {failure.output}"
+    assert "the token is ***" in failure.output
     await local.close()
 
 
@@ -191,6 +215,7 @@ async def test_what_travels_for_a_step_over_ssh(tmp_path: Path, target: TargetFa
             for operation in ("first", "second"):
                 await slow.quiet()
                 slow.turns.clear()
-                await applier(tmp_path, operation).visit(step(*twenty_files(tmp_path)), connection, {})
+                work = [Errand(step=step(*twenty_files(tmp_path)), values={})]
+                await applier(tmp_path, operation).visit(work, connection, lambda *_: None)
                 assert slow.turns.count("down") == 1
             await connection.close()

@@ -16,6 +16,7 @@ import resource
 import socket
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncssh
@@ -39,6 +40,8 @@ MAX_SESSIONS = 10
 FAULTS = {"refuses": 3, "denies": 3, "fails": 4, "drops": 5}
 """How many hosts accept no connection, accept no key, can't apply a change, cut the first script off."""
 
+_MODE = re.compile(rb"sealer-script (\S+) (\d+)\n")
+_STEP = re.compile(r"^begin_step (\d+)(?: \d+)*\n((?:.*\n)*?)end_step \1$", re.MULTILINE)
 _VISIT = re.compile(r"^visit (\d+) ", re.MULTILINE)
 
 
@@ -100,7 +103,7 @@ class Session(asyncssh.SSHServerSession[bytes]):
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._input = bytearray()
+        self._input = b""
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
         self._channel = chan
@@ -113,43 +116,47 @@ class Session(asyncssh.SSHServerSession[bytes]):
 
     def session_started(self) -> None:
         for write in (self._channel.write, self._channel.write_stderr):
-            write(b"\nsealer-ready 4711\n")
+            write(b"\nsealer-ready 4711 root\n")
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
         self._input += data
 
-    def eof_received(self) -> bool:
-        text = self._input.decode()
-        if text:
-            self._run(text)
-        return True
+        while (found := _MODE.match(self._input)) and len(self._input) >= found.end() + int(found[2]):
+            whole = found.end() + int(found[2])
+            self._run(self._input[found.end() : whole].decode(), found[1])
+            self._input = self._input[whole:]
 
-    def _run(self, text: str) -> None:
+    def _run(self, text: str, mark: bytes) -> None:
         seen = self._host.seen
         seen.scripts += 1
-        if not (text.startswith("sealer-script\n{\n") and text.endswith("\n} </dev/null\n")):
+        steps = _STEP.findall(text)
+        if not steps or not (text.startswith("{\n") and text.endswith("\n} </dev/null")):
             seen.broken += 1
             self._channel.exit(2)
-        elif visits := _VISIT.findall(text):
-            self._visit(visits)
-        else:
-            self._channel.write(b"root\n")
-            self._channel.exit(0)
-
-    def _visit(self, visits: list[str]) -> None:
+            return
         host = self._host
         match host.faults.get(host.address):
             case "drops":
                 del host.faults[host.address]
                 host.connection.abort()
             case "fails":
-                self._channel.write_stderr(b"No space left on device\n")
-                self._channel.write(b"0 failed 1 =it is missing\n")
-                self._channel.exit(1)
+                log = b"\x1estep 0\nNo space left on device\n\x1eend 0\n"
+                self._answer(mark, 1, b"step 0 begin\n0 failed 1 =it is missing\n", log)
             case _:
-                records = "".join(f"{index} changed =it is missing\n" for index in visits)
-                self._channel.write(f"{records}end\n".encode())
-                self._channel.exit(0)
+                self._answer(mark, 0, b"".join(self._visit(steps)), b"")
+
+    @staticmethod
+    def _visit(steps: list[tuple[str, str]]) -> Iterator[bytes]:
+        for number, visits in steps:
+            yield f"step {number} begin\n".encode()
+            for index in _VISIT.findall(visits):
+                yield f"{index} changed =it is missing\n".encode()
+            yield f"step {number} done\n".encode()
+        yield b"end\n"
+
+    def _answer(self, mark: bytes, status: int, output: bytes, errors: bytes) -> None:
+        for write, content in ((self._channel.write, output), (self._channel.write_stderr, errors)):
+            write(b"\n%s\n%s%s %d\n" % (mark, content, mark, status))
 
 
 async def serve(directory: Path, seed: int) -> Seen:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -13,15 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sealer.changes import Command, Output
-from sealer.errors import ChangeFailed, HostsFailed, HostUnreachable, Interrupted
+from sealer.errors import ChangeFailed, HostsFailed, HostUnreachable, Interrupted, SealerError
 from sealer.events import Event, Outcome, StepFinished, discard
 from sealer.hosts.connection import Connection
 from sealer.model import Step
 from sealer.operation import engine as engine_module
 from sealer.operation.engine import Engine, Summary
+from sealer.operation.following import Notice, Tell, Visit
 from sealer.operation.journal import Journal, read_history
 from sealer.operation.plan import Plan, make_plan
-from sealer.operation.visit import Visit
+from sealer.operation.visit import Errand
 
 
 class Hosts:
@@ -29,37 +30,82 @@ class Hosts:
 
     operation = "op"
 
-    def __init__(self, plan: Plan, *, failing: Mapping[str, list[Exception]] | None = None) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        *,
+        failing: Mapping[str, list[SealerError]] | None = None,
+        together: bool = True,
+    ) -> None:
         self.plan = plan
+        self.together = together
+        self.halted: list[bool] = []
+        self.again: Counter[str] = Counter()
         self.failing = {step: list(errors) for step, errors in (failing or {}).items()}
         self.visits: Counter[str] = Counter()
         self.done: set[str] = set()
         self.busy: Counter[str] = Counter()
         self.most_hosts = 0
 
-    async def visit(self, step: Step, connection: Connection, values: Mapping[tuple[str, str], str]) -> Visit:
-        assert self.plan.waits_for[step.id] <= self.done, "a step ran before what it waits for"
-        for source, key in step.uses():
-            assert values[source, key] == f"value of {source}"
-        self.busy[step.host] += 1
-        assert self.busy[step.host] == 1, "two steps ran on one host"
+    def follows(self, first: Step, step: Step) -> bool:
+        assert first.host == step.host
+        return self.together
+
+    async def visit(self, steps: Sequence[Errand], connection: Connection, tell: Tell) -> None:
+        (host,) = {errand.step.host for errand in steps}
+        assert len(steps) == 1 or self.together
+        self.busy[host] += 1
+        assert self.busy[host] == 1, "two visits went on on one host"
         self.most_hosts = max(self.most_hosts, sum(self.busy.values()))
-        await asyncio.sleep(0)
-        self.busy[step.host] -= 1
-        self.visits[step.id] += 1
-        if self.failing.get(step.id):
-            raise self.failing[step.id].pop(0)
-        changed = () if step.id in self.done else ("something",)
-        self.done.add(step.id)
-        return Visit(changed=changed, values={"v": f"value of {step.id}"})
+        ended: set[str] = set()
+        for errand in steps:
+            await asyncio.sleep(0)
+            step = errand.step
+            if not errand.needs <= ended:
+                continue
+            assert self.plan.waits_for[step.id] <= self.done, "a step ran before what it waits for"
+            for source, key in step.uses():
+                assert errand.values[source, key] == f"value of {source}"
+            tell(step, Notice.BEGUN)
+            self.visits[step.id] += 1
+            self.again[step.id] += errand.again
+            if self.failing.get(step.id):
+                error = self.failing[step.id].pop(0)
+                tell(step, error)
+                if isinstance(error, HostUnreachable):
+                    break
+                continue
+            ended.add(step.id)
+            changed = () if step.id in self.done else ("something",)
+            self.done.add(step.id)
+            tell(step, Visit(changed=changed, values={"v": f"value of {step.id}"}))
+        self.busy[host] -= 1
+
+    async def halt(self, connection: Connection, *, at_once: bool) -> None:
+        self.halted.append(at_once)
 
 
-def step(number: int, host: int, needs: frozenset[int], *, secret: bool = False) -> Step:
+def step(
+    number: int,
+    host: int,
+    needs: frozenset[int],
+    *,
+    secret: bool = False,
+    plain: frozenset[int] = frozenset(),
+) -> Step:
+    """Return a step that needs values of some steps, and only the end of others."""
     marks = "".join(f"\ue000s{other}|v\ue001" for other in sorted(needs))
     command = Command(
         title=f"s{number}", run=f"do {marks}", yields=(Output(key="v", script="v", secret=secret),)
     )
-    return Step(id=f"s{number}", title=f"step {number}", host=f"n{host}", changes=(command,))
+    return Step(
+        id=f"s{number}",
+        title=f"step {number}",
+        host=f"n{host}",
+        changes=(command,),
+        provides=(f"s{number}",),
+        requires=tuple(f"s{other}" for other in sorted(plain)),
+    )
 
 
 async def run(
@@ -81,23 +127,34 @@ async def run(
 
 
 graphs = st.lists(
-    st.tuples(st.integers(0, 3), st.frozensets(st.integers(0, 20), max_size=3), st.booleans()),
+    st.tuples(
+        st.integers(0, 3),
+        st.frozensets(st.integers(0, 20), max_size=3),
+        st.booleans(),
+        st.frozensets(st.integers(0, 20), max_size=3),
+    ),
     min_size=1,
     max_size=14,
 ).map(
     lambda rows: make_plan(
         [
-            step(number, host, frozenset(n for n in needs if n < number), secret=secret)
-            for number, (host, needs, secret) in enumerate(rows)
+            step(
+                number,
+                host,
+                frozenset(n for n in needs if n < number),
+                secret=secret,
+                plain=frozenset(n for n in plain if n < number),
+            )
+            for number, (host, needs, secret, plain) in enumerate(rows)
         ]
     )
 )
 
 
 @settings(deadline=None)
-@given(graphs, st.integers(1, 5))
-def test_every_step_runs_once_after_what_it_waits_for(plan: Plan, concurrency: int) -> None:
-    hosts = Hosts(plan)
+@given(graphs, st.integers(1, 5), st.booleans())
+def test_every_step_runs_once_after_what_it_waits_for(plan: Plan, concurrency: int, together: bool) -> None:
+    hosts = Hosts(plan, together=together)
     with tempfile.TemporaryDirectory() as directory:
         asyncio.run(run(plan, hosts, Path(directory) / "journal", concurrency=concurrency))
     assert hosts.visits == Counter(item.id for item in plan.steps)
@@ -176,6 +233,63 @@ async def test_a_stopped_run_finishes_what_runs_and_can_be_resumed(tmp_path: Pat
     assert outcomes == [Outcome.CHANGED]
     await run(plan, hosts, path)
     assert hosts.visits == {"s0": 1, "s1": 1}
+
+
+async def test_steps_in_a_row_are_visited_together_and_a_failure_ends_what_depends_on_it(
+    tmp_path: Path,
+) -> None:
+    rows = [step(n, 0, frozenset(), plain=frozenset({n - 1} if n in {1, 2} else ())) for n in range(5)]
+    plan = make_plan([*rows, step(5, 0, frozenset({4}))])
+    hosts = Hosts(plan, failing={"s1": [ChangeFailed("no", host="n0")]})
+    sizes: list[int] = []
+    visit = hosts.visit
+
+    async def counted(steps: Sequence[Errand], connection: Connection, tell: Tell) -> None:
+        sizes.append(len(steps))
+        await visit(steps, connection, tell)
+
+    hosts.visit = counted  # type: ignore[method-assign]
+    with pytest.raises(HostsFailed) as caught:
+        await run(plan, hosts, tmp_path / "journal")
+    assert caught.value.failures.keys() == {"s1"}
+    assert hosts.done == {"s0", "s3", "s4", "s5"}
+    # The last one uses a value of the one ahead of it, so it has to wait for the answer.
+    assert sizes == [5, 1]
+
+
+async def test_what_a_lost_connection_left_is_visited_again_and_what_was_done_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "FIRST_PAUSE", 0.001)
+    plan = make_plan([step(n, 0, frozenset()) for n in range(4)])
+    hosts = Hosts(plan, failing={"s1": [HostUnreachable("gone", host="n0")]})
+    await run(plan, hosts, tmp_path / "journal")
+    assert hosts.visits == {"s0": 1, "s1": 2, "s2": 1, "s3": 1}
+    assert {name for name, count in hosts.again.items() if count} == {"s1"}
+
+
+async def test_a_failure_ends_the_visits_of_other_hosts_behind_their_step_if_it_is_to_be_fast(
+    tmp_path: Path,
+) -> None:
+    plan = make_plan([step(0, 0, frozenset()), step(1, 1, frozenset()), step(2, 1, frozenset({1}))])
+    hosts = Hosts(plan, failing={"s0": [ChangeFailed("no", host="n0")]})
+    path = tmp_path / "journal"
+    with Journal(path) as journal:
+        machine = Engine(
+            plan=plan,
+            connections=dict.fromkeys(plan.hosts),  # type: ignore[arg-type]
+            visitor=hosts,
+            journal=journal,
+            history=read_history(path),
+            concurrency=2,
+            events=discard,
+            fail_fast=True,
+        )
+        with pytest.raises(HostsFailed):
+            await machine.run()
+    assert "s2" not in hosts.done
+    assert hosts.halted
+    assert not any(hosts.halted)
 
 
 def test_a_torn_last_line_is_cut_off(tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ import yaml
 from cryptography import x509
 
 from sealer.changes import Command, File, Wait
-from sealer.changes.script import Planned, Setting, converge_script, read_report
+from sealer.changes.report import read_report
+from sealer.changes.script import Planned, Setting, converge_script
 from sealer.model import MASTER, Cluster, RegistrySettings, Step, used_values
 from sealer_registry_distribution import fragments, sealer_registries
 from sealer_registry_distribution.config import config_yml, listen_address, unit_text

@@ -7,6 +7,7 @@ Every fragment runs as the body of a function of its own, with these variables:
 
 - ``$entry``    the change's directory in the host journal; it exists from ``capture`` on
 - ``$data``     the cluster's data directory on the host
+- ``$again``    not empty when the step is tried once more in the same run
 - ``$fingerprint``  the digest of the change as planned, before values were filled in
 
 and the helper functions of ``sealer.changes.prelude``. Standard output of ``observe`` is the reason,
@@ -83,6 +84,20 @@ class Change(ABC):
 
         It may still make directories for it.
         """
+        return False
+
+    @property
+    def plain(self) -> bool:
+        """Whether the very shell that runs everything may run ``apply``; it costs the host a process less.
+
+        ``apply`` must then be one command, or several tied with ``&&``: there is no ``set -e``. It must not
+        exit, nor change directory or variables.
+        """
+        return False
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it is worth and safe to make it again by itself after it failed or took too long."""
         return False
 
     def capture(self) -> str:

@@ -7,6 +7,15 @@ from dataclasses import dataclass, replace
 from sealer.changes.base import Change, Output
 from sealer.changes.quoting import quote
 
+# The connection may have been lost because the host went down. What was begun there is not begun again
+# unasked; whoever resumes the operation asks.
+_ONCE = """\
+if [ -n "${again:-}" ] && [ -e "$entry/attempted" ]; then
+  echo "it was cut off, and may have been done in part: go on with sealer resume if it can be run again" >&2
+  false
+fi &&
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command(Change):
@@ -23,6 +32,8 @@ class Command(Change):
         revert: sh that takes it back, also after an attempt that was cut off; it must hold no secret.
         yields: Values to read once it is done.
         limit: Seconds it may take.
+        repeatable: Whether it may be run again by itself after it failed or took too long, as often as the
+            step has ``retries``: because it waits for something, say, and half of it does no harm.
     """
 
     title: str
@@ -32,6 +43,7 @@ class Command(Change):
     revert: str = ""
     yields: tuple[Output, ...] = ()
     limit: float | None = None
+    repeatable: bool = False
 
     @property
     def key(self) -> str:
@@ -44,6 +56,10 @@ class Command(Change):
     def foreseeable(self) -> bool:
         return not self.unless  # it may take long
 
+    @property
+    def plain(self) -> bool:
+        return not self.revert
+
     def observe(self) -> str:
         if self.unless:
             return f"( {self.unless}\n) >/dev/null 2>&1 || {{ echo 'it is not done'; return 1; }}"
@@ -53,6 +69,9 @@ class Command(Change):
 
     def apply(self) -> str:
         again = f"if was_attempted; then\n( {self.revert}\n)\nfi\n" if self.revert else ""
+        if not self.repeatable and not self.revert:
+            again = _ONCE
+        attempt = "printf '' > \"$entry/attempted\""
         within = "" if self.limit is None else f"within {self.limit:.0f} "
         # The text may hold a secret, and anyone on the host can read arguments: it goes to sh on standard
         # input, as a group that sh reads to its end before the first command can read from there.
@@ -60,7 +79,7 @@ class Command(Change):
         while end in self.run:
             end += "_"
         script = f"set -e\n{{\n{self.run}\n}} </dev/null"
-        return f"{again}: > \"$entry/attempted\"\n{within}sh -s <<'{end}'\n{script}\n{end}"
+        return f"{again}{attempt} &&\n{within}sh -s <<'{end}'\n{script}\n{end}"
 
     def undo(self) -> str | None:
         return self.revert or None

@@ -59,10 +59,17 @@ class File(Change):
     def capture(self) -> str:
         return f"save_path {quote(self.path)}"
 
+    @property
+    def plain(self) -> bool:
+        return True
+
     def apply(self) -> str:
         path = quote(self.path)
+        # A file of root's without a bit beyond those that every new file gets needs no chmod.
+        born = self.owner == "root:root" and not self.mode & ~0o666
+        mask = f" {0o777 & ~self.mode:o}" if born else ""
         return (
-            f"begin_file {path}\n{print_bytes(self._bytes())} > {path}.sealer-new\n"
+            f"begin_file {path}{mask} && {print_bytes(self._bytes())} > {path}.sealer-new &&\n"
             f"finish_file {path} {self.mode:o} {quote(self.owner)}"
         )
 
@@ -139,6 +146,10 @@ class Directory(Change):
 
     def capture(self) -> str:
         return f"save_directory {quote(self.path)}"
+
+    @property
+    def plain(self) -> bool:
+        return True
 
     def apply(self) -> str:
         return f"make_directory {quote(self.path)} {self.mode:o} {quote(self.owner)}"

@@ -43,6 +43,12 @@ parents_of() {
   done
 }
 
+# save_parents PATH: for remove_parents
+save_parents() {
+  above_of "$1"
+  if [ ! -d "$above" ]; then parents_of "$1" > "$entry/parents"; fi
+}
+
 # give PATH OWNER: changes the owner unless it is root and already so, which a test tells without a process
 give() {
   if [ "$2" = root:root ] && [ -O / ] && [ -G / ] && [ -O "$1" ] && [ -G "$1" ]; then return 0; fi
@@ -51,23 +57,28 @@ give() {
 
 # save_path PATH: remember a file, link or its absence, with its time stamps
 save_path() {
-  parents_of "$1" > "$entry/parents" || return
+  save_parents "$1" || return
   if [ -e "$1" ] || [ -L "$1" ]; then cp -a "$1" "$entry/saved" || return; fi
   if [ -f "$1" ] && [ ! -L "$1" ]; then sha256sum < "$entry/saved" > "$entry/sum"; fi
 }
 
-# begin_file PATH / finish_file PATH MODE OWNER / rename_over PATH: write beside, then rename
+# begin_file PATH [MASK] / finish_file PATH MODE OWNER / rename_over PATH: write beside, then rename. With a mask
+# the file is born with its mode; a directory's default access list can thwart that, which shows as a difference.
 begin_file() {
   above_of "$1"
-  if [ ! -d "$above" ]; then mkdir -p "$above"; fi
-  if [ -e "$1.sealer-new" ] || [ -L "$1.sealer-new" ]; then rm -rf "$1.sealer-new"; fi
-  umask 077
-  : > "$1.sealer-new"
+  if [ ! -d "$above" ]; then mkdir -p "$above" || return; fi
+  if [ -e "$1.sealer-new" ] || [ -L "$1.sealer-new" ]; then rm -rf "$1.sealer-new" || return; fi
+  masked=${2:-}
+  case ${reason:-} in mode*) masked= ;; esac
+  umask "${masked:-077}"
+  printf '' > "$1.sealer-new"
+  made=$?
   umask 022
+  return $made
 }
 finish_file() {
-  give "$1.sealer-new" "$3"
-  chmod "$2" "$1.sealer-new"
+  give "$1.sealer-new" "$3" || return
+  if [ -z "$masked" ]; then chmod "$2" "$1.sealer-new" || return; fi
   rename_over "$1"
 }
 rename_over() {
@@ -107,15 +118,13 @@ remove_parents() {
 # make_directory PATH MODE OWNER
 make_directory() {
   if [ -d "$1" ]; then
-    give "$1" "$3"
-    chmod "$2" "$1"
+    give "$1" "$3" && chmod "$2" "$1"
   else
-    mkdir -p -m "$2" "$1"
-    give "$1" "$3"
+    mkdir -p -m "$2" "$1" && give "$1" "$3"
   fi
 }
 save_directory() {
-  parents_of "$1" > "$entry/parents" || return
+  save_parents "$1" || return
   if [ -d "$1" ]; then stat -c '%a %U:%G' "$1" > "$entry/mode"; fi
 }
 restore_directory() {
@@ -158,7 +167,7 @@ unmount_below() {
 }
 
 save_tree() {
-  parents_of "$1" > "$entry/parents"
+  save_parents "$1"
   if [ -e "$1" ] || [ -L "$1" ]; then find "$1" | sort > "$entry/before"; fi
 }
 restore_tree() {

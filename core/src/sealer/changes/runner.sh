@@ -1,12 +1,17 @@
 # How the changes of a script are visited. The script defines o<i>, c<i>, a<i> (observe, capture, apply) for
-# change i, and calls visit or look for each; $captures has the numbers of those that have a capture.
+# change i, and calls visit or look for each; $captures has the numbers of those that have a capture, $plain of
+# those that this very shell may apply. Changes belong to steps, which fail each for itself.
 # Records for the operator go to descriptor 3, one a line:
-#   <i> same | changed TEXT | kept TEXT | needed TEXT | failed STATUS TEXT | value KEY TEXT | blob DIGEST | end
-# where TEXT is plain behind "=", or else hex. Everything that commands print goes to the operator's log.
+#   step <n> begin | done | stopped
+#   <i> same | changed TEXT | kept TEXT | needed TEXT | failed STATUS TEXT | value KEY TEXT | blob DIGEST
+#   known | received | end
+# where TEXT is plain behind "=", or else hex. Everything that commands print goes to the operator's log; there
+# lines that begin with a record separator (octal 036) say to which step the lines behind them belong.
 #
 # To start a process takes longer than most changes do. Whatever the shell can do by itself is left to it.
 
-record() { printf '%s\n' "$*" >&3 2>/dev/null || :; }
+record() { printf '%s\n' "$*" >&3 2>/dev/null || true; }
+mark() { printf '\036%s\n' "$*"; }
 
 # say TEXT: leaves it in $said as records have it
 say() {
@@ -16,14 +21,61 @@ say() {
   esac
 }
 
-# relay: passes output on, and goes on reading when the operator is gone, so that no command dies of it
-relay() { while IFS= read -r line || [ -n "$line" ]; do printf '%s\n' "$line" >&2 2>/dev/null || :; done; }
+# relay: passes output on, and goes on reading when the operator is gone, so that no command dies of it. It ends
+# with what finish printed, though a process that was left behind may hold the other end.
+last_line='sealer: finished with'
+relay() {
+  while IFS= read -r line || [ -n "$line" ]; do
+    case $line in
+      *"$last_line 0") return 0 ;;
+      *"$last_line 1") return 1 ;;
+    esac
+    printf '%s\n' "$line" >&2 2>/dev/null || true
+  done
+  return 1
+}
+# finish STATUS: ends what is relayed, and the script
+finish() {
+  if [ "$1" = 0 ]; then record end; fi
+  printf '%s\n' "$last_line $1"
+  exit "$1"
+}
 
 # perform FUNCTION: in a subshell under set -e; the status is left in $performed.
 # Neither it nor its callers may stand in a condition: sh ignores set -e in all that a condition calls.
 perform() {
   (set -e; "$1") 3>&- </dev/null
   performed=$?
+}
+# perform_here FUNCTION: the same in this very shell, and without set -e
+perform_here() {
+  "$1" 3>&- </dev/null
+  performed=$?
+}
+
+# begin_step NUMBER [NEEDED...]: unless one of those it needs, or what else is asked, is not done
+begin_step() {
+  step=$1 idle=yes begun_step=
+  shift
+  for needed; do
+    case $ended in *" $needed "*) ;; *) return ;; esac
+  done
+  if [ -e "$data/lock/last-step" ]; then stop; return; fi
+  idle= begun_step=yes
+  record step "$step" begin
+  mark step "$step"
+}
+end_step() {
+  if [ -z "$idle" ]; then
+    ended="$ended$step "
+    record step "$step" done
+  fi
+  if [ -n "$begun_step" ]; then mark end "$step"; fi
+}
+# stop: nothing more is done for this step
+stop() {
+  idle=yes
+  record step "$step" stopped
 }
 
 # find_entry HASH: leaves the change's newest entry in the host journal in $entry, or nothing. An operation that
@@ -52,13 +104,14 @@ process_mark() {
 }
 take_lock() {
   tries=0
+  if [ ! -d "$journal" ]; then mkdir -p "$journal" || true; fi
   until mkdir "$data/lock" 2>/dev/null; do
     # Nobody holds it: what it lies in is missing, for whom we waited may have taken it away; or the disk is full.
     if [ ! -d "$data/lock" ]; then
-      mkdir -p "$data" || exit 1
+      mkdir -p "$data" || finish 1
       tries=$((tries + 1))
       [ $tries -gt 5 ] || continue
-      mkdir "$data/lock" || exit 1
+      mkdir "$data/lock" || finish 1
       break
     fi
     holder=$(cat "$data/lock/holder" 2>/dev/null) || holder=
@@ -77,9 +130,10 @@ take_lock() {
     waited=yes
     sleep 1
   done
-  process_mark $$
+  # Not $$, which is the process that waits for this one, and takes the next script then.
+  read -r process _ < /proc/self/stat
+  process_mark "$process"
   printf '%s\n' "$mark" > "$data/lock/holder"
-  locked=yes
 }
 drop_lock() { rm -rf "$data/lock"; }
 
@@ -102,20 +156,12 @@ next_number() {
   number=$newest
   while [ ${#number} -lt 6 ]; do number=0$number; done
 }
-# fill_entry KEY UNDO: what the journal keeps of the change of $index, in the directory $entry; $here says that
-# the change can be captured by this very shell
+# fill_entry KEY UNDO: what the journal keeps of the change of $index, in the directory $entry, captured by
+# perform or perform_here as $performer says; the status is left in $performed
 fill_entry() {
-  case $captures in
-    *" $index "*)
-      if [ -z "${here:-}" ]; then
-        perform "c$index"
-      else
-        "c$index" 3>&- </dev/null
-        performed=$?
-      fi
-      if [ "$performed" -ne 0 ]; then fail "$performed"; fi
-      ;;
-  esac
+  performed=0
+  case $captures in *" $index "*) "$performer" "c$index" ;; esac
+  if [ "$performed" -ne 0 ]; then return; fi
   printf '%s\n' "$1" > "$entry/key"
   printf '%s\n' "$operation" > "$entry/operation"
   if [ -n "$2" ]; then printf '%s\n# whole\n' "$2" > "$entry/undo"; fi
@@ -126,7 +172,7 @@ fill_entry() {
 # unwritable: nothing is changed that is not on record
 unwritable() {
   reason="the journal of the host can't be written"
-  fail 1
+  performed=1
 }
 # save_entry HASH KEY UNDO: makes the journal entry; it appears whole or not at all
 save_entry() {
@@ -134,12 +180,20 @@ save_entry() {
   new=$journal/new-$1
   if [ -e "$new" ]; then rm -rf "$new"; fi
   mkdir "$new"
-  entry=$new
+  entry=$new performer=perform
   fill_entry "$2" "$3"
-  sync "$new"/* "$new" 2>/dev/null || :
+  if [ "$performed" -ne 0 ]; then
+    fail "$performed"
+    return
+  fi
+  sync "$new"/* "$new" 2>/dev/null || true
   entry=$journal/$number-$1
-  mv "$new" "$entry" || unwritable
-  sync "$journal" 2>/dev/null || :
+  if ! mv "$new" "$entry"; then
+    unwritable
+    fail 1
+    return
+  fi
+  sync "$journal" 2>/dev/null || true
 }
 
 # Entries of several changes that follow one another are made together, before the first is applied, where their
@@ -161,7 +215,8 @@ begin_entries() {
   seen=yes
 }
 # foresee INDEX HASH FINGERPRINT KEY UNDO: makes the entry of a change that is needed; in the order of the names.
-# What was seen is used when the change is visited, unless $seen is taken back before.
+# What was seen is used when the change is visited, unless $seen is taken back before; so it is told then if the
+# entry could not be made.
 foresee() {
   name=${waiting# }
   name=${name%% *}
@@ -175,48 +230,58 @@ foresee() {
     return
   fi
   IFS= read -r reason < "$data/lock/reason" || reason=
+  if ! entry_is_ours; then
+    entry=$staged/$name performer=perform_here
+    export entry
+    fill_entry "$4" "$5"
+    if [ "$performed" -ne 0 ]; then return; fi
+    filled="$filled $name"
+  fi
   eval "seen$index=needed why$index=\$reason"
-  if entry_is_ours; then return; fi
-  entry=$staged/$name
-  export entry
-  here=yes
-  fill_entry "$4" "$5"
-  here=
-  filled="$filled $name"
 }
 end_entries() {
-  if [ -n "$filled" ]; then
-    # shellcheck disable=SC2086
-    set -- $filled
+  if [ -z "$filled" ]; then return; fi
+  # shellcheck disable=SC2086
+  set -- $filled
+  if [ $# -gt 8 ]; then
+    # Some files for each are more work for the disk than all that is waiting to be written.
+    sync -f "$staged" 2>/dev/null || sync
+  else
     for name; do
-      set -- "$@" "$staged/$name"
+      set -- "$@" "$staged/$name"/* "$staged/$name"
       shift
     done
-    for made; do set -- "$@" "$made"/*; done
-    sync "$@" 2>/dev/null || :
-    # shellcheck disable=SC2086
-    set -- $filled
-    for name; do
-      set -- "$@" "$staged/$name"
-      shift
-    done
-    mv "$@" "$journal" || unwritable
-    sync "$journal" 2>/dev/null || :
-    foreseen="${foreseen:-}$filled"
+    sync "$@" 2>/dev/null || sync
   fi
-  rm -rf "$staged"
+  # shellcheck disable=SC2086
+  set -- $filled
+  for name; do
+    set -- "$@" "$staged/$name"
+    shift
+  done
+  if ! mv "$@" "$journal"; then seen=; fi
+  sync "$journal" 2>/dev/null || true
+  foreseen="${foreseen:-}$filled"
 }
 # drop_needless: removes the entries of changes that were foreseen and not begun
 drop_needless() {
-  if [ -e "$journal/new" ]; then rm -rf "$journal/new"; fi
-  # shellcheck disable=SC2086
+  set --
   for name in ${foreseen:-}; do
-    case "${begun:-} " in *" $name "*) ;; *) rm -rf "${journal:?}/$name" ;; esac
+    case "${begun:-} " in *" $name "*) ;; *) set -- "$@" "${journal:?}/$name" ;; esac
   done
+  if [ $# -gt 0 ]; then rm -rf "$@"; fi
+}
+# let_go: the end of what began with take_lock
+let_go() {
+  drop_needless
+  rm -rf "$journal/new" "$data/lock"
 }
 
 # visit INDEX HASH FINGERPRINT KEY UNDO [OUTPUT-KEY...]: observe, and if need be record and apply
 visit() {
+  became=same
+  if [ -n "$idle" ]; then return; fi
+  if [ -e "$data/lock/last-change" ]; then stop; return; fi
   index=$1 fingerprint=$3
   find_entry "$2"
   export entry fingerprint
@@ -225,24 +290,36 @@ visit() {
   if [ -z "$state" ]; then
     reason=$(o"$index" 2>&1 3>&- </dev/null) && state=same
   fi
-  became=$state
   if [ "$state" = same ]; then
     record "$index" same
   else
-    became=changed
     if ! entry_is_ours; then
       save_entry "$2" "$4" "$5"
+      if [ -n "$idle" ]; then return; fi
     fi
     begun="${begun:-} ${entry##*/}"
     if [ -e "$entry/done" ]; then rm -f "$entry/done"; fi
-    perform "a$index"
-    if [ "$performed" -ne 0 ]; then fail "$performed"; fi
-    printf '%s\n' "$fingerprint" > "$entry/done" || unwritable
+    case $plain in
+      *" $index "*) perform_here "a$index" ;;
+      *) perform "a$index" ;;
+    esac
+    if [ "$performed" -ne 0 ]; then
+      fail "$performed"
+      return
+    fi
+    if ! printf '%s\n' "$fingerprint" > "$entry/done"; then
+      unwritable
+      fail 1
+      return
+    fi
+    became=changed
     say "$reason"
     record "$index" changed "$said"
   fi
   shift 5
-  for output; do yield_value "$output"; done
+  for output; do
+    if [ -z "$idle" ]; then yield_value "$output"; fi
+  done
 }
 # yield_value KEY: reports a value of the change being visited
 yield_value() {
@@ -251,33 +328,41 @@ yield_value() {
   if [ "$performed" -ne 0 ]; then
     reason="its value $1 can't be read"
     fail "$performed"
+    return
   fi
   say "$value"
   record "$index" value "$1" "$said"
 }
+# guess KEY...: what can be read of the values of a change that has failed, so that they are not shown
+guess() {
+  if [ "${failed:-}" != "$index" ]; then return; fi
+  for output; do
+    value=$( (set -e; "v${index}_$output") 2>/dev/null 3>&- </dev/null) || value=
+    say "$value"
+    record "$index" value "$output" "$said"
+  done
+}
+# fail STATUS: tells that the change being visited failed; its step ends with it
 fail() {
   say "${reason:-}"
   record "$index" failed "$1" "$said"
-  if [ -n "${locked:-}" ]; then
-    drop_needless
-    drop_lock
-  fi
-  exit 1
+  failed=$index idle=yes
 }
 
 # look INDEX HASH FINGERPRINT [OUTPUT-KEY...] -- [BLOB...]: observe only; report the values of what holds, or
 # the blobs that applying it would need
 look() {
+  became=same
+  if [ -n "$idle" ]; then return; fi
   index=$1 fingerprint=$3
   find_entry "$2"
   export entry fingerprint
   reason=$(o"$index" 2>&1 3>&- </dev/null)
   if [ $? -eq 0 ]; then
-    became=same
     record "$index" same
     shift 3
     while [ "$1" != -- ]; do
-      yield_value "$1"
+      if [ -z "$idle" ]; then yield_value "$1"; fi
       shift
     done
     return
@@ -300,9 +385,30 @@ writes() {
   fi
 }
 
+# receive: takes blobs as a tar stream. What an earlier stream left is used or removed.
+receive() (
+  mkdir -p "$data/blobs/incoming" "$data/blobs/sha256" || exit
+  cd "$data/blobs/incoming" || exit
+  tar -xf - || {
+    status=$?
+    df -P . >&2
+    rm -f ./*
+    exit $status
+  }
+  for blob in *; do
+    [ -f "$blob" ] || continue
+    if [ "$(sha256sum < "$blob" | cut -c 1-64)" != "$blob" ]; then
+      rm -f "$blob"
+      echo "blob sha256:$blob arrived damaged" >&2
+      exit 1
+    fi
+    mv "$blob" ../sha256/ || exit
+  done
+)
+
 # undo_all [OPERATION]: takes back every entry of the host journal, or those of one operation, newest first;
-# $failures says whether one failed. When everything is taken back, only the oldest entry of a change counts:
-# it knows what was there before Sealer came.
+# $failures says whether one failed, or the rest is left for later. When everything is taken back, only the oldest
+# entry of a change counts: it knows what was there before Sealer came.
 undo_entry() {
   if [ -e "$entry/undo" ]; then
     if [ "$(tail -n 1 "$entry/undo")" != "# whole" ]; then
@@ -316,6 +422,11 @@ undo_entry() {
 undo_all() {
   failures=
   for entry in $(find "$journal" -maxdepth 1 -name '[0-9]*-*' | sort -r); do
+    if [ -e "$data/lock/last-change" ]; then
+      record step 0 stopped
+      failures=yes
+      return
+    fi
     if [ -n "${1:-}" ]; then
       [ "$(cat "$entry/operation")" = "$1" ] || continue
     elif [ "$(oldest_of "${entry##*-}")" != "$entry" ]; then

@@ -1,4 +1,4 @@
-"""Compiles changes to one sh script, and reads what the script reports.
+"""Compiles changes to one sh script; ``sealer.changes.report`` reads what the script reports.
 
 A script is fed to ``sh`` on standard input and wrapped so that the shell has read all of it before the first
 command runs. Once it applies changes it runs to its end even if the operator is killed or the link is cut.
@@ -7,7 +7,8 @@ command runs. Once it applies changes it runs to its end even if the operator is
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -15,7 +16,9 @@ from importlib.resources import files
 from sealer.changes.base import Change
 from sealer.changes.quoting import quote
 
-_UNDO_BEGINS = ('[ -d "$data" ] || { record end; exit 0; }', "use_reserve", "take_lock")
+_FUNCTION = re.compile(r"^(\w+)\(\) (?:\{.*\}|[{(]\n(?:.*\n)*?[})])\n", re.MULTILINE)
+_WORD = re.compile(r"\w+")
+_UNDO_BEGINS = ('[ -d "$data" ] || finish 0', "use_reserve", "take_lock")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,43 +44,136 @@ class Setting:
     directory: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """One of several steps that are visited by one script.
+
+    Attributes:
+        changes: What it does, in order; the first change that fails ends it.
+        env: Environment of its changes.
+        directory: Where they run, or None for ``/``.
+        needs: The numbers of the sections, of those ahead, without which it does not begin.
+        again: Whether it was tried before in this run.
+    """
+
+    changes: tuple[Planned, ...]
+    env: tuple[tuple[str, str], ...] = ()
+    directory: str | None = None
+    needs: tuple[int, ...] = ()
+    again: bool = False
+
+
 def observe_script(setting: Setting, changes: Sequence[Planned]) -> str:
     """Return a script that only looks: which changes are needed, why, and which blobs they lack.
 
     It reads the values of changes that hold, but for those that reading would make anew.
     """
     body = [_functions(index, planned.change) for index, planned in enumerate(changes)]
+    body.append("idle=")
     for index, planned in enumerate(changes):
         outputs = [output.key for output in planned.change.outputs if not output.fresh]
         blobs = [blob.digest.partition(":")[2] for blob in planned.change.blobs]
         body.append(" ".join(["look", str(index), planned.hash, planned.fingerprint, *outputs, "--", *blobs]))
         body += _writes(planned.change)
-    return _wrap(setting, [*body, "record end"])
+    return _wrap(setting, [*body, '[ -z "$idle" ] || exit 1', "record end"])
 
 
 def converge_script(setting: Setting, changes: Sequence[Planned]) -> str:
     """Return a script that visits each change in order, and records and applies those that are needed."""
+    return sections_script(
+        setting, [Section(changes=tuple(changes), env=setting.env, directory=setting.directory)]
+    )
+
+
+def sections_script(setting: Setting, sections: Sequence[Section], *, receive: bool = False) -> str:
+    """Return a script that visits the changes of several steps, each of which fails for itself.
+
+    Changes are numbered through all sections. Journal entries of changes in a row are made together whatever
+    section they are of, so the disk is waited for as rarely as for one step.
+
+    Args:
+        setting: Where it runs; its environment and directory are not used.
+        sections: The steps.
+        receive: Whether standard input is a tar stream of blobs, named by the hex digest of their content,
+            that are taken first and kept if they are sound. When the stream is cut off, nothing else is done.
+    """
+    changes = [planned for section in sections for planned in section.changes]
+    owners = [number for number, section in enumerate(sections) for _ in section.changes]
     captures = [str(index) for index, planned in enumerate(changes) if _reads(planned.change)]
-    body = [_functions(index, planned.change) for index, planned in enumerate(changes)]
-    body += [
-        f"captures=' {' '.join(captures)} '",
-        "take_lock",
-        '[ -d "$journal" ] || mkdir "$journal"',
-        "make_reserve",
-    ]
+    plain = [str(index) for index, planned in enumerate(changes) if planned.change.plain]
     batches = {batch[0]: batch for batch in _batches(changes)}
-    for index, planned in enumerate(changes):
-        if index in batches:
-            batch = batches[index]
-            body.append(" ".join(["begin_entries", *(changes[member].hash for member in batch)]))
-            body += [_call("foresee", member, changes[member]) for member in batch]
-            body.append("end_entries")
-        outputs = [output.key for output in planned.change.outputs]
-        body.append(" ".join([_call("visit", index, planned), *outputs]))
-        body += _writes(planned.change)
-        if not planned.change.contained:
-            body.append("seen=")
-    return _wrap(setting, _lasting([*body, "drop_needless", "drop_lock"]))
+    before = [_functions(index, planned.change) for index, planned in enumerate(changes)]
+    before += [f"captures=' {' '.join(captures)} '", f"plain=' {' '.join(plain)} '", "ended=' '"]
+    body = ["take_lock", '[ -d "$journal" ] || mkdir -p "$journal"', "make_reserve"]
+    index = 0
+    for number, section in enumerate(sections):
+        enter, leave = _surroundings(number, section)
+        body += [" ".join(["begin_step", str(number), *(str(needed) for needed in section.needs)]), *enter]
+        body.append(f"again={'yes' if section.again else ''}")
+        for planned in section.changes:
+            if index in batches:
+                body += _foresee(batches[index], changes, owners, sections, number)
+            body += [*_visit(index, planned), *_writes(planned.change)]
+            if not planned.change.contained:
+                body.append("seen=")
+            index += 1
+        body += [*leave, f"end_step {number}"]
+    everything = " ".join(str(number) for number in range(len(sections)))
+    last = f"[ \"$ended\" = ' {everything} ' ] || finish 1"
+    lasting = _lasting([*body, "let_go", last])
+    return _wrap(setting, [*before, *(_RECEIVE if receive else ()), *lasting], stream=receive)
+
+
+_RECEIVE = ("receive || exit", "exec </dev/null", "record received")
+
+
+def _surroundings(number: int, section: Section) -> tuple[list[str], list[str]]:
+    """Return what gives a section its directory and environment, and what takes the latter away again."""
+    place = f"cd {quote(section.directory)} 2>/dev/null || cd /" if section.directory else "cd /"
+    enter, leave = [place], []
+    for position, (name, value) in enumerate(section.env):
+        kept = f"kept{number}_{position}"
+        enter += [f"{kept}=${{{name}-}} {kept}_set=${{{name}+yes}}", f"export {name}={quote(value)}"]
+        leave.append(f'if [ -n "${kept}_set" ]; then {name}=${kept}; else unset {name}; fi')
+    return enter, leave
+
+
+def _foresee(
+    batch: Sequence[int],
+    changes: Sequence[Planned],
+    owners: Sequence[int],
+    sections: Sequence[Section],
+    current: int,
+) -> list[str]:
+    """Return what makes the entries of a batch; each is looked at in the surroundings of its section."""
+    lines = [" ".join(["begin_entries", *(changes[member].hash for member in batch)])]
+    inside = current
+    for member in batch:
+        if owners[member] != inside:
+            lines += _move(sections, inside, owners[member])
+            inside = owners[member]
+        lines.append(_call("foresee", member, changes[member]))
+    if inside != current:
+        lines += _move(sections, inside, current)
+    return [*lines, "end_entries"]
+
+
+def _move(sections: Sequence[Section], old: int, new: int) -> list[str]:
+    """Return what leaves the surroundings of a section for those of another, if they are not the same."""
+    if (sections[old].env, sections[old].directory) == (sections[new].env, sections[new].directory):
+        return []
+    return [*_surroundings(old, sections[old])[1], *_surroundings(new, sections[new])[0]]
+
+
+def _visit(index: int, planned: Planned) -> list[str]:
+    outputs = planned.change.outputs
+    visit = " ".join([_call("visit", index, planned), *(output.key for output in outputs)])
+    secrets = [output.key for output in outputs if output.secret]
+    if not secrets:
+        return [visit]
+    # What it prints may hold the secret, and is shown when that is known.
+    known = [output.key for output in outputs if output.secret and not output.fresh]
+    return ["mark hold", visit, " ".join(["guess", *known]), "record known", "mark release"]
 
 
 def _writes(change: Change) -> list[str]:
@@ -125,12 +221,12 @@ def undo_script(setting: Setting) -> str:
     body = [
         *_UNDO_BEGINS,
         "undo_all",
-        'if [ -n "$failures" ]; then drop_lock; exit 1; fi',
+        'if [ -n "$failures" ]; then drop_lock; finish 1; fi',
         'unmount_below "$data"',
         'rm -rf "${data:?}"',
         'rmdir "$(dirname "$data")" 2>/dev/null || :',
     ]
-    return _wrap(setting, _lasting(body))
+    return _wrap(setting, _lasting(body), everything=True)
 
 
 def rollback_script(setting: Setting, operation: str) -> str:
@@ -142,99 +238,40 @@ def rollback_script(setting: Setting, operation: str) -> str:
     body = [
         *_UNDO_BEGINS,
         f"undo_all {quote(operation)}",
-        'if [ -n "$failures" ]; then drop_lock; exit 1; fi',
+        'if [ -n "$failures" ]; then drop_lock; finish 1; fi',
         "left=$(find \"$journal\" -maxdepth 1 -name '[0-9]*-*')",
-        'if [ -n "$left" ]; then drop_lock; record end; exit 0; fi',
+        'if [ -n "$left" ]; then drop_lock; finish 0; fi',
         'unmount_below "$data"',
         'rm -rf "${data:?}"',
         'rmdir "$(dirname "$data")" 2>/dev/null || :',
     ]
-    return _wrap(setting, _lasting(body))
-
-
-def receive_script(setting: Setting) -> str:
-    """Return a script that takes blobs as a tar stream on standard input and keeps those that are sound.
-
-    Members are named by the hex digest of their content. What an earlier stream left is used or removed.
-    It holds no secret, so it may travel as an argument.
-    """
-    return f"""\
-data={quote(setting.data)}
-set -e
-mkdir -p "$data/blobs/incoming" "$data/blobs/sha256"
-cd "$data/blobs/incoming"
-tar -xf - || {{ status=$?; df -P . >&2; rm -f ./*; exit $status; }}
-for blob in *; do
-  [ -f "$blob" ] || continue
-  if [ "$(sha256sum < "$blob" | cut -c 1-64)" != "$blob" ]; then
-    rm -f "$blob"
-    echo "blob sha256:$blob arrived damaged" >&2
-    exit 1
-  fi
-  mv "$blob" ../sha256/
-done
-"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeReport:
-    """What became of one change: ``state`` is same, changed, kept (not to be undone), needed or failed."""
-
-    index: int
-    state: str
-    reason: str = ""
-    status: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScriptReport:
-    """What a script reported. ``complete`` is whether it came to its end."""
-
-    changes: tuple[ChangeReport, ...]
-    values: tuple[tuple[str, str], ...]
-    missing_blobs: tuple[str, ...]
-    complete: bool
-
-
-def read_report(lines: Sequence[str]) -> ScriptReport:
-    """Read the records of a script; lines that are no records are ignored."""
-    changes: list[ChangeReport] = []
-    values: list[tuple[str, str]] = []
-    blobs: list[str] = []
-    complete = False
-    for line in lines:
-        words, plain, text = line.partition("=")
-        match words.split():
-            case ["end"]:
-                complete = True
-            case [index, ("same" | "changed" | "kept" | "needed") as state, *rest] if index.isdecimal():
-                reason = text if plain else _text(rest)
-                changes.append(ChangeReport(index=int(index), state=state, reason=reason))
-            case [index, "failed", status, *rest] if index.isdecimal() and status.isdecimal():
-                reason = text if plain else _text(rest)
-                changes.append(
-                    ChangeReport(index=int(index), state="failed", status=int(status), reason=reason)
-                )
-            case [_, "value", key, *rest]:
-                values.append((key, text if plain else _text(rest)))
-            case [_, "blob", digest]:
-                blobs.append(f"sha256:{digest}")
-    return ScriptReport(
-        changes=tuple(changes), values=tuple(values), missing_blobs=tuple(blobs), complete=complete
-    )
-
-
-def _text(parts: Sequence[str]) -> str:
-    """Decode the text of a record that is hex because it holds more than plain characters."""
-    try:
-        return bytes.fromhex(parts[0]).decode(errors="replace") if parts else ""
-    except ValueError:
-        return ""
+    return _wrap(setting, _lasting(body), everything=True)
 
 
 @cache
 def _resource(name: str) -> str:
-    return files("sealer.changes").joinpath(name).read_text(encoding="utf-8")
+    """Return a file of this package without the lines that are comments: it travels with every script."""
+    text = files("sealer.changes").joinpath(name).read_text(encoding="utf-8")
+    return "".join(line for line in text.splitlines(keepends=True) if not line.lstrip().startswith("#"))
+
+
+@cache
+def _helpers() -> Mapping[str, tuple[str, frozenset[str]]]:
+    """Return the text of each function of the prelude, by its name, with the words that stand in it."""
+    found = {match[1]: match[0] for match in _FUNCTION.finditer(_resource("prelude.sh"))}
+    return {name: (text, frozenset(_WORD.findall(text))) for name, text in found.items()}
+
+
+def _prelude(text: str) -> str:
+    """Return as much of the prelude as a text calls: a host would read the rest for nothing."""
+    helpers = _helpers()
+    wanted: set[str] = set()
+    found = frozenset(_WORD.findall(text)) & helpers.keys()
+    while found:
+        wanted |= found
+        found = frozenset(word for name in found for word in helpers[name][1] & helpers.keys()) - wanted
+    start = _FUNCTION.split(_resource("prelude.sh"), maxsplit=1)[0]
+    return start + "".join(text for name, (text, _) in helpers.items() if name in wanted)
 
 
 def _functions(index: int, change: Change) -> str:
@@ -249,20 +286,20 @@ def _functions(index: int, change: Change) -> str:
 def _lasting(body: Sequence[str]) -> list[str]:
     """Return a body that goes on when the operator is gone, and passes on what commands print while it can.
 
-    It runs in a subshell whose status becomes that of the script.
+    It runs in a subshell; the status that it finishes with becomes that of the script.
     """
-    return [
-        "trap '' HUP PIPE INT",
-        "status=$({ { (",
-        *body,
-        "record end",
-        ") 4>&-; echo $? >&4; } 2>&1 | relay; } 4>&1 >&2)",
-        'exit "${status:-1}"',
-    ]
+    return ["trap '' HUP PIPE INT", "{", *body, "finish 0", "} 2>&1 | relay", "exit"]
 
 
-def _wrap(setting: Setting, body: Sequence[str]) -> str:
-    """Return the whole script: a group, which sh reads to its end before it runs any of it."""
+def _wrap(setting: Setting, body: Sequence[str], *, stream: bool = False, everything: bool = False) -> str:
+    """Return the whole script: a group, which sh reads to its end before it runs any of it.
+
+    Args:
+        setting: Where it runs.
+        body: What it does.
+        stream: Whether it reads its standard input.
+        everything: Whether it calls what does not stand in it: undos of the host journal.
+    """
     variables = [
         f"data={quote(setting.data)}",
         'journal="$data/journal"',
@@ -271,16 +308,15 @@ def _wrap(setting: Setting, body: Sequence[str]) -> str:
     ]
     directory = [f"cd {quote(setting.directory)} 2>/dev/null || cd /" if setting.directory else "cd /"]
     exports = [f"export {name}={quote(value)}" for name, value in setting.env]
+    own = [_resource("runner.sh"), *exports, *directory, *body]
+    prelude = _resource("prelude.sh") if everything else _prelude("\n".join(own))
     parts = [
         "{ exec 3>&1 1>&2",
         *variables,
-        _resource("prelude.sh"),
-        _resource("runner.sh"),
-        *exports,
-        *directory,
-        *body,
+        prelude,
+        *own,
         "exit 0",
-        "} </dev/null",
+        "}" if stream else "} </dev/null",
         "",
     ]
     return "\n".join(parts)

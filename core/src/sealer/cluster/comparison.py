@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from sealer.changes.script import ScriptReport
+from sealer.changes.report import ScriptReport
 from sealer.cluster.outlook import PlannedChange, PlannedStep
 from sealer.cluster.session import Connections, Context, require_all
 from sealer.events import discard

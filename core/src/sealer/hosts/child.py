@@ -12,20 +12,20 @@ import os
 import signal
 from collections.abc import Callable, Sequence
 
-from sealer.hosts.execution import Execution
+from sealer.hosts.shell import Shell
 
 
 class Child:
-    """Runs a program in a session of its own and tells an execution what happens to it.
+    """Runs a program in a session of its own and tells a shell what happens to it.
 
     Args:
         words: The argument list; the program is found on PATH.
-        execution: Gets output, errors and the exit status, and writes the input.
+        shell: Gets output, errors and the exit status, and writes the input.
     """
 
-    def __init__(self, words: Sequence[str], execution: Execution) -> None:
+    def __init__(self, words: Sequence[str], shell: Shell) -> None:
         self._words = words
-        self._execution = execution
+        self._shell = shell
         self._open_streams = 2
         self._status: int | None = None
         self._process_file: int | None = None
@@ -44,8 +44,8 @@ class Child:
         self._input, _ = await loop.connect_write_pipe(
             lambda: _Input(self), os.fdopen(input_pipe, "wb", buffering=0)
         )
-        self._execution.opened(self)
-        for pipe, sink in ((output_pipe, self._execution.printed), (error_pipe, self._execution.complained)):
+        self._shell.opened(self)
+        for pipe, sink in ((output_pipe, self._shell.printed), (error_pipe, self._shell.complained)):
             protocol = _Output(sink, self._drained)
             transport, _ = await loop.connect_read_pipe(
                 functools.partial(_same, protocol), os.fdopen(pipe, "rb", buffering=0)
@@ -77,22 +77,22 @@ class Child:
     def input_lost(self) -> None:
         """Take that the program reads no more."""
         self._input = None
-        self._execution.resume()
+        self._shell.resume()
 
     def pause_writing(self) -> None:
         """Take that the program reads slowly."""
-        self._execution.pause()
+        self._shell.pause()
 
     def resume_writing(self) -> None:
         """Take that the program has read."""
-        self._execution.resume()
+        self._shell.resume()
 
     def _exited(self, process: int) -> None:
         _, wait_status = os.waitpid(process, 0)
         self._forget()
         code = os.waitstatus_to_exitcode(wait_status)
         self._status = code if code >= 0 else 128 - code
-        self._execution.exited(self._status)
+        self._shell.exited(self._status)
         self._finish()
 
     def _drained(self) -> None:
@@ -101,7 +101,7 @@ class Child:
 
     def _finish(self) -> None:
         if self._status is not None and self._open_streams == 0:
-            self._execution.closed()
+            self._shell.closed()
 
     def _forget(self) -> None:
         if self._process_file is not None:

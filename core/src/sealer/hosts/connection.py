@@ -3,6 +3,8 @@
 # ruff: noqa: ASYNC109 - a timeout here also ends the script on the host, which no caller could do around it.
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +21,34 @@ Source = AsyncIterator[bytes] | Path
 
 DEFAULT_READ_LIMIT = 16 * 1024 * 1024
 """The largest file, in bytes, that ``read_file`` returns unless it is told otherwise."""
+
+
+class Deadline:
+    """The seconds that a script may take, counted anew whenever it is told so.
+
+    Args:
+        seconds: To begin with; None for no limit.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self.seconds = seconds
+        self._running: asyncio.Timeout | None = None
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Let the time run while the context lasts.
+
+        Raises:
+            TimeoutError: It is over.
+        """
+        async with asyncio.timeout(self.seconds) as self._running:
+            yield
+
+    def restart(self, seconds: float) -> None:
+        """Count that many seconds from now on."""
+        self.seconds = seconds
+        if self._running is not None:
+            self._running.reschedule(asyncio.get_running_loop().time() + seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,9 +89,15 @@ class Connection(Protocol):
         """The host's name, as messages call it."""
 
     async def run_script(
-        self, script: str, *, on_line: LineSink | None = None, timeout: float | None = None
+        self,
+        script: str,
+        *,
+        on_line: LineSink | None = None,
+        on_output: LineSink | None = None,
+        timeout: float | Deadline | None = None,
+        apart: bool = False,
     ) -> ScriptResult:
-        """Run a script in a new ``sh``, as root, with nothing on its standard input.
+        """Run a script in a subshell of a ``sh``, as root, with nothing on its standard input.
 
         The script travels on standard input and is parsed completely before its first command runs, so one
         that is cut off on the way does nothing at all. It is never part of an argument list. When the
@@ -69,9 +105,12 @@ class Connection(Protocol):
 
         Args:
             script: POSIX sh of any size. It must leave its output and error streams to themselves in
-                the background: processes that outlive it are waited for no longer than a moment.
+                the background: processes that outlive it are not waited for.
             on_line: Gets each line of standard error as it comes.
+            on_output: Gets each line of standard output as it comes; the result has them as well.
             timeout: Seconds. Then the script and all processes of its process group are ended.
+            apart: Whether it must not wait for other scripts, though the host allows no more sessions: it
+                gets a connection of its own then.
 
         Raises:
             HostUnreachable: The connection could not be made, or was lost.
@@ -86,12 +125,13 @@ class Connection(Protocol):
         *,
         on_progress: ByteCounter | None = None,
         on_line: LineSink | None = None,
-        timeout: float | None = None,
+        on_output: LineSink | None = None,
+        timeout: float | Deadline | None = None,
     ) -> ScriptResult:
-        """Run a short script whose standard input is a stream of bytes, as ``cat > file``.
+        """Run a script whose standard input is a stream of bytes, as ``cat > file``.
 
-        The script travels ahead of the bytes and is never part of an argument list; it should stay below
-        some kilobytes. Memory stays constant whatever the size of the stream. When the script ends before
+        The script travels ahead of the bytes, is whole before it begins, and is never part of an argument
+        list. Memory stays constant whatever the size of the stream. When the script ends before
         it has read everything, the rest is not sent, and the result has its exit status.
 
         Raises:

@@ -1,14 +1,17 @@
-"""The small sh program that takes a script from standard input and runs it, and how to talk to it.
+"""The small sh program that takes scripts from standard input and runs them, and how to talk to it.
 
 The launcher is the same for every script, so nothing worth hiding is ever in an argument list. It says that
-it is ready on both output streams (what a login shell's start-up files print before that is noise), skips
-every line up to a mode line, and then does one of two things:
+it is ready on both output streams (what a login shell's start-up files print before that is noise) and
+whether it is root, skips every line up to a mode line, reads as many bytes as that names, and then does one
+of two things:
 
-- ``sealer-script``: all the rest of standard input is the script. It is read to the end before it is
-  parsed, and wrapped in a brace group whose closing brace comes last: sh parses a group completely before it
-  runs any of it, so a script that was cut off on the way is a syntax error and does nothing.
-- ``sealer-stream``: the next line is a random mark, the script follows up to that mark on a line of its own,
-  and the bytes behind it are the script's standard input. POSIX's ``read`` takes no byte beyond its line.
+- ``sealer-script``: the bytes are a script. It has been read to the end before it is parsed, and is wrapped
+  in a brace group whose closing brace comes last: sh parses a group completely before it runs any of it, so a
+  script that was cut off on the way is a syntax error and does nothing. Then the next mode line is read.
+- ``sealer-stream``: the bytes are a script whose standard input is all that follows. It is the last one.
+
+What a script prints stands between lines with a mark that the mode line names: each stream's output begins
+behind a line with the mark, and ends where mark and exit status stand.
 """
 
 from __future__ import annotations
@@ -16,27 +19,39 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 NOT_STARTED = 125
-"""The exit status of a launcher whose input ended before a whole script had come."""
+"""The exit status of a launcher whose input ended, or that could not read a script."""
 
 _SCRIPT_MODE = "sealer-script"
 _STREAM_MODE = "sealer-stream"
-_READY = re.compile(rb"(?:\A|\n)sealer-ready (\d+)\n")
+_READY = re.compile(rb"(?:\A|\n)sealer-ready (\d+)( root)?\n")
 
-# No newline and no exclamation mark: a login shell of the csh family would stumble over them. The directories
-# of system programs are missing from PATH in many non-interactive logins.
+# No newline and no exclamation mark: a login shell of the csh family would stumble over them. The
+# directories of system programs are missing from PATH in many non-interactive logins. Whoever owns / is
+# root. What dd reads is no more than it is asked for, whatever comes behind.
 _LAUNCHER = (
     "cd /; PATH=$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; export PATH; "
-    r'printf "\nsealer-ready $$\n"; printf "\nsealer-ready $$\n" >&2; '
+    'r=; if [ -O / ]; then r=" root"; fi; '
+    r'printf "\nsealer-ready $$$r\n"; printf "\nsealer-ready $$$r\n" >&2; '
     "while IFS= read -r l; do case $l in "
-    f'{_SCRIPT_MODE}) eval "$(cat)"; exit;; '
-    f"{_STREAM_MODE}) IFS= read -r e; s=; "
-    r'n=$(printf "\n_"); n=${n%_}; '
-    'while IFS= read -r l; do case $l in "$e") eval "$s"; exit;; esac; s=$s$l$n; done; '
-    f"exit {NOT_STARTED};; "
+    f'"{_SCRIPT_MODE} "*|"{_STREAM_MODE} "*) set -- $l; '
+    f"s=$(dd bs=$3 count=1 iflag=fullblock 2>/dev/null) || exit {NOT_STARTED}; "
+    r'printf "\n%s\n" $2; printf "\n%s\n" $2 >&2; '
+    f'case $1 in {_STREAM_MODE}) ( set --; eval "$s" );; *) ( set --; eval "$s" ) </dev/null;; esac; '
+    r's=$?; printf "%s %s\n" $2 $s; printf "%s %s\n" $2 $s >&2; '
+    f"case $1 in {_STREAM_MODE}) exit $s;; esac;; "
     f"esac; done; exit {NOT_STARTED}"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """What makes a launcher run a script: the bytes, and the mark that will stand around its output."""
+
+    data: bytes
+    mark: bytes
 
 
 def launch_words(prefix: Sequence[str] = ()) -> tuple[str, ...]:
@@ -70,34 +85,48 @@ def terminal_command(prefix: Sequence[str]) -> str:
     )
 
 
-def script_input(script: str) -> bytes:
+def script_input(script: str) -> Input:
     """Return the standard input that makes a launcher run a script.
 
     Raises:
         ValueError: The script holds a NUL character, which no sh can hold.
     """
-    return f"{_SCRIPT_MODE}\n{{\n{_checked(script)}\n}} </dev/null\n".encode(errors="surrogateescape")
+    return _input(_SCRIPT_MODE, f"{{\n{_checked(script)}\n}} </dev/null")
 
 
-def stream_input(script: str) -> bytes:
+def stream_input(script: str) -> Input:
     """Return what goes ahead of the bytes of a stream that a script shall read.
 
     Raises:
         ValueError: The script holds a NUL character, which no sh can hold.
     """
+    return _input(_STREAM_MODE, f"{{\n{_checked(script)}\n}}")
+
+
+def _input(mode: str, text: str) -> Input:
     mark = f"sealer-{secrets.token_hex(16)}"
-    text = f"{_STREAM_MODE}\n{mark}\n{{\n{_checked(script)}\n}}\n{mark}\n"
-    return text.encode(errors="surrogateescape")
+    body = text.encode(errors="surrogateescape")
+    return Input(data=f"{mode} {mark} {len(body)}\n".encode() + body, mark=mark.encode())
 
 
-def find_ready(output: bytes) -> tuple[int, bytes] | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """What a launcher says of itself: its process id on the host, and whether it is root."""
+
+    process: int
+    root: bool
+
+
+def find_ready(output: bytes) -> tuple[Ready, bytes] | None:
     """Look for the line that says a launcher is ready.
 
     Returns:
-        The launcher's process id and what follows the line, or None when it has not come yet.
+        What it says and what follows the line, or None when it has not come yet.
     """
     match = _READY.search(output)
-    return None if match is None else (int(match[1]), output[match.end() :])
+    if match is None:
+        return None
+    return Ready(process=int(match[1]), root=match[2] is not None), output[match.end() :]
 
 
 def stop_script(process: int) -> str:

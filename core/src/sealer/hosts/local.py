@@ -14,7 +14,6 @@ from typing import Any
 
 from sealer.errors import HostError, HostUnreachable, PrivilegesRefused
 from sealer.hosts.child import Child
-from sealer.hosts.execution import Execution
 from sealer.hosts.launcher import launch_words, terminal_command
 from sealer.hosts.privilege import (
     PRIVILEGE_SCRIPT,
@@ -25,6 +24,7 @@ from sealer.hosts.privilege import (
     sudo_refused,
 )
 from sealer.hosts.runner import ScriptRunner
+from sealer.hosts.shell import Shell
 from sealer.secret import Secret
 
 SESSIONS = 4
@@ -69,7 +69,7 @@ class LocalConnection(ScriptRunner):
         super().__init__(host)
         self._password = password
         self._sessions = asyncio.Semaphore(SESSIONS)
-        self._running: set[Execution] = set()
+        self._running: set[Shell] = set()
         self._closed = False
         self._use(Privilege())
 
@@ -94,8 +94,8 @@ class LocalConnection(ScriptRunner):
     async def close(self) -> None:
         """Let go of what still runs."""
         self._closed = True
-        for execution in tuple(self._running):
-            execution.abandon()
+        for shell in tuple(self._running):
+            shell.abandon()
 
     def _refused(self, errors: tuple[str, ...]) -> HostError:
         said = "\n".join(errors)
@@ -106,36 +106,36 @@ class LocalConnection(ScriptRunner):
     def _sudo_refused(self, said: str) -> PrivilegesRefused:
         return sudo_refused(said, host=self.host, user=_user(), has_password=self._password is not None)
 
-    def _launch(self) -> AbstractAsyncContextManager[Execution]:
+    def _launch(self) -> AbstractAsyncContextManager[Shell]:
         return self._lend(self._sessions)
 
-    def _launch_apart(self) -> AbstractAsyncContextManager[Execution]:
+    def _launch_apart(self) -> AbstractAsyncContextManager[Shell]:
         return self._lend(contextlib.nullcontext())
 
     @contextlib.asynccontextmanager
-    async def _lend(self, gate: AbstractAsyncContextManager[None]) -> AsyncIterator[Execution]:
-        async with gate, self._start() as execution:
+    async def _lend(self, gate: AbstractAsyncContextManager[None]) -> AsyncIterator[Shell]:
+        async with gate, self._start() as shell:
             if self._privilege.password:
-                await self._await_sudo(execution)
-            yield execution
+                await self._await_sudo(shell)
+            yield shell
 
     @contextlib.asynccontextmanager
-    async def _start(self) -> AsyncIterator[Execution]:
-        execution = Execution(self.host)
+    async def _start(self) -> AsyncIterator[Shell]:
+        shell = Shell(self.host)
         try:
-            await Child(self._words, execution).start()
+            await Child(self._words, shell).start()
         except OSError as error:
             raise self._refused((f"{self._words[0]}: {error.strerror}",)) from error
-        self._running.add(execution)
+        self._running.add(shell)
         try:
             if self._closed:
                 raise HostUnreachable("the connection was closed", host=self.host)
             if self._privilege.password and self._password is not None:
-                await execution.write(f"{self._password.reveal()}\n".encode(errors="surrogateescape"))
-            yield execution
+                await shell.write(f"{self._password.reveal()}\n".encode(errors="surrogateescape"))
+            yield shell
         finally:
-            self._running.discard(execution)
-            execution.abandon()
+            self._running.discard(shell)
+            shell.abandon()
 
     async def _try_password(self) -> None:
         """Try sudo with the password, once: nothing follows it that sudo could take for a second attempt.
@@ -143,17 +143,17 @@ class LocalConnection(ScriptRunner):
         Raises:
             PrivilegesRefused: It is refused.
         """
-        async with self._start() as execution:
-            execution.write_eof()
+        async with self._start() as shell:
+            shell.write_eof()
             try:
                 async with asyncio.timeout(PRIVILEGE_TIMEOUT):
-                    await execution.wait()
+                    await shell.started()
             except TimeoutError:
                 raise self._sudo_refused("no answer in time") from None
-        if execution.process is None:
-            raise self._sudo_refused("\n".join(execution.errors()))
+        if shell.ready is None:
+            raise self._sudo_refused("\n".join(shell.noise()))
 
-    async def _await_sudo(self, execution: Execution) -> None:
+    async def _await_sudo(self, shell: Shell) -> None:
         """Wait until sudo took the password: one that refuses it reads on, and must not get a script to read.
 
         Raises:
@@ -161,9 +161,9 @@ class LocalConnection(ScriptRunner):
         """
         try:
             async with asyncio.timeout(PRIVILEGE_TIMEOUT):
-                await execution.started()
+                await shell.started()
         except TimeoutError:
-            raise self._sudo_refused("\n".join(execution.errors())) from None
+            raise self._sudo_refused("\n".join(shell.noise())) from None
 
 
 def _user() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 
 from sealer.hosts.connection import LineSink
 
@@ -14,7 +15,11 @@ LINE_LIMIT = 16 * 1024
 
 
 class OutputTooLarge(Exception):
-    """More came than the limit allows."""
+    """More came than the limit, in bytes, allows."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
 
 
 class Collector:
@@ -31,7 +36,7 @@ class Collector:
             OutputTooLarge: There are more than the limit now; they are not kept.
         """
         if len(self._data) + len(data) > self._limit:
-            raise OutputTooLarge
+            raise OutputTooLarge(self._limit)
         self._data += data
 
     def value(self) -> bytes:
@@ -40,10 +45,16 @@ class Collector:
 
 
 class LineSplitter:
-    """Cuts bytes into lines, hands each one on, and keeps the last ones."""
+    """Cuts bytes into lines, hands each one on, and keeps the last ones.
 
-    def __init__(self, sink: LineSink | None = None) -> None:
+    Args:
+        sink: Gets each line.
+        limit: Bytes of one line that are kept.
+    """
+
+    def __init__(self, sink: LineSink | None = None, limit: int = LINE_LIMIT) -> None:
         self.sink = sink
+        self._limit = limit
         self.last: deque[str] = deque(maxlen=KEPT_LINES)
         self._open = bytearray()
 
@@ -60,7 +71,7 @@ class LineSplitter:
         self._emit()
 
     def _extend(self, piece: bytes) -> None:
-        self._open += piece[: max(0, LINE_LIMIT - len(self._open))]
+        self._open += piece[: max(0, self._limit - len(self._open))]
 
     def _emit(self) -> None:
         if self._open:
@@ -69,3 +80,57 @@ class LineSplitter:
             self.last.append(line)
             if self.sink is not None:
                 self.sink(line)
+
+
+class Frame:
+    """Finds what a script printed on one stream: it stands between marks (see ``sealer.hosts.launcher``).
+
+    Args:
+        mark: The mark.
+        sink: Gets what stands between, as it comes.
+
+    Attributes:
+        begun: Whether the first mark has come.
+        status: The exit status behind the last mark, once it has come.
+    """
+
+    def __init__(self, mark: bytes, sink: Callable[[bytes], None]) -> None:
+        self.begun = False
+        self.status: int | None = None
+        self._begin = b"\n" + mark + b"\n"
+        self._end = mark + b" "
+        self._sink = sink
+        self._held = b""
+
+    def add(self, data: bytes) -> None:
+        """Take more bytes; what comes before the first mark and behind the last is dropped."""
+        if self.status is not None:
+            return
+        data = self._held + data
+        if not self.begun:
+            _, found, rest = data.partition(self._begin)
+            if not found:
+                self._held = data[-len(self._begin) + 1 :]
+                return
+            self.begun, data = True, rest
+        content, found, rest = data.partition(self._end)
+        status, newline, _ = rest.partition(b"\n")
+        if found and newline:
+            self.status, self._held = int(status), b""
+        elif found:
+            self._held = found + rest
+        else:
+            keep = _overlap(data, self._end)
+            content, self._held = data[: len(data) - keep], data[len(data) - keep :]
+        if content:
+            self._sink(content)
+
+
+def _overlap(data: bytes, mark: bytes) -> int:
+    """Return how many of the last bytes may be the beginning of a mark."""
+    first = max(0, len(data) - len(mark) + 1)
+    while (first := data.find(mark[:1], first)) >= 0:
+        if mark.startswith(data[first:]):
+            return len(data) - first
+        first += 1
+    return 0

@@ -3,35 +3,27 @@
 # ruff: noqa: ASYNC109 - a timeout here also ends the script on the host, which no caller could do around it.
 from __future__ import annotations
 
-import asyncio
 import shlex
 from abc import ABC, abstractmethod
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 
-from sealer.errors import HostError
+from sealer.errors import HostError, TookTooLong
 from sealer.hosts.connection import (
     DEFAULT_READ_LIMIT,
     ByteCounter,
+    Deadline,
     LineSink,
     ScriptResult,
     Source,
 )
-from sealer.hosts.execution import Execution
-from sealer.hosts.launcher import script_input, stop_script, stream_input
+from sealer.hosts.launcher import NOT_STARTED, Input, script_input, stop_script, stream_input
+from sealer.hosts.shell import Finished, Shell
 
 OUTPUT_LIMIT = 16 * 1024 * 1024
 """Bytes of standard output that a script may print."""
 
 STOP_TIMEOUT = 40.0
 """Seconds within which a script that took too long must be ended."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Finished:
-    status: int
-    output: bytes
-    errors: tuple[str, ...]
 
 
 class ScriptRunner(ABC):
@@ -50,7 +42,7 @@ class ScriptRunner(ABC):
         return self._host
 
     @abstractmethod
-    def _launch(self) -> AbstractAsyncContextManager[Execution]:
+    def _launch(self) -> AbstractAsyncContextManager[Shell]:
         """Start a launcher for as long as the context lasts; waits where the host allows no more of them.
 
         Raises:
@@ -58,7 +50,7 @@ class ScriptRunner(ABC):
         """
 
     @abstractmethod
-    def _launch_apart(self) -> AbstractAsyncContextManager[Execution]:
+    def _launch_apart(self) -> AbstractAsyncContextManager[Shell]:
         """Start a launcher at once, whatever else runs on the host.
 
         Raises:
@@ -70,10 +62,19 @@ class ScriptRunner(ABC):
         """Return the error for a launcher that ended before it was ready, from what it printed instead."""
 
     async def run_script(
-        self, script: str, *, on_line: LineSink | None = None, timeout: float | None = None
+        self,
+        script: str,
+        *,
+        on_line: LineSink | None = None,
+        on_output: LineSink | None = None,
+        timeout: float | Deadline | None = None,
+        apart: bool = False,
     ) -> ScriptResult:
         """Run a script; see ``Connection.run_script``."""
-        return _result(await self._run(script_input(script), on_line=on_line, timeout=timeout))
+        given = script_input(script)
+        return _result(
+            await self._run(given, on_line=on_line, on_output=on_output, timeout=timeout, apart=apart)
+        )
 
     async def send(
         self,
@@ -82,12 +83,18 @@ class ScriptRunner(ABC):
         *,
         on_progress: ByteCounter | None = None,
         on_line: LineSink | None = None,
-        timeout: float | None = None,
+        on_output: LineSink | None = None,
+        timeout: float | Deadline | None = None,
     ) -> ScriptResult:
         """Run a script that reads a stream; see ``Connection.send``."""
         return _result(
             await self._run(
-                stream_input(script), source=source, on_progress=on_progress, on_line=on_line, timeout=timeout
+                stream_input(script),
+                source=source,
+                on_progress=on_progress,
+                on_line=on_line,
+                on_output=on_output,
+                timeout=timeout,
             )
         )
 
@@ -105,74 +112,62 @@ class ScriptRunner(ABC):
 
     async def _run(
         self,
-        data: bytes,
+        given: Input,
         *,
         source: Source | None = None,
         on_progress: ByteCounter | None = None,
         on_line: LineSink | None = None,
-        timeout: float | None = None,
+        on_output: LineSink | None = None,
+        timeout: float | Deadline | None = None,
         limit: int = OUTPUT_LIMIT,
         apart: bool = False,
-    ) -> _Finished:
-        execution: Execution | None = None
-        launch = self._launch_apart() if apart else self._launch()
+    ) -> Finished:
+        deadline = timeout if isinstance(timeout, Deadline) else Deadline(timeout)
+        shell: Shell | None = None
         try:
-            async with launch as execution, asyncio.timeout(timeout):
-                execution.follow(limit=limit, on_line=on_line)
-                await _feed_and_wait(execution, data, source, on_progress)
-                status = await execution.wait()
+            async with self._launch_apart() if apart else self._launch() as shell, deadline.running():
+                finished = await shell.run(
+                    given,
+                    source,
+                    limit=limit,
+                    on_line=on_line,
+                    on_output=on_output,
+                    on_progress=on_progress,
+                )
         except TimeoutError:
-            if execution is None or apart:
+            if shell is None or apart:
                 raise
-            raise await self._took_too_long(execution, timeout) from None
-        if execution.process is None:
-            noise = execution.output().decode(errors="replace").split("\n")
-            raise self._refused((*execution.errors(), *(line for line in noise if line.strip())))
-        if status is None:
+            raise await self._took_too_long(shell, deadline.seconds) from None
+        if shell.ready is None:
+            raise self._refused(finished.errors)
+        if finished.status is None:
             raise HostError("the session was ended before the script was", host=self.host, retryable=True)
-        return _Finished(status=status, output=execution.output(), errors=execution.errors())
+        if not finished.begun:
+            said = f" (status {finished.status})" if finished.status != NOT_STARTED else ""
+            raise HostError(
+                f"the script could not be handed over{said}",
+                host=self.host,
+                hint="check that the host has dd, of coreutils or busybox",
+            )
+        return finished
 
-    async def _took_too_long(self, execution: Execution, timeout: float | None) -> HostError:
+    async def _took_too_long(self, shell: Shell, timeout: float | None) -> HostError:
         """End what is still running, so that trying again can't meet it, and return the error to raise."""
         rest = "what it started may still be running"
-        if execution.process is not None:
+        if shell.ready is not None:
             try:
-                stop = script_input(stop_script(execution.process))
+                stop = script_input(stop_script(shell.ready.process))
                 stopped = await self._run(stop, timeout=STOP_TIMEOUT, apart=True)
             except (HostError, TimeoutError):
                 pass
             else:
                 rest = "it was ended" if stopped.status == 0 else rest
-        return HostError(
-            f"the script did not finish within {timeout:g} seconds; {rest}", host=self.host, retryable=True
-        )
+        return TookTooLong(f"the script did not finish within {timeout:g} seconds; {rest}", host=self.host)
 
 
-async def _feed_and_wait(
-    execution: Execution, data: bytes, source: Source | None, on_progress: ByteCounter | None
-) -> None:
-    """Write the input and wait for the end; an end before all was written stops the writing.
-
-    Raises:
-        OSError: The source can't be read.
-        HostError: The launcher was lost.
-    """
-    feeding = asyncio.create_task(execution.feed(data, source, on_progress))
-    waiting = asyncio.create_task(execution.wait())
-    try:
-        await asyncio.wait({feeding, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if feeding.done():
-            feeding.result()
-        await waiting
-    finally:
-        feeding.cancel()
-        waiting.cancel()
-        await asyncio.gather(feeding, waiting, return_exceptions=True)
-
-
-def _result(finished: _Finished) -> ScriptResult:
+def _result(finished: Finished) -> ScriptResult:
     return ScriptResult(
-        exit_status=finished.status,
+        exit_status=NOT_STARTED if finished.status is None else finished.status,
         stdout=finished.output.decode(errors="replace"),
         stderr=finished.errors,
     )

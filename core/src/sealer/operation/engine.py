@@ -1,24 +1,35 @@
-"""Drives a plan: every step as soon as what it waits for is done, one at a time on each host."""
+"""Drives a plan: every step as soon as what it waits for is done, one after another on each host.
+
+Steps of one host that are ready together are visited together. What is tried again is what a lost connection
+interrupted, for what was begun on a host goes on there and is waited for, and changes that say they are
+repeatable; nothing else.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import heapq
+import contextlib
+import random
 import time
-from collections import defaultdict
-from collections.abc import Mapping
+from collections import Counter, deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sealer.errors import HostError, HostsFailed, Interrupted, SealerError
 from sealer.events import EventSink, OperationFinished, Outcome, StepFinished, StepStarted
 from sealer.hosts.connection import Connection
 from sealer.model import Step
+from sealer.operation.following import Notice, Visit
 from sealer.operation.journal import DoneStep, History, Journal
 from sealer.operation.plan import Plan, fingerprint
-from sealer.operation.visit import Visit, Visitor
+from sealer.operation.schedule import Schedule
+from sealer.operation.visit import Errand, Visitor
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0
+"""Seconds between two attempts: doubled each time, and each time shortened by up to a half, by lot, so that
+hosts that were lost together do not come back together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +39,42 @@ class Summary:
     changed: int
     unchanged: int
     values: Mapping[tuple[str, str], str] = field(repr=False)
+
+
+class _Visited:
+    """A visit that is going on: what it tells, and what became of it.
+
+    Attributes:
+        steps: Those of the visit.
+        told: What was told and not yet taken.
+        news: Is set when something was told.
+        begun: The steps that have begun and of whose end nothing was told.
+        began: When the step that runs began.
+        pause: Seconds to wait until it is tried again.
+    """
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self.steps = steps
+        self.told: deque[tuple[Step, Notice | Visit | SealerError]] = deque()
+        self.news = asyncio.Event()
+        self.begun: list[Step] = []
+        self.began = time.monotonic()
+        self.pause = 0.0
+
+    def tell(self, step: Step, what: Notice | Visit | SealerError) -> None:
+        """Take what happens to a step."""
+        self.told.append((step, what))
+        self.news.set()
+
+    def begin(self, step: Step) -> None:
+        """Take that a step begins."""
+        self.began = time.monotonic()
+        self.begun.append(step)
+
+    def end(self, step: Step) -> None:
+        """Take that a step has ended."""
+        if step in self.begun:
+            self.begun.remove(step)
 
 
 class Engine:
@@ -65,25 +112,17 @@ class Engine:
         self._events = events
         self._values: dict[tuple[str, str], str] = {}
         self._failures: dict[str, SealerError] = {}
-        self._ended: set[str] = set()
         self._stopping = False
-        self._changed = self._unchanged = 0
+        self._changed = self._unchanged = self._interrupted = 0
+        self._visits: dict[str, _Visited] = {}
+        self._attempts: Counter[str] = Counter()
+        self._news = asyncio.Event()
+        self._halting: set[asyncio.Task[None]] = set()
         self._skipped = skippable(plan, history)
         for identity in self._skipped:
             for key, text in history.done[identity].values.items():
                 self._values[identity, key] = text
-        self._order = {step.id: number for number, step in enumerate(plan.steps)}
-        self._by_id = {step.id: step for step in plan.steps}
-        self._waiting = {
-            step.id: set(plan.waits_for[step.id] - self._skipped)
-            for step in plan.steps
-            if step.id not in self._skipped
-        }
-        self._followers: dict[str, list[str]] = defaultdict(list)
-        for identity, needed in self._waiting.items():
-            for other in needed:
-                self._followers[other].append(identity)
-        self._ready: dict[str, list[tuple[int, str]]] = defaultdict(list)
+        self._schedule = Schedule(plan, self._skipped, visitor.follows)
 
     @property
     def skipped(self) -> frozenset[str]:
@@ -91,8 +130,8 @@ class Engine:
         return self._skipped
 
     def stop(self) -> None:
-        """Start no further steps; those that run are finished, then ``run`` raises ``Interrupted``."""
-        self._stopping = True
+        """Start nothing more; when the changes that run are made, ``run`` raises ``Interrupted``."""
+        self._stop(at_once=True)
 
     async def run(self) -> Summary:
         """Run the plan to its end, as far as failures let it.
@@ -102,54 +141,96 @@ class Engine:
             Interrupted: ``stop`` was called.
         """
         began = time.monotonic()
-        for identity, needed in self._waiting.items():
-            if not needed:
-                self._make_ready(identity)
         running: dict[asyncio.Task[None], str] = {}
-        busy: set[str] = set()
+        news: asyncio.Task[Any] = asyncio.create_task(self._news.wait())
         try:
             while True:
+                self._news.clear()
                 if not self._stopping:
-                    for step in self._startable(busy, self._concurrency - len(running)):
-                        busy.add(step.host)
-                        running[asyncio.create_task(self._run_step(step))] = step.host
+                    room = self._concurrency - len(running)
+                    for steps in self._schedule.take(set(running.values()), room, self._values.keys()):
+                        running[asyncio.create_task(self._run_steps(steps))] = steps[0].host
                 if not running:
                     break
-                finished, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-                for task in finished:
-                    busy.discard(running.pop(task))
+                if news.done():
+                    news = asyncio.create_task(self._news.wait())
+                await asyncio.wait({news, *running}, return_when=asyncio.FIRST_COMPLETED)
+                for task in [task for task in running if task.done()]:
+                    del running[task]
                     task.result()
         finally:
-            for task in running:
+            for task in (news, *running, *self._halting):
                 task.cancel()
-            await asyncio.gather(*running, return_exceptions=True)
+            await asyncio.gather(news, *running, *self._halting, return_exceptions=True)
         self._report(time.monotonic() - began)
         return Summary(changed=self._changed, unchanged=self._unchanged, values=self._values)
 
-    def _startable(self, busy: set[str], room: int) -> list[Step]:
-        """Take the first ready step of each idle host, in the plan's order, as many as there is room for."""
-        idle = [(queue[0], host) for host, queue in self._ready.items() if queue and host not in busy]
-        chosen = heapq.nsmallest(max(room, 0), idle)
-        return [self._by_id[heapq.heappop(self._ready[host])[1]] for _, host in chosen]
-
-    def _make_ready(self, identity: str) -> None:
-        heapq.heappush(self._ready[self._by_id[identity].host], (self._order[identity], identity))
-
-    async def _run_step(self, step: Step) -> None:
-        began = time.monotonic()
-        await self._journal.started(step.id)
+    async def _run_steps(self, steps: Sequence[Step]) -> None:
+        """Visit steps of one host together, once, and wait before what can be tried again is ready again."""
+        host = steps[0].host
+        visited = self._visits[host] = _Visited(steps)
         try:
-            visit = await self._visit_with_retries(step)
+            await asyncio.gather(*(self._journal.started(step.id) for step in steps))
+            connection = self._connections[host]
+            if isinstance(connection, HostError):
+                await self._fail(steps[0], connection, visited.began)
+            else:
+                await self._visit(visited, connection)
         except asyncio.CancelledError:
-            self._finish(step, Outcome.INTERRUPTED, began)
+            for step in visited.begun:
+                self._finish(step, Outcome.INTERRUPTED, visited.began)
             raise
-        except SealerError as error:
-            self._failures[step.id] = error
-            if self._fail_fast:
-                self.stop()
-            await self._journal.failed(step.id, str(error))
-            self._finish(step, Outcome.FAILED, began, error=str(error))
-            return
+        finally:
+            del self._visits[host]
+        if visited.pause and not self._stopping:
+            await asyncio.sleep(visited.pause)
+        self._schedule.give_back(steps)
+
+    async def _visit(self, visited: _Visited, connection: Connection) -> None:
+        """Make a visit, and take what it tells as it comes."""
+        errands = [
+            Errand(
+                step=step,
+                values=self._values,
+                needs=self._schedule.needs(step, visited.steps),
+                again=self._attempts[step.id] > 0,
+            )
+            for step in visited.steps
+        ]
+        visit = asyncio.create_task(self._visitor.visit(errands, connection, visited.tell))
+        visit.add_done_callback(lambda _: visited.news.set())
+        try:
+            while not visit.done():
+                await visited.news.wait()
+                visited.news.clear()
+                await self._take_news(visited)
+            await self._take_news(visited)
+            visit.result()
+        finally:
+            visit.cancel()
+            await asyncio.gather(visit, return_exceptions=True)
+
+    async def _take_news(self, visited: _Visited) -> None:
+        while visited.told:
+            step, what = visited.told.popleft()
+            if what is not Notice.BEGUN:
+                visited.end(step)
+            match what:
+                case Notice.BEGUN:
+                    visited.begin(step)
+                    attempt = self._attempts[step.id] + 1
+                    event = StepStarted(step=step.id, title=step.title, host=step.host, attempt=attempt)
+                    self._events(event)
+                case Notice.STOPPED:
+                    self._schedule.over(step)
+                    self._interrupted += 1
+                    self._finish(step, Outcome.INTERRUPTED, visited.began)
+                case Visit():
+                    await self._take_done(step, what, visited.began)
+                case SealerError():
+                    await self._take_failure(step, what, visited)
+
+    async def _take_done(self, step: Step, visit: Visit, began: float) -> None:
         secret = {o.key for change in step.changes for o in change.outputs if o.secret}
         plain = {key: text for key, text in visit.values.items() if key not in secret}
         await self._journal.done(step.id, DoneStep(fingerprint=fingerprint(step), values=plain))
@@ -161,27 +242,42 @@ class Engine:
             self._unchanged += 1
         outcome = Outcome.CHANGED if visit.changed else Outcome.UNCHANGED
         self._finish(step, outcome, began, changes=visit.changed)
-        for follower in self._followers[step.id]:
-            self._waiting[follower].discard(step.id)
-            if not self._waiting[follower]:
-                self._make_ready(follower)
+        self._schedule.done(step)
+        self._news.set()
 
-    async def _visit_with_retries(self, step: Step) -> Visit:
-        connection = self._connections[step.host]
-        if isinstance(connection, HostError):
-            raise connection
-        pause = FIRST_PAUSE
-        for attempt in range(1, step.retries + 2):
-            event = StepStarted(step=step.id, title=step.title, host=step.host, attempt=attempt)
-            self._events(event)
-            try:
-                return await self._visitor.visit(step, connection, self._values)
-            except HostError as error:
-                if not error.retryable or attempt > step.retries or self._stopping:
-                    raise
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-        raise AssertionError("the last attempt returns or raises")
+    async def _take_failure(self, step: Step, error: SealerError, visited: _Visited) -> None:
+        self._attempts[step.id] += 1
+        attempts = self._attempts[step.id]
+        retryable = isinstance(error, HostError) and error.retryable
+        if retryable and attempts <= step.retries and not self._stopping:
+            longest = min(FIRST_PAUSE * 2 ** (attempts - 1), LONGEST_PAUSE)
+            visited.pause = max(visited.pause, longest * random.uniform(0.5, 1))  # noqa: S311 - no secret
+            return
+        await self._fail(step, error, visited.began)
+
+    async def _fail(self, step: Step, error: SealerError, began: float) -> None:
+        self._failures[step.id] = error
+        if self._fail_fast:
+            self._stop(at_once=False)
+        await self._journal.failed(step.id, str(error))
+        self._schedule.over(step)
+        self._finish(step, Outcome.FAILED, began, error=str(error))
+
+    def _stop(self, *, at_once: bool) -> None:
+        """Start nothing more, and have visits end behind the running change, or the running step."""
+        self._stopping = True
+        self._news.set()
+        for host in self._visits:
+            connection = self._connections[host]
+            if not isinstance(connection, HostError):
+                task = asyncio.create_task(self._halt(connection, at_once=at_once))
+                self._halting.add(task)
+                task.add_done_callback(self._halting.discard)
+
+    async def _halt(self, connection: Connection, *, at_once: bool) -> None:
+        # A host that can't be told goes on to the end of its visit.
+        with contextlib.suppress(HostError):
+            await self._visitor.halt(connection, at_once=at_once)
 
     def _finish(
         self,
@@ -192,7 +288,6 @@ class Engine:
         changes: tuple[str, ...] = (),
         error: str | None = None,
     ) -> None:
-        self._ended.add(step.id)
         self._events(
             StepFinished(
                 step=step.id,
@@ -207,10 +302,10 @@ class Engine:
 
     def _report(self, seconds: float) -> None:
         """Announce what failures blocked and the end, and raise what went wrong."""
-        unstarted = [identity for identity in self._waiting if identity not in self._ended]
-        for identity in () if self._stopping else unstarted:
-            self._finish(self._by_id[identity], Outcome.BLOCKED, time.monotonic())
-        undone = len(unstarted)
+        unstarted = self._schedule.open
+        for step in () if self._stopping else unstarted:
+            self._finish(step, Outcome.BLOCKED, time.monotonic())
+        undone = len(unstarted) + self._interrupted
         self._events(
             OperationFinished(
                 operation=self._visitor.operation,
@@ -223,11 +318,11 @@ class Engine:
         )
         if self._failures:
             raise HostsFailed(
-                f"{len(self._failures)} of {len(self._plan.steps)} steps failed, {undone} were not started",
+                f"{len(self._failures)} of {len(self._plan.steps)} steps failed, {undone} were not done",
                 failures=self._failures,
             )
         if self._stopping and undone:
-            raise Interrupted(f"stopped with {undone} of {len(self._plan.steps)} steps not started")
+            raise Interrupted(f"stopped with {undone} of {len(self._plan.steps)} steps not done")
 
 
 def skippable(plan: Plan, history: History) -> frozenset[str]:

@@ -3,38 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from sealer.changes import Blob, Wait
+from sealer.changes import Blob, quote
+from sealer.changes.report import ScriptReport, read_report
 from sealer.changes.script import (
     Planned,
-    ScriptReport,
+    Section,
     Setting,
-    converge_script,
     observe_script,
-    read_report,
-    receive_script,
     rollback_script,
+    sections_script,
     undo_script,
 )
-from sealer.changes.wait import WAITING
-from sealer.errors import ChangeFailed, HostUnreachable, VerificationError
-from sealer.events import EventSink, HostOutput, Message, StepWaiting, TransferProgress
-from sealer.hosts.connection import Connection, ScriptResult
+from sealer.errors import ChangeFailed, HostError, HostUnreachable, TookTooLong, VerificationError
+from sealer.events import EventSink, HostOutput, Message, TransferProgress
+from sealer.hosts.connection import Connection, Deadline, ScriptResult
 from sealer.hosts.secret import Redactor
 from sealer.model import Step, Value, fill, show
-from sealer.operation.diagnosis import diagnose
+from sealer.operation.diagnosis import StepErrors, diagnose
+from sealer.operation.following import Follower, Notice, Tell, Visit
 from sealer.operation.stream import BlobSource, stream_blobs, stream_size
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Visit:
-    """What a visit found and did: the changes that were made, and the values the step yields."""
-
-    changed: tuple[str, ...]
-    values: Mapping[str, str]
+_HALT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,32 +51,65 @@ class Applier:
     events: EventSink
     redactor: Redactor
 
-    async def visit(self, step: Step, connection: Connection, values: Mapping[tuple[str, str], str]) -> Visit:
-        """Make the step's changes hold, in one round trip unless there are bytes to send.
+    def follows(self, first: Step, step: Step) -> bool:
+        """Whether a step can be visited together with one ahead of it: only the first may need bytes sent."""
+        del first
+        return not _blobs(step)
+
+    async def visit(self, steps: Sequence[Errand], connection: Connection, tell: Tell) -> None:
+        """Make the changes of steps hold, in one round trip, or two if there may be bytes to send.
 
         Raises:
-            HostError: The host can't be reached, or a change failed.
-            VerificationError: A blob is damaged here or on the way.
+            SealerError: What was not told of a single step, such as a fault of this machine.
         """
-        setting = self._setting(step)
-        planned = plan_changes(step, values)
-        on_line = self._line_sink(step)
-        if any(change.blobs for change in step.changes):
-            await self._send_missing(step, setting, planned, connection)
-        script = converge_script(setting, planned)
-        result = await connection.run_script(script, on_line=on_line, timeout=step.timeout)
-        report = read_report(result.lines)
-        self._raise_failure(step, report, result)
-        secret = {o.key: o.secret for change in step.changes for o in change.outputs}
-        for key, text in report.values:
-            if secret[key]:
-                self.redactor.add(text)
-        changed = tuple(
-            show(step.changes[change.index].describe())
-            for change in report.changes
-            if change.state == "changed"
+        deadline = Deadline(steps[0].step.timeout)
+        follower = Follower(
+            [errand.step for errand in steps],
+            tell=tell,
+            errors=StepErrors(data=self.data),
+            events=self.events,
+            redactor=self.redactor,
+            deadline=deadline,
         )
-        return Visit(changed=changed, values=dict(report.values))
+        try:
+            missing = await self._missing(steps[0], connection)
+            if missing:
+                result = await self._send(steps, missing, connection, follower, deadline)
+            else:
+                result = await connection.run_script(
+                    self._script(steps),
+                    on_line=follower.on_line,
+                    on_output=follower.on_output,
+                    timeout=deadline,
+                )
+        except (HostError, VerificationError) as error:
+            follower.finish()
+            number = follower.first_open()
+            if number is not None:
+                if isinstance(error, TookTooLong):
+                    error.retryable = follower.may_repeat(number)
+                follower.end(number, error)
+            return
+        follower.finish()
+        number = follower.unfinished()
+        if number is None:
+            return
+        if missing and not follower.received:
+            size = stream_size(missing)
+            follower.fail(number, f"{size} bytes of image layers could not be unpacked")
+        elif result.succeeded:
+            host = steps[number].step.host
+            follower.end(number, HostUnreachable("the answer was cut off", host=host))
+        else:
+            follower.fail(number, f"the script ended early, with status {result.exit_status}")
+
+    async def halt(self, connection: Connection, *, at_once: bool) -> None:
+        """Have a script that runs on the host stop behind the running change, or the running step.
+
+        Raises:
+            HostError: The host can't be told.
+        """
+        await _halt(connection, self.data, at_once=at_once)
 
     async def look(
         self, step: Step, connection: Connection, values: Mapping[tuple[str, str], str]
@@ -106,77 +133,71 @@ class Applier:
             directory=step.directory,
         )
 
-    def _line_sink(self, step: Step) -> Callable[[str], None]:
-        def on_line(line: str) -> None:
-            text = self.redactor.redact(line)
-            if text.startswith(WAITING):
-                reason = text.removeprefix(WAITING)
-                self.events(StepWaiting(step=step.id, title=step.title, host=step.host, reason=reason))
-            else:
-                self.events(HostOutput(host=step.host, step=step.id, line=text))
+    def _script(self, steps: Sequence[Errand], *, receive: bool = False) -> str:
+        numbers = {errand.step.id: number for number, errand in enumerate(steps)}
+        sections = [
+            Section(
+                changes=plan_changes(errand.step, errand.values),
+                env=tuple(sorted(errand.step.env.items())),
+                directory=errand.step.directory,
+                needs=tuple(sorted(numbers[needed] for needed in errand.needs)),
+                again=errand.again,
+            )
+            for errand in steps
+        ]
+        return sections_script(Setting(data=self.data, operation=self.operation), sections, receive=receive)
 
-        return on_line
-
-    async def _send_missing(
-        self, step: Step, setting: Setting, planned: tuple[Planned, ...], connection: Connection
-    ) -> None:
-        script = observe_script(setting, planned)
-        result = await connection.run_script(script, timeout=step.timeout)
-        report = read_report(result.lines)
-        self._raise_failure(step, report, result)
-        sizes = {blob.digest: blob for change in step.changes for blob in change.blobs}
-        missing = tuple(sizes[digest] for digest in dict.fromkeys(report.missing_blobs))
-        if missing:
-            async with self.uploads:
-                await self._send(step, setting, missing, connection)
+    async def _missing(self, errand: Errand, connection: Connection) -> tuple[Blob, ...]:
+        """Ask the host which of a step's blobs it lacks, if it has any."""
+        blobs = _blobs(errand.step)
+        if not blobs:
+            return ()
+        report = await self.look(errand.step, connection, errand.values)
+        return tuple(blobs[digest] for digest in dict.fromkeys(report.missing_blobs))
 
     async def _send(
-        self, step: Step, setting: Setting, missing: tuple[Blob, ...], connection: Connection
-    ) -> None:
-        total = stream_size(missing)
+        self,
+        steps: Sequence[Errand],
+        missing: tuple[Blob, ...],
+        connection: Connection,
+        follower: Follower,
+        deadline: Deadline,
+    ) -> ScriptResult:
+        step, total = steps[0].step, stream_size(missing)
 
         def on_progress(moved: int) -> None:
             event = TransferProgress(subject=step.title, host=step.host, moved=moved, total=total)
             self.events(event)
 
-        result = await connection.send(
-            receive_script(setting),
-            stream_blobs(self.blobs, missing),
-            on_progress=on_progress,
-            on_line=self._line_sink(step),
-        )
-        if not result.succeeded:
-            raise self._failure(step, f"{total} bytes of image layers could not be unpacked", result)
+        async with contextlib.AsyncExitStack() as upload:
+            await upload.enter_async_context(self.uploads)
+
+            async def stream() -> AsyncIterator[bytes]:
+                async for chunk in stream_blobs(self.blobs, missing):
+                    yield chunk
+                # Others may send now; what is left is the host's own work.
+                await upload.aclose()
+
+            deadline.seconds = None
+            return await connection.send(
+                self._script(steps, receive=True),
+                stream(),
+                on_progress=on_progress,
+                on_line=follower.on_line,
+                on_output=follower.on_output,
+                timeout=deadline,
+            )
 
     def _raise_failure(self, step: Step, report: ScriptReport, result: ScriptResult) -> None:
         failed = next((change for change in report.changes if change.state == "failed"), None)
+        lines = [self.redactor.redact(line) for line in result.stderr]
+        errors = StepErrors(data=self.data)
         if failed is not None:
-            change = step.changes[failed.index]
-            what = show(change.describe())
-            if isinstance(change, Wait):
-                raise self._waited_in_vain(step, change, what, result)
-            raise self._failure(step, f"{what}: failed with status {failed.status}", result)
+            raise errors.of_change(step, failed.index, failed.status, lines)
         if not report.complete:
             if result.succeeded:
                 raise HostUnreachable("the answer was cut off", host=step.host)
-            raise self._failure(step, f"the script ended early, with status {result.exit_status}", result)
-
-    def _waited_in_vain(self, step: Step, change: Wait, what: str, result: ScriptResult) -> ChangeFailed:
-        reasons = [line.removeprefix(WAITING) for line in result.stderr if line.startswith(WAITING)]
-        why = self.redactor.redact(reasons[-1]) if reasons else "the host does not say why"
-        return ChangeFailed(
-            f"waited {change.limit:.0f} seconds in vain until {what}: {why}",
-            host=step.host,
-            hint="mend that; what waits for it goes on with: sealer resume",
-        )
-
-    def _failure(self, step: Step, message: str, result: ScriptResult) -> ChangeFailed | VerificationError:
-        output = "\n".join(self.redactor.redact(line) for line in result.stderr)
-        if "arrived damaged" in output:
-            return VerificationError(f"{message}: {output.splitlines()[-1]}", place=step.host)
-        if (found := diagnose(output, data=self.data)) is not None:
-            return ChangeFailed(f"{message}: {found.what}", host=step.host, output=output, hint=found.hint)
-        return ChangeFailed(message, host=step.host, output=output)
+            raise errors.of_step(step, f"the script ended early, with status {result.exit_status}", lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,14 +218,31 @@ class Remover:
     redactor: Redactor
     only: str | None = None
 
-    async def visit(self, step: Step, connection: Connection, values: Mapping[tuple[str, str], str]) -> Visit:
-        """Undo, newest first.
+    def follows(self, first: Step, step: Step) -> bool:
+        """Whether a step can be visited together with one ahead of it: no."""
+        del first, step
+        return False
+
+    async def visit(self, steps: Sequence[Errand], connection: Connection, tell: Tell) -> None:
+        """Undo, newest first; what went wrong is told of the step."""
+        (errand,) = steps
+        tell(errand.step, Notice.BEGUN)
+        try:
+            outcome = await self._take_back(errand.step, connection)
+        except HostError as error:
+            tell(errand.step, error)
+        else:
+            tell(errand.step, outcome)
+
+    async def halt(self, connection: Connection, *, at_once: bool) -> None:
+        """Have a script that runs on the host stop behind the change that it takes back.
 
         Raises:
-            HostError: The host can't be reached, or something could not be undone.
+            HostError: The host can't be told.
         """
-        del values
+        await _halt(connection, self.data, at_once=at_once)
 
+    async def _take_back(self, step: Step, connection: Connection) -> Visit | Notice:
         def on_line(line: str) -> None:
             self.events(HostOutput(host=step.host, step=step.id, line=self.redactor.redact(line)))
 
@@ -213,6 +251,8 @@ class Remover:
         result = await connection.run_script(script, on_line=on_line, timeout=step.timeout)
         report = read_report(result.lines)
         stuck = [change.reason for change in report.changes if change.state == "failed"]
+        if report.stopped and not stuck:
+            return Notice.STOPPED
         if stuck or not report.complete:
             what = ", ".join(stuck) or "the script ended early"
             output = "\n".join(self.redactor.redact(line) for line in result.stderr)
@@ -231,18 +271,48 @@ class Remover:
         return Visit(changed=done, values={})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Errand:
+    """A step that is to be visited.
+
+    Attributes:
+        step: The step.
+        values: Those that were yielded so far, by step and key; all that it uses are among them.
+        needs: The ids of steps ahead of it in the same visit without which it must not begin.
+        again: Whether it was tried before in this run.
+    """
+
+    step: Step
+    values: Mapping[tuple[str, str], str]
+    needs: frozenset[str] = frozenset()
+    again: bool = False
+
+
 class Visitor(Protocol):
-    """What the engine does to a host for a step."""
+    """What the engine does to a host for steps."""
 
     @property
     def operation(self) -> str:
         """The operation's id."""
 
-    async def visit(self, step: Step, connection: Connection, values: Mapping[tuple[str, str], str]) -> Visit:
-        """Make the step hold on its host.
+    def follows(self, first: Step, step: Step) -> bool:
+        """Whether a step can be visited together with one ahead of it on the same host."""
+
+    async def visit(self, steps: Sequence[Errand], connection: Connection, tell: Tell) -> None:
+        """Make steps hold on their host, in this order; each fails for itself.
+
+        What becomes of each is told as soon as it is known. A step of which no end was told was not begun,
+        because what it needs failed, or because the visit ended before.
 
         Raises:
-            SealerError: It could not be made so.
+            SealerError: Something went wrong that is no fault of a host.
+        """
+
+    async def halt(self, connection: Connection, *, at_once: bool) -> None:
+        """Have a visit that is going on end behind the change that is being made, or the step.
+
+        Raises:
+            HostError: The host can't be told.
         """
 
 
@@ -263,13 +333,40 @@ class Branching:
         """The operation's id."""
         return self.default.operation
 
-    async def visit(self, step: Step, connection: Connection, values: Mapping[tuple[str, str], str]) -> Visit:
-        """Make the visit in the step's own way.
+    def follows(self, first: Step, step: Step) -> bool:
+        """Whether a step can be visited together with one ahead of it: if both go the same way."""
+        visitor = self._of(first)
+        return visitor is self._of(step) and visitor.follows(first, step)
+
+    async def visit(self, steps: Sequence[Errand], connection: Connection, tell: Tell) -> None:
+        """Make the visit in the steps' own way.
 
         Raises:
             SealerError: As that way does.
         """
-        return await self.others.get(step.id, self.default).visit(step, connection, values)
+        await self._of(steps[0].step).visit(steps, connection, tell)
+
+    async def halt(self, connection: Connection, *, at_once: bool) -> None:
+        """Have a visit end early, whichever way it goes.
+
+        Raises:
+            HostError: The host can't be told.
+        """
+        await self.default.halt(connection, at_once=at_once)
+
+    def _of(self, step: Step) -> Visitor:
+        return self.others.get(step.id, self.default)
+
+
+async def _halt(connection: Connection, data: str, *, at_once: bool) -> None:
+    lock = quote(f"{data}/lock")
+    which = "last-change" if at_once else "last-step"
+    script = f"[ ! -d {lock} ] || : > {lock}/{which}"
+    await connection.run_script(script, timeout=_HALT_SECONDS, apart=True)
+
+
+def _blobs(step: Step) -> dict[str, Blob]:
+    return {blob.digest: blob for change in step.changes for blob in change.blobs}
 
 
 def plan_changes(step: Step, values: Mapping[tuple[str, str], str]) -> tuple[Planned, ...]:

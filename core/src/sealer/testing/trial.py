@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 
-from sealer.changes.script import ScriptReport, Setting, converge_script, observe_script, read_report
+from sealer.changes.report import MARK, ScriptReport, read_report
+from sealer.changes.script import Setting, converge_script, observe_script
 from sealer.changes.script import undo_script as compile_undo
 from sealer.model import Step
 from sealer.operation.visit import plan_changes
@@ -108,6 +109,6 @@ def _outcome(
     return Outcome(
         states=states,
         values=dict(report.values),
-        output=done.stderr,
+        output="".join(line for line in done.stderr.splitlines(keepends=True) if line[:1] != MARK),
         complete=report.complete and "failed" not in states.values(),
     )

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 
 from sealer.errors import HostError, PrivilegesRefused
-from sealer.hosts.execution import Execution
 from sealer.hosts.launcher import launch_command, terminal_command
 from sealer.hosts.privilege import (
     PRIVILEGE_SCRIPT,
@@ -20,6 +19,7 @@ from sealer.hosts.privilege import (
 )
 from sealer.hosts.runner import ScriptRunner
 from sealer.hosts.settings import SshSettings
+from sealer.hosts.shell import Shell
 from sealer.hosts.ssh.jump import JumpHosts
 from sealer.hosts.ssh.keys import KeyRing
 from sealer.hosts.ssh.link import open_link
@@ -58,43 +58,61 @@ class SshConnection(ScriptRunner):
             AuthenticationFailed: It refuses the login, or root's privileges.
             HostError: It speaks no SSH that we speak.
         """
-        await self._sessions.link()
+        async with self._sessions.lend() as shell:
+            root = await self._await_launcher(shell)
+        if root:
+            return
         self._use(await self._find_privilege())
         if self._privilege.password:
             await self._try_password()
-        self._sessions.prepare_ahead()
 
     async def close(self) -> None:
         """Close the connection; see ``Connection.close``."""
         await self._sessions.close()
         await self._way.leave()
 
-    def _launch(self) -> AbstractAsyncContextManager[Execution]:
+    def _launch(self) -> AbstractAsyncContextManager[Shell]:
         return self._lend(self._sessions)
 
     @contextlib.asynccontextmanager
-    async def _launch_apart(self) -> AsyncIterator[Execution]:
+    async def _launch_apart(self) -> AsyncIterator[Shell]:
         # A connection of its own: the other one may have no session left, now or ever.
         sessions = self._sessions.apart()
         try:
-            async with self._lend(sessions) as execution:
-                yield execution
+            async with self._lend(sessions) as shell:
+                yield shell
         finally:
             await sessions.close()
 
     @contextlib.asynccontextmanager
-    async def _lend(self, sessions: Sessions) -> AsyncIterator[Execution]:
-        async with sessions.lend() as execution:
+    async def _lend(self, sessions: Sessions) -> AsyncIterator[Shell]:
+        async with sessions.lend() as shell:
             if self._privilege.password:
-                await self._await_sudo(execution)
-            yield execution
+                await self._await_sudo(shell)
+            yield shell
 
     def _use(self, privilege: Privilege) -> None:
         self._privilege = privilege
         command = terminal_command if privilege.terminal else launch_command
-        self._sessions.command = command(privilege.prefix)
+        greeting = b""
         if privilege.password and self._password is not None:
-            self._sessions.greeting = f"{self._password.reveal()}\n".encode(errors="surrogateescape")
+            greeting = f"{self._password.reveal()}\n".encode(errors="surrogateescape")
+        self._sessions.use(command(privilege.prefix), greeting)
+
+    async def _await_launcher(self, shell: Shell) -> bool:
+        """Wait until the login shell has started the first launcher, and say whether that is root.
+
+        Raises:
+            HostError: It was not started.
+        """
+        try:
+            async with asyncio.timeout(PRIVILEGE_TIMEOUT):
+                await shell.started()
+        except TimeoutError:
+            raise self._refused(shell.noise()) from None
+        if shell.ready is None:
+            raise self._refused(shell.noise())
+        return shell.ready.root
 
     async def _find_privilege(self) -> Privilege:
         """Ask the host how its user becomes root.
@@ -113,17 +131,17 @@ class SshConnection(ScriptRunner):
         Raises:
             PrivilegesRefused: It is refused.
         """
-        async with self._sessions.lend() as execution:
-            execution.write_eof()
+        async with self._sessions.lend() as shell:
+            shell.write_eof()
             try:
                 async with asyncio.timeout(PRIVILEGE_TIMEOUT):
-                    await execution.wait()
+                    await shell.started()
             except TimeoutError:
                 raise self._sudo_refused("no answer in time") from None
-        if execution.process is None:
-            raise self._sudo_refused("\n".join(execution.errors()))
+        if shell.ready is None:
+            raise self._sudo_refused("\n".join(shell.noise()))
 
-    async def _await_sudo(self, execution: Execution) -> None:
+    async def _await_sudo(self, shell: Shell) -> None:
         """Wait until sudo took the password: one that refuses it reads on, and must not get a script to read.
 
         Raises:
@@ -131,9 +149,9 @@ class SshConnection(ScriptRunner):
         """
         try:
             async with asyncio.timeout(PRIVILEGE_TIMEOUT):
-                await execution.started()
+                await shell.started()
         except TimeoutError:
-            raise self._sudo_refused("\n".join(execution.errors())) from None
+            raise self._sudo_refused("\n".join(shell.noise())) from None
 
     def _refused(self, errors: tuple[str, ...]) -> HostError:
         said = "\n".join(errors)

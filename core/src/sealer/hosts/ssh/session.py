@@ -1,4 +1,4 @@
-"""An SSH session channel that tells an execution what happens."""
+"""An SSH session channel that tells a shell what happens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import asyncssh
 
 from sealer.errors import HostUnreachable
-from sealer.hosts.execution import Execution
+from sealer.hosts.shell import Shell
 
 BUFFER = 1024 * 1024
 """Bytes that wait to be sent before writers have to wait; together with OpenSSH's window of 2 MiB."""
@@ -16,39 +16,39 @@ BUFFER = 1024 * 1024
 class LaunchSession(asyncssh.SSHClientSession[bytes]):
     """Passes on output, errors, exit status and back-pressure."""
 
-    def __init__(self, execution: Execution) -> None:
-        self._execution = execution
+    def __init__(self, shell: Shell) -> None:
+        self._shell = shell
         self._channel: asyncssh.SSHClientChannel[bytes] | None = None
 
     def connection_made(self, chan: asyncssh.SSHClientChannel[bytes]) -> None:
         """Take the channel."""
         self._channel = chan
         chan.set_write_buffer_limits(BUFFER)
-        self._execution.opened(SessionInput(chan))
+        self._shell.opened(SessionInput(chan))
 
     def data_received(self, data: bytes, datatype: asyncssh.DataType) -> None:
         """Pass on output or errors."""
         if datatype == asyncssh.EXTENDED_DATA_STDERR:
-            self._execution.complained(data)
+            self._shell.complained(data)
         else:
-            self._execution.printed(data)
+            self._shell.printed(data)
 
     def pause_writing(self) -> None:
         """Let writers wait."""
-        self._execution.pause()
+        self._shell.pause()
 
     def resume_writing(self) -> None:
         """Let writers go on."""
-        self._execution.resume()
+        self._shell.resume()
 
     def exit_status_received(self, status: int) -> None:
         """Pass on the exit status."""
-        self._execution.exited(status)
+        self._shell.exited(status)
 
     def exit_signal_received(self, signal_name: str, core_dumped: bool, msg: str, lang: str) -> None:
         """Pass on a signal as sh writes it."""
         number = getattr(signal, f"SIG{signal_name}", signal.SIGKILL)
-        self._execution.exited(128 + int(number))
+        self._shell.exited(128 + int(number))
 
     def eof_received(self) -> bool:
         """Keep the channel open for the exit status."""
@@ -57,12 +57,12 @@ class LaunchSession(asyncssh.SSHClientSession[bytes]):
     def connection_lost(self, exc: Exception | None) -> None:
         """Pass on the end of the channel, or of the whole connection."""
         if exc is None:
-            self._execution.closed()
+            self._shell.closed()
         else:
-            self._execution.lost(
+            self._shell.lost(
                 HostUnreachable(
                     f"the connection was lost while a script ran: {exc}",
-                    host=self._execution.host,
+                    host=self._shell.host,
                     hint="what was started goes on, on the host",
                 )
             )
