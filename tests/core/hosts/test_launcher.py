@@ -233,15 +233,13 @@ def test_the_ready_line_is_found_behind_any_noise() -> None:
 @given(
     st.binary(max_size=200),
     st.lists(st.integers(0, 300), max_size=6),
-    st.sampled_from([b"", b"seal", b"sealer-0 ", b"sealer-01", b"sealer-0\n"]),
+    st.sampled_from([b"", b"seal", b"sealer-0 ", b"sealer-01", b"sealer-0\n", b"sealer-0 12345\n"]),
 )
 def test_what_stands_between_marks_is_found_however_it_is_cut(
     content: bytes, cuts: list[int], tail: bytes
 ) -> None:
     mark = b"sealer-0"
-    content = content.replace(mark, b"") + tail
-    if mark + b" " in content:
-        content = content.replace(mark + b" ", b"")
+    content += tail
     whole = b"noise\n" + mark + b"\n" + content + mark + b" 17\nmore"
     found: list[bytes] = []
     frame = Frame(mark, found.append)
@@ -249,3 +247,12 @@ def test_what_stands_between_marks_is_found_however_it_is_cut(
     for begin, end in itertools.pairwise(places):
         frame.add(whole[begin:end])
     assert (frame.status, b"".join(found)) == (17, content)
+
+
+@every_shell
+def test_a_script_finds_neither_itself_nor_its_mark_in_variables(shell: tuple[str, ...]) -> None:
+    given = script_input("set; echo $#")
+    _, stdout, _ = start(shell, given.data)
+    assert stdout.count(given.mark) == 2
+    assert b"echo $#" not in stdout
+    assert framed(given.mark, stdout)[1].endswith(b"\n0\n")

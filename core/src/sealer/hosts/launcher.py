@@ -10,8 +10,9 @@ of two things:
   script that was cut off on the way is a syntax error and does nothing. Then the next mode line is read.
 - ``sealer-stream``: the bytes are a script whose standard input is all that follows. It is the last one.
 
-What a script prints stands between lines with a mark that the mode line names: each stream's output begins
-behind a line with the mark, and ends where mark and exit status stand.
+A script sees neither itself nor the mode line in its variables. What it prints stands between lines with a
+mark that the mode line names: each stream's output begins behind a line with the mark, and ends where mark
+and exit status stand.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ _LAUNCHER = (
     f'"{_SCRIPT_MODE} "*|"{_STREAM_MODE} "*) set -- $l; '
     f"s=$(dd bs=$3 count=1 iflag=fullblock 2>/dev/null) || exit {NOT_STARTED}; "
     r'printf "\n%s\n" $2; printf "\n%s\n" $2 >&2; '
-    f'case $1 in {_STREAM_MODE}) ( set --; eval "$s" );; *) ( set --; eval "$s" ) </dev/null;; esac; '
+    f'case $1 in {_STREAM_MODE}) ( set --; eval "s= l=; $s" );; '
+    '*) ( set --; eval "s= l=; $s" ) </dev/null;; esac; '
     r's=$?; printf "%s %s\n" $2 $s; printf "%s %s\n" $2 $s >&2; '
     f"case $1 in {_STREAM_MODE}) exit $s;; esac;; "
     f"esac; done; exit {NOT_STARTED}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Callable
 
@@ -98,7 +99,9 @@ class Frame:
         self.begun = False
         self.status: int | None = None
         self._begin = b"\n" + mark + b"\n"
-        self._end = mark + b" "
+        self._mark = mark
+        self._end = re.compile(re.escape(mark) + rb" (\d{1,3})\n")
+        self._open_end = re.compile(re.escape(mark) + rb"(?: \d{0,3})?\Z")
         self._sink = sink
         self._held = b""
 
@@ -113,14 +116,13 @@ class Frame:
                 self._held = data[-len(self._begin) + 1 :]
                 return
             self.begun, data = True, rest
-        content, found, rest = data.partition(self._end)
-        status, newline, _ = rest.partition(b"\n")
-        if found and newline:
-            self.status, self._held = int(status), b""
-        elif found:
-            self._held = found + rest
+        end = self._end.search(data)
+        if end is not None:
+            content, self._held = data[: end.start()], b""
+            self.status = int(end[1])
         else:
-            keep = _overlap(data, self._end)
+            cut = self._open_end.search(data)
+            keep = len(data) - cut.start() if cut is not None else _overlap(data, self._mark)
             content, self._held = data[: len(data) - keep], data[len(data) - keep :]
         if content:
             self._sink(content)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import getpass
 import json
 import os
 import re
 import secrets
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +16,7 @@ from typing import Any
 
 from sealer.errors import OperationLocked, SealerError, UsageError
 from sealer.operation.journal import History, read_history
+from sealer.operation.lock import hold, require_free
 
 _STAMP_FORMAT = "%Y%m%d-%H%M%S"
 _STAMP = re.compile(r"\d{8}-\d{6}")
@@ -82,26 +80,8 @@ class ClusterRecords:
             OperationLocked: Another process holds it; the message says who.
         """
         self._make(self.directory)
-        path = self.directory / "lock"
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                raise _locked(self.cluster, os.read(descriptor, 4096)) from error
-            owner = {
-                "verb": verb,
-                "process": os.getpid(),
-                "user": getpass.getuser(),
-                "host": socket.gethostname(),
-                "since": time.strftime("%Y-%m-%d %H:%M:%S"),
-            }
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+        with hold(self.directory / "lock", self.cluster, verb):
             yield
-            os.ftruncate(descriptor, 0)
-        finally:
-            os.close(descriptor)
 
     def require_unlocked(self) -> None:
         """Refuse to look at what another process is changing; nothing is made or written.
@@ -109,18 +89,7 @@ class ClusterRecords:
         Raises:
             OperationLocked: Another process holds the cluster; the message says who.
         """
-        try:
-            descriptor = os.open(self.directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise SealerError(f"can't read {self.directory}: {error.strerror}") from error
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise _locked(self.cluster, os.read(descriptor, 4096)) from error
-        finally:
-            os.close(descriptor)
+        require_free(self.directory / "lock", self.cluster)
 
     def require_none_open(self) -> None:
         """Refuse to go on while an operation is open.
@@ -249,15 +218,3 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise SealerError("the file is damaged", place=str(path))
     return content
-
-
-def _locked(cluster: str, owner: bytes) -> OperationLocked:
-    try:
-        who = json.loads(owner)
-        text = (
-            f"sealer {who['verb']} by {who['user']} on {who['host']} "
-            f"(process {who['process']}, since {who['since']})"
-        )
-    except (ValueError, KeyError, TypeError):
-        text = "another process"
-    return OperationLocked(f"cluster {cluster} is held by {text}", hint="wait until it has ended")
