@@ -5,7 +5,8 @@ from __future__ import annotations
 import subprocess
 
 from sealer.changes import Command, Wait, quote
-from sealer.changes.script import converge_script, read_report
+from sealer.changes.report import read_report
+from sealer.changes.script import converge_script
 from sealer.changes.wait import WAITING
 from tests.core.changes.conftest import Disk, planned
 
