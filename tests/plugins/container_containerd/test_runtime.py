@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sealer.changes import Command, File, OwnedPath, Unit
+from sealer.changes import Cleanup, File, OwnedPath, Unit
 from sealer.model import MASTER, used_values
 from sealer_container_containerd import sealer_container_runtimes
 from sealer_container_containerd.runtime import Containerd
@@ -41,11 +41,7 @@ def test_claims_and_the_end_of_containers_stand_before_the_unit() -> None:
     kinds = [type(change) for change in step.changes]
     unit = kinds.index(Unit)
     claims = [number for number, kind in enumerate(kinds) if kind is OwnedPath]
-    ends = next(
-        number
-        for number, change in enumerate(step.changes)
-        if isinstance(change, Command) and change.title == "containers end with containerd"
-    )
+    ends = kinds.index(Cleanup)
     assert max(claims) < ends < unit
 
 

@@ -13,7 +13,7 @@ from sealer.changes.objects import (
     removed_objects,
     wanted_objects,
 )
-from sealer.changes.owned import OwnedChains, OwnedLinks, OwnedPath, OwnedRoutes
+from sealer.changes.owned import Cleanup, OwnedChains, OwnedLinks, OwnedPath, OwnedRoutes
 from sealer.changes.quoting import quote, words
 from sealer.changes.system import Module, Sysctl, Unit
 from sealer.changes.tree import LayerBlob, Tree
@@ -22,6 +22,7 @@ from sealer.changes.wait import Wait
 __all__ = [
     "Blob",
     "Change",
+    "Cleanup",
     "Command",
     "Copy",
     "Directory",

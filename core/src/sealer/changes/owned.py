@@ -1,4 +1,4 @@
-"""Claims on what programs we start will make: paths, network links, routes, netfilter chains.
+"""Claims on what programs we start will make: paths, network links, routes, netfilter chains; and their ends.
 
 A claim changes nothing when it is applied. It saves what is there now, so that undoing it removes what has
 come since, and nothing else. Claims stand before the change that starts the program; undone newest first,
@@ -110,3 +110,47 @@ class OwnedChains(Claim):
 
     def undo(self) -> str:
         return "remove_new_chains " + " ".join(quote(prefix) for prefix in self.prefixes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cleanup(Claim):
+    """Something to do when things are taken back, and nothing until then.
+
+    It is done after what stands behind it was taken back, and before what stands ahead of it is.
+
+    Attributes:
+        title: A short phrase, unique on the host; also its identity, so another wording does not count.
+        run: sh that does it; it must bear being run again, and hold no secret.
+    """
+
+    title: str
+    run: str
+
+    @property
+    def key(self) -> str:
+        return f"cleanup:{self.title}"
+
+    def describe(self) -> str:
+        return self.title
+
+    def observe(self) -> str:
+        # Its entry may have been made ahead, and goes again unless it is marked as done.
+        return '[ -n "$entry" ] && [ -e "$entry/done" ] || { echo \'it is not on record\'; return 1; }'
+
+    @property
+    def foreseeable(self) -> bool:
+        return True
+
+    @property
+    def contained(self) -> bool:
+        return True
+
+    @property
+    def plain(self) -> bool:
+        return True
+
+    def capture(self) -> str:
+        return Change.capture(self)
+
+    def undo(self) -> str:
+        return self.run

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sealer.changes import Change, Command, Copy, File, OwnedPath, Unit, Wait
+from sealer.changes import Change, Cleanup, Command, Copy, File, OwnedPath, Unit, Wait
 from sealer.model import (
     Check,
     Cluster,
@@ -74,14 +74,8 @@ class Containerd(ContainerRuntime):
         )
         changes: tuple[Change, ...] = (
             *(OwnedPath(path=path) for path in _CLAIMED),
-            # Undone after the unit has been stopped, and before the claims are released. Recorded once, not
-            # again for another wording: a command that is made again is reverted first.
-            Command(
-                title="containers end with containerd",
-                run=":",
-                unless='[ -n "$entry" ]',
-                revert=fragments.end_containers(SOCKET),
-            ),
+            # After the unit has been stopped, and before the claims are released.
+            Cleanup(title="containers end with containerd", run=fragments.end_containers(SOCKET)),
             *(Copy(source=f"{rootfs}/bin/{name}", path=f"{PROGRAMS}/{name}") for name in _COPIED),
             Command(
                 title="CNI programs",
