@@ -83,7 +83,7 @@ def drive(
 ) -> Result:
     """Run a use case to its end, showing what happens.
 
-    The first Ctrl-C lets running steps finish and starts no others; the second ends the program.
+    The first Ctrl-C lets changes that are being made finish and starts nothing more; the second ends the program.
 
     Args:
         application: The run of the program.
@@ -132,7 +132,7 @@ async def _interruptible(work: Coroutine[Any, Any, Result], stoppers: list[Calla
         if not stoppers:
             task.cancel()
             return
-        click.echo("stopping when the running steps are done; press Ctrl-C again to stop at once", err=True)
+        click.echo("stopping when the running changes are made; press Ctrl-C again to stop at once", err=True)
         while stoppers:
             stoppers.pop()()
 
