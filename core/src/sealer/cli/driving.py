@@ -83,7 +83,8 @@ def drive(
 ) -> Result:
     """Run a use case to its end, showing what happens.
 
-    The first Ctrl-C lets changes that are being made finish and starts nothing more; the second ends the program.
+    The first Ctrl-C lets changes that are being made finish and starts nothing more; the second ends the
+    program.
 
     Args:
         application: The run of the program.
