@@ -111,6 +111,10 @@ class Follower:
         self._held: list[str] | None = None
         self._known = 0
 
+    def begin(self) -> None:
+        """Take that the first step begins, though its script has not: something has to be sent first."""
+        self._begin(0)
+
     def on_output(self, line: str) -> None:
         """Take a line of standard output: a record."""
         match read_record(line):
@@ -180,9 +184,8 @@ class Follower:
         progress, step = self._of_step[number], self._steps[number]
         match state:
             case "begin":
-                progress.begun = True
                 self._deadline.restart(step.timeout)
-                self._tell(step, Notice.BEGUN)
+                self._begin(number)
             case "done":
                 progress.state = state
                 visit = Visit(changed=tuple(progress.changed), values=dict(progress.values))
@@ -191,6 +194,11 @@ class Follower:
                 progress.state = state
                 if progress.begun:
                     self._end(number, Notice.STOPPED)
+
+    def _begin(self, number: int) -> None:
+        if not self._of_step[number].begun:
+            self._of_step[number].begun = True
+            self._tell(self._steps[number], Notice.BEGUN)
 
     def _change(self, report: ChangeReport) -> None:
         number, index = self._places[report.index]

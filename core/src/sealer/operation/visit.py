@@ -71,6 +71,7 @@ class Applier:
             redactor=self.redactor,
             deadline=deadline,
         )
+        follower.begin()
         try:
             missing = await self._missing(steps[0], connection)
             if missing:
