@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 from sealer.build.base_archives import read_archive
 from sealer.build.builder import build_image
 from sealer.build.inputs import BuildInput
+from sealer.build.prune import prune
 from sealer.errors import ImageError, TransportError, VerificationError
 from sealer.events import Message
 from sealer.image.extension import LAYER_CONTENT
@@ -289,6 +292,41 @@ def test_a_damaged_blob_of_the_cache_is_found_and_fetched_anew(
     with pytest.raises(VerificationError, match="in the cache of container images is damaged"):
         build(workshop, "FROM scratch", "COPY imageList manifests/", name="again:1", cached=False)
     assert build(workshop, "FROM scratch", "COPY imageList manifests/", cached=False).digest == first.digest
+
+
+def test_large_blobs_have_layers_that_any_build_shares(workshop: Workshop, supplier: Supplier) -> None:
+    shared, one, two = (os.urandom(1 << 21) for _ in range(3))
+    supplier.push("app:1", shared, one)
+    supplier.push("app:2", shared, two, docker=True)
+    supplier.push("app:3", b"small")
+    workshop.put({"all": "\n".join(supplier.name(f"app:{n}") for n in (1, 2, 3))})
+    workshop.put({"second": supplier.name("app:2")})
+    image = build(workshop, "FROM scratch", "COPY all manifests/imageList")
+    alone = build(workshop, "FROM scratch", "COPY second manifests/imageList", name="alone:1")
+    layers = {layer.digest for layer in image.layers if layer.annotations[LAYER_CONTENT] == "registry"}
+    # Three large blobs, and for each image what is left of it.
+    assert len(layers) == 3 + 3
+    assert len(layers & {layer.digest for layer in alone.layers}) == 2 + 1
+    blobs = packed_blobs(files(workshop.store, image))
+    assert all(digest == f"sha256:{hashlib.sha256(data).hexdigest()}" for digest, data in blobs.items())
+    assert len(blobs) == 3 + 1 + 3 * 2
+    workshop.store.remove("test:1")
+    assert (
+        build(workshop, "FROM scratch", "COPY all manifests/imageList", cached=False).digest == image.digest
+    )
+
+
+def test_when_one_image_fails_the_layers_of_others_are_given_up(
+    workshop: Workshop, supplier: Supplier
+) -> None:
+    supplier.push("app:1", os.urandom(1 << 21))
+    workshop.put({"imageList": f"{supplier.name('app:1')}\n{supplier.name('missing:1')}"})
+    with pytest.raises(TransportError, match="missing:1"):
+        build(workshop, "FROM scratch", "COPY imageList manifests/")
+    assert workshop.store.list() == ()
+    assert list(workshop.store.layout.temporary.iterdir()) == []
+    assert prune(workshop.store, fetched=True).deferred is None
+    assert list(workshop.store.layout.blobs.iterdir()) == []
 
 
 def test_blobs_that_the_parent_holds_are_not_packed_again(workshop: Workshop, supplier: Supplier) -> None:
