@@ -219,6 +219,25 @@ def test_an_image_that_buildah_made_is_taken_as_a_rootfs(
     assert file_in_buildah(buildah, layout, "etc/again") == "hello"
 
 
+def test_an_image_with_layers_of_zstd_is_built_on_and_mounted(
+    sealer: Command, store: ImageStore, tmp_path: Path
+) -> None:
+    make_image(store, "app:1", layers=[{"etc/one": b"1" * 5000}])
+    source = f"oci:{store.layout.root}:docker.io/library/app:1"
+    archive = f"oci-archive:{tmp_path}/zstd.tar:docker.io/library/zstd:1"
+    copy = ("skopeo", "--insecure-policy", "copy")
+    # What is compressed already skopeo leaves as it is.
+    run(*copy, "--dest-decompress", source, f"dir:{tmp_path}/plain")
+    run(*copy, "--dest-compress-format=zstd", f"dir:{tmp_path}/plain", archive)
+    sealer("load", "-i", str(tmp_path / "zstd.tar"))
+    assert store.resolve("zstd:1").layers[0].media_type.endswith("+zstd")
+    (tmp_path / "Kubefile").write_text("FROM zstd:1\nCOPY Kubefile etc\n")
+    assert sealer("build", "-t", "child:1", str(tmp_path)).returncode == 0
+    root = Path(sealer("mount", "child:1").stdout.strip())
+    assert (root / "etc/one").read_bytes() == b"1" * 5000
+    assert (root / "etc/Kubefile").exists()
+
+
 async def test_the_tags_of_a_repository(sealer: Command, store: ImageStore, registry: RegistryServer) -> None:
     make_image(store, "app:1")
     for tag in ("1", "2", "latest"):

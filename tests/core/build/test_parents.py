@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import subprocess
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,8 +83,27 @@ def test_a_layer_that_can_not_be_read_is_told(store: ImageStore) -> None:
             "b:1",
             Manifest(config=image.manifest.config, layers=(layer,), annotations=image.manifest.annotations),
         )
-    with pytest.raises(ImageError, match="compressed with zstd"):
+    with pytest.raises(ImageError, match=f"layer {layer.digest} can't be read"):
         directories(store, store.resolve("b:1"))
+
+
+def test_a_layer_compressed_with_zstd_is_read(
+    store: ImageStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_image(store, "a:1", layers=[{"etc/deep/file": b"content" * 1000}])
+    plain = store.resolve("a:1")
+    data = gzip.decompress(store.verified_blob(plain.layers[0].digest).read_bytes())
+    packed = subprocess.run(["zstd", "-c"], input=data, capture_output=True, check=True).stdout
+    with store.lease():
+        layer = store.put_blob(packed, OCI_LAYER_ZSTD)
+        store.put_manifest("b:1", replace(plain.manifest, layers=(layer,)))
+    image = store.resolve("b:1")
+    assert directories(store, image) == {"etc", "etc/deep"}
+    extract(store, image.layers, "etc", tmp_path / "out")
+    assert (tmp_path / "out/etc/deep/file").read_bytes() == b"content" * 1000
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ImageError, match="the program zstd is not installed"):
+        directories(store, image)
 
 
 class Listed(AppType):

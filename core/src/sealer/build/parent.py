@@ -13,6 +13,7 @@ from typing import IO
 from isal import igzip
 
 from sealer.build.archives import LEAST, RATIO, BoundedInfo
+from sealer.build.zstd import open_zstd
 from sealer.errors import ImageError
 from sealer.image.extension import LAYER_CONTENT, LayerContent
 from sealer.image.oci import Descriptor
@@ -146,10 +147,11 @@ def members(
 def _open(store: ImageStore, layer: Descriptor) -> Iterator[tarfile.TarFile]:
     with ExitStack() as stack:
         if layer.media_type.endswith("zstd"):
-            hint = "push the image again with gzip layers"
-            raise ImageError(
-                f"layer {layer.digest} is compressed with zstd, which is not built yet", hint=hint
+            unpacked = stack.enter_context(open_zstd(store.verified_blob(layer.digest)))
+            yield stack.enter_context(
+                tarfile.open(fileobj=unpacked, mode="r|", tarinfo=BoundedInfo, bufsize=_BUFFER)
             )
+            return
         if not layer.media_type.endswith("gzip"):
             # Headers alone are read: content is passed over by seeking.
             file = stack.enter_context(store.blob_path(layer.digest).open("rb"))
