@@ -51,7 +51,7 @@ def test_documents_keep_their_order_around_the_cluster() -> None:
     assert [item.kind for item in found] == ["A", "B"]
 
 
-@pytest.mark.parametrize("kind", ["Application", "Config", "Plugin"])
+@pytest.mark.parametrize("kind", ["Plugin"])
 def test_known_kinds_that_are_not_built_say_so(kind: str) -> None:
     version = {"Config": "v1", "Plugin": "v1"}.get(kind, "v2")
     text = f"{CLUSTER}---\napiVersion: sealer.io/{version}\nkind: {kind}\nspec: {{data: '${{UNSET}}'}}\n"

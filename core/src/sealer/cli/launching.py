@@ -89,16 +89,15 @@ def launch_choice(
     *,
     apps: tuple[str, ...] | None,
     cmds: tuple[str, ...] | None,
-    settings: Mapping[str, AppChoice],
 ) -> LaunchChoice:
-    """Put together what flags say of launching, over what a Clusterfile says.
+    """Put together what flags say of launching.
 
     Raises:
         UsageError: A flag is malformed, or a file can't be read.
     """
     from sealer.cluster.launch_choice import EVERY, AppChoice, LaunchChoice
 
-    chosen = dict(settings)
+    chosen: dict[str, AppChoice] = {}
     for name, wanted in _wishes(flags):
         chosen[name] = wanted.over(chosen.get(name, AppChoice()))
     if flags["app_timeout"] is not None:

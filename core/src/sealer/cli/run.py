@@ -214,9 +214,8 @@ def _wish(image: str | None, flags: dict[str, Any]) -> Wish:
         named=bool(flags["cluster_name"] or flags["clusterfile"]),
         choice=launch_choice(
             flags,
-            apps=apps if apps is not None else spec.app_names,
-            cmds=tuple(flags["cmds"]) or spec.cmds,
-            settings={},
+            apps=apps if apps is not None else clusterfile.launch_apps,
+            cmds=tuple(flags["cmds"]) or clusterfile.launch_cmds,
         ),
         foreign=chosen_context(flags),
         # Who has it written down which hosts there are means all of them.
@@ -243,7 +242,7 @@ def app_wish(image: str, flags: dict[str, Any]) -> Wish:
         clusterfile=Clusterfile(cluster=spec),
         reference=image,
         named=bool(flags["cluster"]),
-        choice=launch_choice(flags, apps=_apps(flags), cmds=tuple(flags["cmds"]) or None, settings={}),
+        choice=launch_choice(flags, apps=_apps(flags), cmds=tuple(flags["cmds"]) or None),
         foreign=chosen_context(flags),
     )
 

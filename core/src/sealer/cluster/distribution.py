@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
-from sealer.changes import LayerBlob, Tree
+from sealer.changes import File, LayerBlob, Tree
 from sealer.errors import ImageError
 from sealer.image.extension import LAYER_CONTENT, LayerContent
 from sealer.image.oci import Descriptor
@@ -41,6 +42,7 @@ def rootfs_steps(
     *,
     path: str = ROOTFS,
     name: str = "rootfs",
+    files: Mapping[str, Sequence[File]] = MappingProxyType({}),
 ) -> tuple[Step, ...]:
     """Return a step for each host that unpacks the files of its image.
 
@@ -49,13 +51,14 @@ def rootfs_steps(
         hosts: Where to unpack.
         path: To which place, relative to the cluster's directory on the host.
         name: What the steps provide, on each host.
+        files: What comes over the image's files, by the host's name.
     """
     return tuple(
         Step(
             id=at(name, host.name),
             title="unpack the image's files",
             host=host.name,
-            changes=(Tree(path=path, layers=image_files(images[host.name])),),
+            changes=(Tree(path=path, layers=image_files(images[host.name])), *files.get(host.name, ())),
             provides=(at(name, host.name),),
             retries=5,
             timeout=UPLOAD_TIMEOUT,

@@ -39,6 +39,31 @@ def image_files(store: ImageStore, image: StoredImage, paths: Sequence[str]) -> 
     return {path: text for path in paths if (text := known[path]) is not None}
 
 
+def image_templates(store: ImageStore, image: StoredImage, suffix: str) -> Mapping[str, str]:
+    """Return the texts of all files of an image whose names end so, by their paths in its root.
+
+    Raises:
+        ImageError: A layer can't be read, or a file is too large or no UTF-8.
+    """
+    digest = image.digest.removeprefix("sha256:")
+    kept = store.home / "cache" / "image-files" / f"{digest}{suffix}.json"
+    if kept.exists():
+        return {path: text for path, text in _known(kept).items() if text is not None}
+    found: dict[str, str] = {}
+    for layer in image.layers:
+        if layer.annotations.get(LAYER_CONTENT) == LayerContent.REGISTRY:
+            continue
+        here: dict[str, str] = {}
+        for member, content in members(store, layer):
+            found = {path: text for path, text in found.items() if not _hides(member.name, path)}
+            if member.isreg() and member.name.endswith(suffix):
+                here[member.name] = _text(member.name, member.size, content().read(_LARGEST + 1), image)
+        found |= here
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    write_json(kept, found)
+    return found
+
+
 def _known(kept: Path) -> dict[str, str | None]:
     """Return what was found before; a file that was cut off counts for nothing."""
     try:
@@ -52,7 +77,7 @@ def _search(store: ImageStore, image: StoredImage, paths: frozenset[str]) -> dic
     """Look for files, from the uppermost layer down; None stands for one that the image does not have."""
     found: dict[str, str | None] = {}
     for layer in reversed(image.layers):
-        if layer.annotations.get(LAYER_CONTENT, LayerContent.ROOTFS) != LayerContent.ROOTFS:
+        if layer.annotations.get(LAYER_CONTENT) == LayerContent.REGISTRY:
             continue
         here: dict[str, str | None] = {}
         for member, content in members(store, layer):

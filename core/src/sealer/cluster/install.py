@@ -4,22 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from sealer.cluster.app_removal import removal_plan
 from sealer.cluster.checks import describe_finding, group, judge, leave_out, refuse
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
-from sealer.cluster.foreign import foreign_parts
-from sealer.cluster.image_files import image_files
 from sealer.cluster.images import HostImages, images_again, images_for_hosts
 from sealer.cluster.kube_version import require_supported
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts, choose_parts
-from sealer.cluster.pipeline import application_plan, installation_plan
 from sealer.cluster.request import Foreign, Request
+from sealer.cluster.request_plan import plan_elsewhere, plan_on_hosts
 from sealer.cluster.session import Connections, Context, drive, observe_all, reach, require_all
 from sealer.cluster.state import load_state, save_state
-from sealer.cluster.view import bare_view, cluster_view
 from sealer.clusterfile import Clusterfile
 from sealer.clusterfile.flags import require_master
 from sealer.errors import SealerError, UsageError
@@ -191,7 +187,8 @@ def prepare_again(context: Context, request: Request) -> Prepared:
         SealerError: An image is gone from the store, a plugin is missing, or nothing was installed.
     """
     if request.foreign is not None:
-        return _plan_foreign(context, request, request.foreign)
+        cluster, parts, plan = plan_elsewhere(context, request, request.foreign)
+        return Prepared(request=request, cluster=cluster, parts=parts, plan=plan)
     if not request.is_installed:
         name = request.clusterfile.cluster.name
         raise SealerError(
@@ -237,32 +234,7 @@ async def carry_out(
 
 
 def _plan(context: Context, request: Request, images: HostImages) -> Prepared:
-    wanted = request.clusterfile.cluster.container_runtime
-    parts = choose_parts(images.metadata, context.plugins, container=wanted)
-    files = image_files(context.store, images.main, parts.runtime.image_files)
-    image = replace(images.metadata, files=files)
-    cluster = cluster_view(request.clusterfile, image, request.facts, parts)
-    if request.removals:
-        plan = removal_plan(cluster, parts, request.removals, request.choice)
-    elif request.application is None:
-        plan = installation_plan(cluster, images.layers, parts, request.choice)
-    else:
-        app_images = images_again(context.store, request.application)
-        plan = application_plan(cluster, app_images.metadata, app_images.layers, parts, request.choice)
-    return Prepared(request=request, cluster=cluster, parts=parts, plan=plan)
-
-
-def _plan_foreign(context: Context, request: Request, foreign: Foreign) -> Prepared:
-    """Plan for a cluster that Sealer did not make: everything is done on the operator's machine."""
-    spec = request.clusterfile.cluster
-    parts = foreign_parts(f"{spec.data_root}/{spec.name}", foreign, context.plugins)
-    if request.removals or request.application is None:
-        cluster = bare_view(request.clusterfile, request.facts)
-        plan = removal_plan(cluster, parts, request.removals, request.choice)
-    else:
-        images = images_again(context.store, request.application)
-        cluster = cluster_view(request.clusterfile, images.metadata, request.facts, parts)
-        plan = application_plan(cluster, images.metadata, images.layers, parts, request.choice)
+    cluster, parts, plan = plan_on_hosts(context, request, images)
     return Prepared(request=request, cluster=cluster, parts=parts, plan=plan)
 
 

@@ -111,7 +111,10 @@ def application_request(context: Context, state: Request, wish: Wish) -> Request
     given = {**wish.choice.settings}
     given[EVERY] = AppChoice(env=wish.clusterfile.cluster.env).over(given.get(EVERY, AppChoice()))
     choice = replace(wish.choice, settings=given)
-    return replace(state, application=images.choice(wish.reference), choice=choice)
+    clusterfile = state.clusterfile
+    if wish.clusterfile.settings:
+        clusterfile = replace(clusterfile, settings=wish.clusterfile.settings)
+    return replace(state, clusterfile=clusterfile, application=images.choice(wish.reference), choice=choice)
 
 
 async def _require_version(context: Context, prepared: Prepared, connections: Connections) -> None:

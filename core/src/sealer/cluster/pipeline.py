@@ -10,6 +10,7 @@ from sealer.cluster.applications import Launch, LaunchSite, launch_steps
 from sealer.cluster.distribution import rootfs_steps, store_steps
 from sealer.cluster.foreign import Existing
 from sealer.cluster.launch_choice import LaunchChoice
+from sealer.cluster.made_files import MadeFiles
 from sealer.cluster.parts import Parts
 from sealer.errors import PlanError
 from sealer.hosts.secret import resolve_secret
@@ -23,9 +24,29 @@ Layers = Mapping[str, Sequence[Descriptor]]
 
 READY_TIMEOUT = 900
 
+NOTHING_MADE = MadeFiles()
 
-def installation_plan(cluster: Cluster, layers: Layers, parts: Parts, choice: LaunchChoice) -> Plan:
+
+def application_root(cluster: Cluster, digest: str) -> str:
+    """Return where the files of an application image are on the first master."""
+    return f"{cluster.data}/{_application_path(digest)}"
+
+
+def _application_path(digest: str) -> str:
+    return f"applications/{digest[7:19]}"
+
+
+def installation_plan(
+    cluster: Cluster, layers: Layers, parts: Parts, choice: LaunchChoice, made: MadeFiles = NOTHING_MADE
+) -> Plan:
     """Plan a cluster from nothing to applications that run.
+
+    Args:
+        cluster: The cluster.
+        layers: Of the image of each host.
+        parts: The providers.
+        choice: What the user wants launched.
+        made: Files that come over those of the image.
 
     Raises:
         PlanError: What the providers declare can't be tied together.
@@ -33,7 +54,7 @@ def installation_plan(cluster: Cluster, layers: Layers, parts: Parts, choice: La
     """
     steps = [
         *_alias_steps(cluster),
-        *rootfs_steps(layers, cluster.hosts),
+        *rootfs_steps(layers, cluster.hosts, files=made.hosts),
         *_runtime_steps(cluster, parts),
         *_registry_steps(cluster, layers, parts),
         *parts.runtime.create(cluster),
@@ -79,6 +100,7 @@ def _with_launches(cluster: Cluster, parts: Parts, choice: LaunchChoice, steps: 
         site=launch_site(cluster, parts, cluster.rootfs),
         requires=("cluster",),
         read=read_reference,
+        prepared=made.apps,
     )
     launches = launch_steps(launch)
     ready = [_ready_step(cluster, parts, launches[-1])] if launches else []
@@ -91,6 +113,8 @@ def application_plan(
     layers: Layers,
     parts: Parts,
     choice: LaunchChoice,
+    *,
+    made: MadeFiles = NOTHING_MADE,
 ) -> Plan:
     """Plan an application image onto a cluster that exists.
 
@@ -100,12 +124,13 @@ def application_plan(
         layers: Of the application image.
         parts: The providers of the cluster.
         choice: What the user wants launched.
+        made: Files that come over those of the image.
 
     Raises:
         PlanError: The image brings container images, but the cluster has no registry.
     """
     short = image.digest[7:19]
-    path = f"applications/{short}"
+    path = _application_path(image.digest)
     first = cluster.first_master
     unpack = rootfs_steps(layers, (first,), path=path, name=f"application/{short}")
     steps: list[Step] = list(unpack)
@@ -130,6 +155,7 @@ def application_plan(
         site=launch_site(cluster, parts, f"{cluster.data}/{path}"),
         requires=tuple(requires),
         read=read_reference,
+        prepared=made.apps,
     )
     steps += launch_steps(launch)
     given = [at("rootfs", host.name) for host in cluster.hosts]

@@ -5,7 +5,6 @@ from sealer.clusterfile.login import parse_reference
 from sealer.clusterfile.model import (
     DEFAULT_NAME,
     PROMPT,
-    Clusterfile,
     ClusterSpec,
     Document,
     HostAlias,
@@ -18,12 +17,17 @@ from sealer.clusterfile.model import (
 )
 from sealer.clusterfile.parse import decode, parse_clusterfile, read_clusterfile
 from sealer.clusterfile.render import render_clusterfile, without_secrets
+from sealer.clusterfile.settings import AppConfig, AppFile, ApplicationSpec, Clusterfile, ConfigSpec
 
 __all__ = [
     "DEFAULT_NAME",
     "PROMPT",
+    "AppConfig",
+    "AppFile",
+    "ApplicationSpec",
     "ClusterSpec",
     "Clusterfile",
+    "ConfigSpec",
     "Document",
     "HostAlias",
     "HostSpec",

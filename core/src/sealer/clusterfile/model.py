@@ -212,11 +212,3 @@ class Document:
     kind: str
     data: Mapping[str, object]
     place: Place | None = field(default=None, compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Clusterfile:
-    """All documents of a Clusterfile."""
-
-    cluster: ClusterSpec
-    documents: tuple[Document, ...] = ()

@@ -8,8 +8,10 @@ from collections.abc import Mapping as MappingType
 from pathlib import Path
 
 from sealer.clusterfile.fields import Fields, Reader, nearest
-from sealer.clusterfile.model import CLUSTER_API_VERSION, Clusterfile, ClusterSpec, Document
+from sealer.clusterfile.model import CLUSTER_API_VERSION, ClusterSpec, Document
 from sealer.clusterfile.schema import read_cluster
+from sealer.clusterfile.settings import ApplicationSpec, Clusterfile, ConfigSpec, Settings
+from sealer.clusterfile.settings_documents import read_application, read_config
 from sealer.clusterfile.source import Position, Problems, Source
 from sealer.clusterfile.tree import Broken, Mapping, Node, compose_documents
 from sealer.errors import UsageError
@@ -17,7 +19,9 @@ from sealer.errors import UsageError
 _GROUP = "sealer.io"
 _ALIAS_GROUP = "sealer.cloud"
 _CLUSTER = "Cluster"
-_KINDS = {_CLUSTER: "v2", "Application": "v2", "Config": "v1", "Plugin": "v1"}
+_APPLICATION = "Application"
+_CONFIG = "Config"
+_KINDS = {_CLUSTER: "v2", _APPLICATION: "v2", _CONFIG: "v1", "Plugin": "v1"}
 """Sealer's own kinds and the version of each."""
 
 _SETTINGS_KIND = re.compile(r"[A-Z][A-Za-z0-9]*Config")
@@ -74,11 +78,14 @@ def parse_clusterfile(text: str, source: str, env: MappingType[str, str]) -> Clu
         raise problems.error() from None
     reader = Reader(problems, env)
     documents: list[Document] = []
+    settings: list[Settings] = []
     cluster: ClusterSpec | None = None
     for node in nodes:
         found = _read_document(reader, node)
         if isinstance(found, Document):
             documents.append(found)
+        elif isinstance(found, ApplicationSpec | ConfigSpec):
+            settings.append(found)
         elif found is not None and cluster is not None:
             first = cluster.place.line if cluster.place else 0
             problems.add(node.position, f"there are two documents of kind Cluster, the first in line {first}")
@@ -90,10 +97,10 @@ def parse_clusterfile(text: str, source: str, env: MappingType[str, str]) -> Clu
         hint = f"begin it with: apiVersion: {CLUSTER_API_VERSION} and kind: {_CLUSTER}"
         problems.add(Position(1, 1), f"there is no document of kind {_CLUSTER}", hint)
         raise problems.error()
-    return Clusterfile(cluster=cluster, documents=tuple(documents))
+    return Clusterfile(cluster=cluster, documents=tuple(documents), settings=tuple(settings))
 
 
-def _read_document(reader: Reader, node: Node) -> ClusterSpec | Document | None:
+def _read_document(reader: Reader, node: Node) -> ClusterSpec | Document | Settings | None:
     if not isinstance(node, Mapping):
         reader.problems.add(node.position, "a document must be a mapping", _HINT_API_VERSION)
         return None
@@ -118,7 +125,7 @@ def _read_document(reader: Reader, node: Node) -> ClusterSpec | Document | None:
 
 def _read_own(
     reader: Reader, header: Fields, node: Mapping, kind: str, version: str
-) -> ClusterSpec | Document | None:
+) -> ClusterSpec | Document | Settings | None:
     expected = _KINDS.get(kind)
     if expected is None and not _SETTINGS_KIND.fullmatch(kind):
         header.problem("kind", f"{kind} is not known", nearest(kind, tuple(_KINDS)))
@@ -126,6 +133,10 @@ def _read_own(
         header.problem("apiVersion", f"has version {version} for a {kind}", f"write {_GROUP}/{expected}")
     elif kind == _CLUSTER:
         return read_cluster(reader, node)
+    elif kind == _APPLICATION:
+        return read_application(reader, node)
+    elif kind == _CONFIG:
+        return read_config(reader, node)
     elif expected is None:
         place = reader.problems.source.place(node.position)
         return Document(api_version=f"{_GROUP}/{version}", kind=kind, data=reader.plain(node), place=place)

@@ -13,13 +13,14 @@ import yaml
 from sealer.clusterfile.model import (
     CLUSTER_API_VERSION,
     PROMPT,
-    Clusterfile,
     ClusterSpec,
     HostSpec,
     SecretReference,
     SshSpec,
 )
 from sealer.clusterfile.scalars import plain_value
+from sealer.clusterfile.settings import Clusterfile
+from sealer.clusterfile.settings_documents import render_settings
 from sealer.clusterfile.substitution import escape
 from sealer.model import DEFAULT_DATA_ROOT
 from sealer.secret import Secret
@@ -34,7 +35,11 @@ def render_clusterfile(clusterfile: Clusterfile) -> str:
     References to secrets are kept. A secret itself is never written: ``prompt`` takes its place, which asks
     the user. Hosts that follow one another and differ in their addresses alone share an entry.
     """
-    documents = [_cluster(clusterfile.cluster), *(document.data for document in clusterfile.documents)]
+    documents = [
+        _cluster(clusterfile.cluster),
+        *(render_settings(settings) for settings in clusterfile.settings),
+        *(document.data for document in clusterfile.documents),
+    ]
     return yaml.dump_all(
         [_escaped(document) for document in documents], Dumper=_Dumper, sort_keys=False, width=1_000_000
     )

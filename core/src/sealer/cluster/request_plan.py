@@ -1,0 +1,121 @@
+"""From a request to a plan: images and providers looked up, files made, steps tied together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sealer.cluster.app_removal import removal_plan
+from sealer.cluster.foreign import foreign_parts
+from sealer.cluster.image_files import image_files
+from sealer.cluster.images import HostImages, images_again
+from sealer.cluster.launch_choice import AppChoice, LaunchChoice
+from sealer.cluster.made_files import MadeFiles, Making, made_files
+from sealer.cluster.parts import Parts, choose_parts
+from sealer.cluster.pipeline import (
+    application_plan,
+    application_root,
+    installation_plan,
+    launch_site,
+    read_reference,
+)
+from sealer.cluster.request import Foreign, Request
+from sealer.cluster.session import Context
+from sealer.cluster.view import bare_view, cluster_view
+from sealer.clusterfile import Clusterfile
+from sealer.model import Cluster, ImageMetadata
+from sealer.operation.plan import Plan
+
+Planned = tuple[Cluster, Parts, Plan]
+
+
+def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Planned:
+    """Plan for a cluster that Sealer makes, or has made.
+
+    Args:
+        context: What a verb needs from outside.
+        request: What was asked for.
+        images: Those of the cluster.
+
+    Raises:
+        SealerError: What was asked for can't be planned.
+    """
+    wanted = request.clusterfile.cluster.container_runtime
+    parts = choose_parts(images.metadata, context.plugins, container=wanted)
+    files = image_files(context.store, images.main, parts.runtime.image_files)
+    image = replace(images.metadata, files=files)
+    cluster = cluster_view(request.clusterfile, image, request.facts, parts)
+    if request.removals:
+        return cluster, parts, removal_plan(cluster, parts, request.removals, request.choice)
+    if request.application is not None:
+        return _application(
+            context, request, cluster, parts, images_again(context.store, request.application)
+        )
+    choice = combined(request.choice, request.clusterfile, cluster.image)
+    made = _made(context, request, cluster, images, choice, parts, root=cluster.rootfs, on_hosts=True)
+    return cluster, parts, installation_plan(cluster, images.layers, parts, choice, made)
+
+
+def plan_elsewhere(context: Context, request: Request, foreign: Foreign) -> Planned:
+    """Plan for a cluster that Sealer did not make: everything is done on the operator's machine.
+
+    Raises:
+        SealerError: What was asked for can't be planned.
+    """
+    spec = request.clusterfile.cluster
+    parts = foreign_parts(f"{spec.data_root}/{spec.name}", foreign, context.plugins)
+    if request.removals or request.application is None:
+        cluster = bare_view(request.clusterfile, request.facts)
+        return cluster, parts, removal_plan(cluster, parts, request.removals, request.choice)
+    images = images_again(context.store, request.application)
+    cluster = cluster_view(request.clusterfile, images.metadata, request.facts, parts)
+    return _application(context, request, cluster, parts, images)
+
+
+def _application(
+    context: Context, request: Request, cluster: Cluster, parts: Parts, images: HostImages
+) -> Planned:
+    choice = combined(request.choice, request.clusterfile, images.metadata)
+    root = application_root(cluster, images.metadata.digest)
+    made = _made(context, request, cluster, images, choice, parts, root=root, on_hosts=False)
+    return cluster, parts, application_plan(cluster, images.metadata, images.layers, parts, choice, made=made)
+
+
+def _made(  # noqa: PLR0917 - what files are made from, in one place
+    context: Context,
+    request: Request,
+    cluster: Cluster,
+    images: HostImages,
+    choice: LaunchChoice,
+    parts: Parts,
+    *,
+    root: str,
+    on_hosts: bool,
+) -> MadeFiles:
+    making = Making(
+        store=context.store,
+        image=images.main,
+        clusterfile=request.clusterfile,
+        cluster=cluster,
+        choice=choice,
+        read=read_reference,
+        owner=launch_site(cluster, parts, root).owner,
+    )
+    return made_files(making, root=root, on_hosts=on_hosts)
+
+
+def combined(choice: LaunchChoice, clusterfile: Clusterfile, image: ImageMetadata) -> LaunchChoice:
+    """Return what flags want of applications over what the Clusterfile wants of those that the image has."""
+    settings = dict(choice.settings)
+    known = {app.name for app in image.applications}
+    for document in clusterfile.applications:
+        for config in document.configs:
+            if config.name in known:
+                said = AppChoice(
+                    namespace=config.namespace,
+                    release=config.release,
+                    values=(config.values,) if config.values else (),
+                    env=config.env,
+                    cmds=config.cmds,
+                )
+                settings[config.name] = settings.get(config.name, AppChoice()).over(said)
+    return replace(choice, settings=settings)

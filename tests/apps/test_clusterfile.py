@@ -1,0 +1,142 @@
+"""What a Clusterfile says of applications and their files, on a real API server."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.apps.control_plane import ControlPlane
+from tests.apps.test_command import Person
+
+pytestmark = pytest.mark.kubernetes
+
+SETTINGS = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s}\ndata: {text: %s}\n"
+
+SEED = """\
+apiVersion: sealer.cloud/v2
+kind: Cluster
+metadata:
+  name: my-cluster
+spec:
+  image: myimage-with-nginx-mysql:v1
+  appNames: [ "nginx" ]
+---
+apiVersion: sealer.io/v2
+kind: Application
+metadata:
+  name: my-apps
+spec:
+  configs:
+  - name: app1
+    launch:
+      cmds:
+      - kubectl apply -f ns.yaml
+      - kubectl apply -f nginx.yaml -n namespace
+  - name: app2
+    launch:
+      cmds:
+      - helm install my-nginx bitnami/nginx
+  - name: app3
+    launch:
+      cmds:
+      - bash nginx.sh
+"""
+"""The Clusterfile with which settings of applications were announced, its indentation aside."""
+
+
+@pytest.fixture
+def person(api: ControlPlane, tmp_path: Path) -> Person:
+    return Person(api, tmp_path)
+
+
+def run(person: Person, clusterfile: str, *words: str, code: int = 0) -> str:
+    file = person.operator.home / "Clusterfile"
+    file.write_text(clusterfile)
+    return person.sealer("run", "-f", str(file), *words, code=code).stderr
+
+
+def test_the_clusterfile_of_the_announcement(api: ControlPlane, person: Person) -> None:
+    person.build(
+        "myimage-with-nginx-mysql:v1",
+        {
+            "Kubefile": "FROM scratch\nAPP nginx local://nginx.yaml\nAPP mysql local://mysql.yaml\n"
+            'LAUNCH ["nginx", "mysql"]\n',
+            "nginx.yaml": SETTINGS % ("seed-nginx", "x"),
+            "mysql.yaml": SETTINGS % ("seed-mysql", "x"),
+        },
+    )
+    run(person, SEED)
+    assert api.has("configmap", "seed-nginx")
+    assert not api.has("configmap", "seed-mysql")
+
+
+def test_launch_commands_of_the_clusterfile_take_the_place_of_the_images(
+    api: ControlPlane, person: Person
+) -> None:
+    person.build(
+        "commands:1",
+        {
+            "Kubefile": 'FROM scratch\nAPP app1 local://dir\nAPPCMDS app1 ["false"]\nLAUNCH app1\n',
+            "dir/ns.yaml": "apiVersion: v1\nkind: Namespace\nmetadata: {name: namespace}\n",
+            "dir/nginx.yaml": SETTINGS % ("seed-page", "x"),
+        },
+    )
+    run(person, SEED.replace('appNames: [ "nginx" ]', "env: []"), "commands:1")
+    assert api.has("configmap", "seed-page", "-n", "namespace")
+
+
+def test_files_are_replaced_merged_and_rendered(api: ControlPlane, person: Person) -> None:
+    person.build(
+        "files:1",
+        {
+            "Kubefile": "FROM scratch\nAPP f-app local://dir\nAPPENV f-app COLOUR=red SIZE=1\n"
+            'APPCMDS f-app ["kubectl apply -f a.yaml -f b.yaml -f c.yaml"]\nLAUNCH f-app\n',
+            "dir/a.yaml": SETTINGS % ("f-merged", "image"),
+            "dir/b.yaml.tmpl": SETTINGS % ("f-rendered", "'{{ .COLOUR }} {{ .SIZE | default 2 }}'"),
+            "dir/c.yaml": "apiVersion: v1\nkind: Secret\nmetadata: {name: f-secret}\n",
+        },
+    )
+    clusterfile = """\
+apiVersion: sealer.io/v2
+kind: Cluster
+metadata: {name: c}
+---
+apiVersion: sealer.io/v2
+kind: Application
+metadata: {name: a}
+spec:
+  configs:
+  - name: f-app
+    env: [COLOUR=blue]
+    files:
+    - {path: a.yaml, strategy: merge, data: {data: {more: user}}}
+---
+apiVersion: sealer.io/v1
+kind: Config
+metadata: {name: s}
+spec: {path: c.yaml, appName: f-app, process: value|toJson|toSecret, dataFrom: "env:LOGIN"}
+"""
+    person.operator.variables["LOGIN"] = "login: {user: ann, passwd: s3cret-word}"
+    run(person, clusterfile, "files:1")
+    assert api.json("configmap", "f-merged")["data"] == {"text": "image", "more": "user"}
+    assert api.json("configmap", "f-rendered")["data"] == {"text": "blue 1"}
+    login = base64.b64decode(api.json("secret", "f-secret")["data"]["login"])
+    assert json.loads(login) == {"user": "ann", "passwd": "s3cret-word"}
+    kept = [path for path in (person.operator.sealer_home / "clusters").rglob("*") if path.is_file()]
+    assert kept
+    assert not [path for path in kept if "s3cret-word" in path.read_text(errors="replace")]
+
+
+def test_a_template_that_is_not_understood_is_refused_with_its_place(person: Person) -> None:
+    person.build(
+        "bad:1",
+        {
+            "Kubefile": 'FROM scratch\nAPP t-app local://dir\nAPPCMDS t-app ["true"]\nLAUNCH t-app\n',
+            "dir/a.tmpl": "x\n{{ range .X }}{{ end }}\n",
+        },
+    )
+    told = person.sealer("run", "bad:1", code=1).stderr
+    assert "application/apps/t-app/a.tmpl:2:1: range is no function" in told
