@@ -38,6 +38,7 @@ def _lookup(plugins: Plugins, kind: Kind) -> Any:
         Kind.BASE_RECIPE: plugins.base_recipes,
         Kind.HOST_CHECKS: plugins.host_checks,
         Kind.VOCABULARY: plugins.vocabularies,
+        Kind.TASK_TYPE: plugins.task_types,
     }[kind]()
 
 

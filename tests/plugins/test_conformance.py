@@ -23,6 +23,8 @@ from sealer.testing.conformance import (
     HostChecksContract,
     RecipeSample,
     RegistryContract,
+    TaskSample,
+    TaskTypeContract,
     VocabularyContract,
 )
 from tests.plugins.installed import PLUGINS, Found, found
@@ -112,6 +114,19 @@ class TestBaseRecipes(BaseRecipeContract):
     @pytest.fixture
     def samples(self, built_in: Found) -> Sequence[RecipeSample]:
         return built_in.samples.RELEASES  # type: ignore[no-any-return]  # checked where it is written
+
+
+class TestTaskTypes(TaskTypeContract):
+    built_in = each(Kind.TASK_TYPE)
+
+    @pytest.fixture
+    def provider(self, built_in: Found) -> Any:
+        return built_in.provider
+
+    @pytest.fixture
+    def samples(self, built_in: Found) -> Sequence[TaskSample]:
+        name = f"{built_in.provider.name.upper()}_SAMPLES"
+        return getattr(built_in.samples, name)  # type: ignore[no-any-return]  # checked where it is written
 
 
 if found(Kind.HOST_CHECKS):

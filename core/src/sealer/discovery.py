@@ -26,6 +26,7 @@ from sealer.providers import (
     HostChecks,
     Provider,
     Registry,
+    TaskType,
     Vocabulary,
 )
 
@@ -42,6 +43,7 @@ class Kind(enum.StrEnum):
     BASE_RECIPE = "base recipe"
     HOST_CHECKS = "host checks"
     VOCABULARY = "vocabulary"
+    TASK_TYPE = "task type"
 
 
 class State(enum.StrEnum):
@@ -89,6 +91,7 @@ CONTRACTS: Mapping[Kind, Contract] = MappingProxyType(
         Kind.VOCABULARY: Contract(
             hook="sealer_vocabularies", base=Vocabulary, distribution="sealer-vocabulary-{name}"
         ),
+        Kind.TASK_TYPE: Contract(hook="sealer_task_types", base=TaskType, distribution="sealer-task-{name}"),
     }
 )
 

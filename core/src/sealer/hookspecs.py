@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         ContainerRuntime,
         HostChecks,
         Registry,
+        TaskType,
         Vocabulary,
     )
 
@@ -70,3 +71,8 @@ def sealer_checks() -> Iterable[HostChecks]:  # type: ignore[empty-body]  # a sp
 @hookspec
 def sealer_vocabularies() -> Iterable[Vocabulary]:  # type: ignore[empty-body]  # a spec has no body
     """Return names that builds shall know: reserved labels, and where custom resources name images."""
+
+
+@hookspec
+def sealer_task_types() -> Iterable[TaskType]:  # type: ignore[empty-body]  # a spec has no body
+    """Return types of the document ``Plugin``, each chosen by ``spec.type`` in any case."""

@@ -23,6 +23,7 @@ from sealer.providers import (
     HostChecks,
     Provider,
     Registry,
+    TaskType,
     Vocabulary,
 )
 
@@ -159,6 +160,10 @@ class Plugins:
     def vocabularies(self) -> Mapping[str, Vocabulary]:
         """Return all vocabularies by name, in the order of names."""
         return cast(Mapping[str, Vocabulary], self._all(Kind.VOCABULARY))
+
+    def task_types(self) -> Mapping[str, TaskType]:
+        """Return all types of tasks by name, in the order of names."""
+        return cast(Mapping[str, TaskType], self._all(Kind.TASK_TYPE))
 
     def records(self) -> tuple[PluginRecord, ...]:
         """Load every plugin and return what became of each, in the order of names and distributions."""

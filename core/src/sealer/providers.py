@@ -27,6 +27,7 @@ from sealer.model import (
     RegistryEndpoint,
     Renewal,
     Step,
+    Task,
     Traffic,
     Upgrade,
 )
@@ -321,6 +322,22 @@ class Vocabulary(Provider):
         ``spec.steps.*.image``. Pod templates are found anywhere and need no path.
         """
         return {}
+
+
+class TaskType(Provider):
+    """A type of the document ``Plugin`` in Clusterfiles: something done to hosts, or to the cluster."""
+
+    @abstractmethod
+    def changes(self, cluster: Cluster, host: Host, task: Task) -> Iterable[Change]:
+        """Return what is done on one host; for phases that are not of hosts it is the first master, once.
+
+        Commands run in the image's root, with kubectl and the image's ``bin/`` on PATH and KUBECONFIG set. At
+        phases of cleaning they are kept on the host and run when it is cleaned: of these, commands alone
+        count.
+
+        Raises:
+            ValueError: Nothing can be made of ``task.data``; the message says why.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -51,13 +51,6 @@ def test_documents_keep_their_order_around_the_cluster() -> None:
     assert [item.kind for item in found] == ["A", "B"]
 
 
-@pytest.mark.parametrize("kind", ["Plugin"])
-def test_known_kinds_that_are_not_built_say_so(kind: str) -> None:
-    version = {"Config": "v1", "Plugin": "v1"}.get(kind, "v2")
-    text = f"{CLUSTER}---\napiVersion: sealer.io/{version}\nkind: {kind}\nspec: {{data: '${{UNSET}}'}}\n"
-    assert problems_of(text) == [(8, 7, f"kind {kind} is not built yet")]
-
-
 def test_settings_of_a_cluster_runtime_are_handed_on() -> None:
     text = f"{CLUSTER}---\napiVersion: sealer.cloud/v1\nkind: RuntimeConfig\nspec: {{data: 1}}\n"
     (found,) = parse(text).documents

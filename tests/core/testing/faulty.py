@@ -30,12 +30,14 @@ from sealer.model import (
     Departure,
     Finding,
     Host,
+    Phase,
     Platform,
     Probe,
     RegistryEndpoint,
     RegistrySettings,
     Renewal,
     Step,
+    Task,
     Traffic,
     Upgrade,
     at,
@@ -49,6 +51,7 @@ from sealer.providers import (
     ProgramQuery,
     SupportsCertificates,
     SupportsUpgrade,
+    TaskType,
     ToolRunner,
     Vocabulary,
 )
@@ -61,6 +64,8 @@ from sealer.testing.conformance import (
     HostChecksContract,
     RecipeSample,
     RegistryContract,
+    TaskSample,
+    TaskTypeContract,
     VocabularyContract,
 )
 from sealer.testing.stand_ins import Box, Shelf, Toy
@@ -803,3 +808,43 @@ class TestWrongVocabulary(VocabularyContract):
 class TestWordless(VocabularyContract):
     finds = ("test_it_brings_words",)
     provider = giving(Wordless())
+
+
+class Notes(TaskType):
+    """A sound type of task."""
+
+    name = "notes"
+    summary = "notes"
+
+    def changes(self, cluster: Cluster, host: Host, task: Task) -> Iterable[Change]:
+        if not task.data:
+            raise ValueError("there is nothing to note")
+        yield Command(title=f"{task.name} at {task.phase}", run="note", unless="noted")
+
+
+class NotesContract(TaskTypeContract):
+    samples = giving((TaskSample(data="x", bad=""),))
+
+
+class TestSoundTask(NotesContract):
+    provider = giving(Notes())
+
+
+class Heedless(Notes):
+    count = 0
+
+    def changes(self, cluster: Cluster, host: Host, task: Task) -> Iterable[Change]:
+        type(self).count += 1
+        if task.phase is not Phase.PRE_INSTALL:
+            yield Command(title="note", run=f"note '{self.count}", revert=f"forget {self.count}")
+
+
+class TestHeedless(NotesContract):
+    finds = (
+        "test_something_is_done_at_every_phase",
+        "test_planning_is_pure_and_repeatable",
+        "test_scripts_can_be_run",
+        "test_data_that_mean_nothing_are_refused",
+        "test_tasks_do_not_share_changes",
+    )
+    provider = giving(Heedless())

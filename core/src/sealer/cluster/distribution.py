@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
 from sealer.changes import File, LayerBlob, Tree
@@ -43,6 +43,7 @@ def rootfs_steps(
     path: str = ROOTFS,
     name: str = "rootfs",
     files: Mapping[str, Sequence[File]] = MappingProxyType({}),
+    provides: Callable[[str], str] | None = None,
 ) -> tuple[Step, ...]:
     """Return a step for each host that unpacks the files of its image.
 
@@ -52,6 +53,7 @@ def rootfs_steps(
         path: To which place, relative to the cluster's directory on the host.
         name: What the steps provide, on each host.
         files: What comes over the image's files, by the host's name.
+        provides: What the step of a host provides, by the host's name, when that is not ``name``.
     """
     return tuple(
         Step(
@@ -59,7 +61,7 @@ def rootfs_steps(
             title="unpack the image's files",
             host=host.name,
             changes=(Tree(path=path, layers=image_files(images[host.name])), *files.get(host.name, ())),
-            provides=(at(name, host.name),),
+            provides=(at(name, host.name) if provides is None else provides(host.name),),
             retries=5,
             timeout=UPLOAD_TIMEOUT,
         )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from sealer.errors import ImageError, PluginError
 from sealer.model import (
@@ -12,7 +13,9 @@ from sealer.model import (
     ImageMetadata,
 )
 from sealer.plugins import Plugins
-from sealer.providers import AppType, ClusterRuntime, ContainerRuntime, HostProvider, Registry
+from sealer.providers import AppType, ClusterRuntime, ContainerRuntime, HostProvider, Registry, TaskType
+
+NO_TASKS: Mapping[str, TaskType] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +27,14 @@ class Parts:
         container: Chosen by the label of the container runtime, or None when the image has no such label.
         registry: The one registry that is installed, or None when the image has no container images.
         app_types: All application types, by name.
+        task_types: All types of tasks, by name.
     """
 
     runtime: ClusterRuntime
     container: ContainerRuntime | None
     registry: Registry | None
     app_types: Mapping[str, AppType]
+    task_types: Mapping[str, TaskType] = field(default_factory=lambda: NO_TASKS)
 
     @property
     def host_providers(self) -> tuple[HostProvider, ...]:
@@ -61,6 +66,7 @@ def choose_parts(image: ImageMetadata, plugins: Plugins, *, container: str | Non
         container=plugins.container_runtime(container) if container else None,
         registry=_registry(plugins) if image.container_images else None,
         app_types=plugins.app_types(),
+        task_types=plugins.task_types(),
     )
 
 

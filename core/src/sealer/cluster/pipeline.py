@@ -12,6 +12,8 @@ from sealer.cluster.foreign import Existing
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.made_files import MadeFiles
 from sealer.cluster.parts import Parts
+from sealer.cluster.tasks import UNPACKED, plan_tasks
+from sealer.clusterfile import PluginSpec
 from sealer.errors import PlanError
 from sealer.hosts.secret import resolve_secret
 from sealer.image.oci import Descriptor
@@ -37,7 +39,13 @@ def _application_path(digest: str) -> str:
 
 
 def installation_plan(
-    cluster: Cluster, layers: Layers, parts: Parts, choice: LaunchChoice, made: MadeFiles = NOTHING_MADE
+    cluster: Cluster,
+    layers: Layers,
+    parts: Parts,
+    choice: LaunchChoice,
+    *,
+    made: MadeFiles = NOTHING_MADE,
+    plugins: Sequence[PluginSpec] = (),
 ) -> Plan:
     """Plan a cluster from nothing to applications that run.
 
@@ -47,14 +55,22 @@ def installation_plan(
         parts: The providers.
         choice: What the user wants launched.
         made: Files that come over those of the image.
+        plugins: The tasks that the Clusterfile asks for.
 
     Raises:
         PlanError: What the providers declare can't be tied together.
         UsageError: The user names an application that the image does not have.
     """
+    site = launch_site(cluster, parts, cluster.rootfs)
+    tasks = plan_tasks(cluster, plugins, parts.task_types, site)
+
+    def unpacked(host: str) -> str:
+        return at(UNPACKED if host in tasks.early_hosts else "rootfs", host)
+
     steps = [
         *_alias_steps(cluster),
-        *rootfs_steps(layers, cluster.hosts, files=made.hosts),
+        *rootfs_steps(layers, cluster.hosts, files=made.hosts, provides=unpacked),
+        *tasks.before,
         *_runtime_steps(cluster, parts),
         *_registry_steps(cluster, layers, parts),
         *parts.runtime.create(cluster),
@@ -97,14 +113,15 @@ def _with_launches(cluster: Cluster, parts: Parts, choice: LaunchChoice, steps: 
         image=cluster.image,
         choice=choice,
         app_types=parts.app_types,
-        site=launch_site(cluster, parts, cluster.rootfs),
-        requires=("cluster",),
+        site=site,
+        requires=("cluster", *(name for step in tasks.launching for name in step.provides)),
         read=read_reference,
         prepared=made.apps,
     )
     launches = launch_steps(launch)
     ready = [_ready_step(cluster, parts, launches[-1])] if launches else []
-    return make_plan([*steps, *launches, *ready], groups=_groups(cluster, parts))
+    after = [*tasks.launching, *launches, *tasks.after, *ready]
+    return make_plan([*steps, *after], groups=_groups(cluster, parts))
 
 
 def application_plan(

@@ -52,7 +52,9 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
         )
     choice = combined(request.choice, request.clusterfile, cluster.image)
     made = _made(context, request, cluster, images, choice, parts, root=cluster.rootfs, on_hosts=True)
-    return cluster, parts, installation_plan(cluster, images.layers, parts, choice, made)
+    plugins = request.clusterfile.plugins
+    plan = installation_plan(cluster, images.layers, parts, choice, made=made, plugins=plugins)
+    return cluster, parts, plan
 
 
 def plan_elsewhere(context: Context, request: Request, foreign: Foreign) -> Planned:

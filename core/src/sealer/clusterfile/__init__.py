@@ -16,6 +16,7 @@ from sealer.clusterfile.model import (
     SshSpec,
 )
 from sealer.clusterfile.parse import decode, parse_clusterfile, read_clusterfile
+from sealer.clusterfile.plugin_documents import PluginSpec
 from sealer.clusterfile.render import render_clusterfile, without_secrets
 from sealer.clusterfile.settings import AppConfig, AppFile, ApplicationSpec, Clusterfile, ConfigSpec
 
@@ -33,6 +34,7 @@ __all__ = [
     "HostSpec",
     "JumpSpec",
     "LocalRegistry",
+    "PluginSpec",
     "SecretReference",
     "SecretScheme",
     "SshSpec",

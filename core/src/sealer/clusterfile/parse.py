@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sealer.clusterfile.fields import Fields, Reader, nearest
 from sealer.clusterfile.model import CLUSTER_API_VERSION, ClusterSpec, Document
+from sealer.clusterfile.plugin_documents import PluginSpec, read_plugin
 from sealer.clusterfile.schema import read_cluster
 from sealer.clusterfile.settings import ApplicationSpec, Clusterfile, ConfigSpec, Settings
 from sealer.clusterfile.settings_documents import read_application, read_config
@@ -21,7 +22,8 @@ _ALIAS_GROUP = "sealer.cloud"
 _CLUSTER = "Cluster"
 _APPLICATION = "Application"
 _CONFIG = "Config"
-_KINDS = {_CLUSTER: "v2", _APPLICATION: "v2", _CONFIG: "v1", "Plugin": "v1"}
+_PLUGIN = "Plugin"
+_KINDS = {_CLUSTER: "v2", _APPLICATION: "v2", _CONFIG: "v1", _PLUGIN: "v1"}
 """Sealer's own kinds and the version of each."""
 
 _SETTINGS_KIND = re.compile(r"[A-Z][A-Za-z0-9]*Config")
@@ -84,7 +86,7 @@ def parse_clusterfile(text: str, source: str, env: MappingType[str, str]) -> Clu
         found = _read_document(reader, node)
         if isinstance(found, Document):
             documents.append(found)
-        elif isinstance(found, ApplicationSpec | ConfigSpec):
+        elif isinstance(found, ApplicationSpec | ConfigSpec | PluginSpec):
             settings.append(found)
         elif found is not None and cluster is not None:
             first = cluster.place.line if cluster.place else 0
@@ -137,9 +139,9 @@ def _read_own(
         return read_application(reader, node)
     elif kind == _CONFIG:
         return read_config(reader, node)
-    elif expected is None:
+    elif kind == _PLUGIN:
+        return read_plugin(reader, node)
+    else:
         place = reader.problems.source.place(node.position)
         return Document(api_version=f"{_GROUP}/{version}", kind=kind, data=reader.plain(node), place=place)
-    else:
-        header.problem("kind", f"{kind} is not built yet", "remove the document")
     return None

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from sealer.clusterfile.model import EMPTY, ClusterSpec, Document, SecretReference
+from sealer.clusterfile.plugin_documents import PluginSpec
 from sealer.errors import Place
 
 
@@ -106,7 +107,7 @@ class ConfigSpec:
     place: Place | None = field(default=None, compare=False, repr=False)
 
 
-Settings = ApplicationSpec | ConfigSpec
+Settings = ApplicationSpec | ConfigSpec | PluginSpec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +133,11 @@ class Clusterfile:
     def configs(self) -> tuple[ConfigSpec, ...]:
         """The documents of kind ``Config``."""
         return tuple(one for one in self.settings if isinstance(one, ConfigSpec))
+
+    @property
+    def plugins(self) -> tuple[PluginSpec, ...]:
+        """The documents of kind ``Plugin``."""
+        return tuple(one for one in self.settings if isinstance(one, PluginSpec))
 
     @property
     def launch_apps(self) -> tuple[str, ...] | None:

@@ -13,6 +13,7 @@ from sealer.clusterfile.environment import read_environment
 from sealer.clusterfile.fields import Fields, Reader, nearest
 from sealer.clusterfile.login import parse_reference
 from sealer.clusterfile.model import CLUSTER_API_VERSION, SecretReference, SecretScheme
+from sealer.clusterfile.plugin_documents import PluginSpec, render_plugin
 from sealer.clusterfile.settings import (
     AppConfig,
     AppFile,
@@ -176,6 +177,8 @@ def _processors(spec: Fields) -> Iterator[Processor]:
 
 def render_settings(settings: Settings) -> dict[str, Any]:
     """Return a document as plain data; what is kept elsewhere stays there."""
+    if isinstance(settings, PluginSpec):
+        return render_plugin(settings)
     if isinstance(settings, ApplicationSpec):
         spec = _said(
             cmds=None if settings.cmds is None else list(settings.cmds),

@@ -27,6 +27,7 @@ from sealer.model.image import (
 )
 from sealer.model.renewal import Renewal
 from sealer.model.step import Step, at
+from sealer.model.task import Phase, Task
 from sealer.model.traffic import Traffic
 from sealer.model.upgrade import Upgrade
 from sealer.model.value import Value, fill, show, used_values
@@ -55,6 +56,7 @@ __all__ = [
     "ImageMetadata",
     "ImageType",
     "Launch",
+    "Phase",
     "Platform",
     "Probe",
     "RegistryEndpoint",
@@ -62,6 +64,7 @@ __all__ = [
     "Renewal",
     "Severity",
     "Step",
+    "Task",
     "Traffic",
     "Upgrade",
     "Value",

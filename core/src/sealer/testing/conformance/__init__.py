@@ -12,6 +12,7 @@ from sealer.testing.conformance.container_runtime import ContainerRuntimeContrac
 from sealer.testing.conformance.host_checks import HostChecksContract
 from sealer.testing.conformance.registry import RegistryContract
 from sealer.testing.conformance.scenarios import SCENARIOS, Scenario
+from sealer.testing.conformance.task_type import TaskSample, TaskTypeContract
 from sealer.testing.conformance.vocabulary import VocabularyContract
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "RecipeSample",
     "RegistryContract",
     "Scenario",
+    "TaskSample",
+    "TaskTypeContract",
     "VocabularyContract",
     "deviates",
 ]

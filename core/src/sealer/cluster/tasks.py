@@ -1,0 +1,168 @@
+"""The steps of tasks: what ``Plugin`` documents ask for, tied to the moments of an installation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from sealer.changes import Change, Command, quote
+from sealer.cluster.applications import LaunchSite
+from sealer.cluster.computed_env import environment_on
+from sealer.clusterfile.plugin_documents import PluginSpec
+from sealer.errors import UsageError
+from sealer.model import Cluster, Host, Phase, Step, Task, at
+from sealer.providers import TaskType
+
+TIMEOUT = 1800.0
+UNPACKED = "unpacked"
+"""Instead of ``rootfs@h``, while tasks are done between unpacking and everything that needs it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskPlan:
+    """The steps of tasks, by the moment they belong to.
+
+    Attributes:
+        before: Ahead of everything on a host: they provide ``rootfs@h`` of these hosts in place of unpacking.
+        launching: Once the cluster is there, before applications.
+        after: At the end.
+        early_hosts: The hosts that have steps in ``before``.
+    """
+
+    before: tuple[Step, ...] = ()
+    launching: tuple[Step, ...] = ()
+    after: tuple[Step, ...] = ()
+    early_hosts: frozenset[str] = field(default_factory=frozenset)
+
+
+def plan_tasks(
+    cluster: Cluster, plugins: Sequence[PluginSpec], types: Mapping[str, TaskType], site: LaunchSite
+) -> TaskPlan:
+    """Return the steps of all tasks of an installation.
+
+    Raises:
+        UsageError: A type is not known, or can't make anything of its data.
+    """
+    if not plugins:
+        return TaskPlan()
+    _require_types(plugins, types)
+    planner = _Planner(cluster=cluster, plugins=tuple(plugins), types=types, site=site)
+    before = {host.name: planner.early(host) for host in cluster.hosts}
+    return TaskPlan(
+        before=tuple(step for steps in before.values() for step in steps),
+        launching=tuple(planner.once(Phase.PRE_LAUNCH, ("cluster",))),
+        after=(
+            *(
+                step
+                for host in cluster.hosts
+                for step in planner.on(host, (Phase.POST_INIT_HOST,), (at("member", host.name),))
+            ),
+            *planner.once(Phase.POST_INSTALL, ("cluster",)),
+            *planner.cleaning((Phase.PRE_UNINSTALL, Phase.PRE_CLEAN_HOST)),
+        ),
+        early_hosts=frozenset(name for name, steps in before.items() if steps),
+    )
+
+
+def _require_types(plugins: Iterable[PluginSpec], types: Mapping[str, TaskType]) -> None:
+    for plugin in plugins:
+        if plugin.type not in types:
+            raise UsageError(
+                f"no plugin provides tasks of type {plugin.type.upper()}",
+                place=plugin.place,
+                hint=f"known: {', '.join(name.upper() for name in types) or 'none'}",
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Planner:
+    cluster: Cluster
+    plugins: tuple[PluginSpec, ...]
+    types: Mapping[str, TaskType]
+    site: LaunchSite
+
+    def early(self, host: Host) -> tuple[Step, ...]:
+        """Return the steps of a host that come ahead of everything, tied to one another in their order."""
+        first = host == self.cluster.first_master
+        phases = [Phase.PRE_INSTALL] if first else []
+        steps = [
+            *self.cleaning_of(host, (Phase.POST_CLEAN_HOST,)),
+            *(self.cleaning_of(host, (Phase.POST_UNINSTALL,)) if first else ()),
+            *self.on(host, (*phases, Phase.PRE_INIT_HOST), ()),
+        ]
+        tied: list[Step] = []
+        waits = at(UNPACKED, host.name)
+        for number, step in enumerate(steps, start=1):
+            last = number == len(steps)
+            done = at("rootfs", host.name) if last else at(f"early-task-{number}", host.name)
+            tied.append(replace(step, requires=(waits,), provides=(*step.provides, done)))
+            waits = done
+        return tuple(tied)
+
+    def once(self, phase: Phase, requires: tuple[str, ...]) -> Iterator[Step]:
+        yield from self.on(self.cluster.first_master, (phase,), requires)
+
+    def cleaning(self, phases: tuple[Phase, ...]) -> Iterator[Step]:
+        for host in self.cluster.hosts:
+            wanted = [p for p in phases if p.is_for_each_host or host == self.cluster.first_master]
+            for step in self.cleaning_of(host, tuple(wanted)):
+                yield replace(step, requires=(at("member", host.name),))
+
+    def on(self, host: Host, phases: tuple[Phase, ...], requires: tuple[str, ...]) -> Iterator[Step]:
+        for plugin in self._of(host, phases):
+            for phase in phases:
+                if phase in plugin.phases:
+                    yield self._step(plugin, host, phase, self._changes(plugin, host, phase), requires)
+
+    def cleaning_of(self, host: Host, phases: tuple[Phase, ...]) -> Iterator[Step]:
+        """Return steps that do nothing now: what they are for stands in the host's record, as their undo."""
+        for plugin in self._of(host, phases):
+            for phase in phases:
+                if phase in plugin.phases:
+                    changes = (self._kept(plugin, host, phase),)
+                    yield self._step(plugin, host, phase, changes, ())
+
+    def _of(self, host: Host, phases: tuple[Phase, ...]) -> Iterator[PluginSpec]:
+        # Ordered by name, as the Go tool does.
+        for plugin in sorted(self.plugins, key=lambda one: one.name):
+            for_hosts = any(phase.is_for_each_host for phase in phases if phase in plugin.phases)
+            if not for_hosts or plugin.chooses(host):
+                yield plugin
+
+    def _changes(self, plugin: PluginSpec, host: Host, phase: Phase) -> tuple[Change, ...]:
+        task = Task(name=plugin.name, type=plugin.type, phase=phase, data=plugin.data)
+        try:
+            return tuple(self.types[plugin.type].changes(self.cluster, host, task))
+        except ValueError as error:
+            raise UsageError(f"plugin {plugin.name}: {error}", place=plugin.place) from error
+
+    def _kept(self, plugin: PluginSpec, host: Host, phase: Phase) -> Command:
+        runs = [change.run for change in self._changes(plugin, host, phase) if isinstance(change, Command)]
+        env = self.site.environment(environment_on(self.cluster, host))
+        exports = "\n".join(f"export {name}={quote(text)}" for name, text in sorted(env.items()))
+        text = "\n".join(runs)
+        return Command(
+            title=f"{plugin.name} is done at {phase}",
+            run=":",
+            revert=f"{exports}\ncd {quote(self.cluster.rootfs)} 2>/dev/null || cd /\n{text}",
+        )
+
+    def _step(
+        self,
+        plugin: PluginSpec,
+        host: Host,
+        phase: Phase,
+        changes: tuple[Change, ...],
+        requires: tuple[str, ...],
+    ) -> Step:
+        return Step(
+            id=at(f"task/{plugin.name}/{phase}", host.name),
+            title=f"{plugin.name} at {phase}",
+            host=host.name,
+            changes=changes,
+            provides=(at(f"task/{plugin.name}/{phase}", host.name),),
+            requires=requires,
+            env=self.site.environment(environment_on(self.cluster, host)),
+            directory=self.cluster.rootfs,
+            timeout=TIMEOUT,
+        )

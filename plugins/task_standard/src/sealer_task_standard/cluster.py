@@ -1,0 +1,62 @@
+"""Tasks on the cluster as a whole: waiting until it is healthy, and a snapshot of its store."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable
+from typing import ClassVar
+
+from sealer.changes import Change, Command, quote
+from sealer.model import Cluster, Host, Task
+from sealer.providers import TaskType
+
+_LONGEST_WAIT = 900
+_DIRECTORY = "/var/lib/sealer-etcd-snapshots"
+_CERTIFICATES = "/etc/kubernetes/pki/etcd"
+
+
+class ClusterCheck(TaskType):
+    """Waits until every pod of ``kube-system`` is ready."""
+
+    name: ClassVar[str] = "clustercheck"
+    summary: ClassVar[str] = "waits until the cluster's own pods are ready"
+
+    def changes(self, cluster: Cluster, host: Host, task: Task) -> Iterable[Change]:
+        text = task.data.strip() or str(_LONGEST_WAIT)
+        if not text.isdigit() or not 0 < int(text) <= _LONGEST_WAIT:
+            raise ValueError(f"data must be seconds, at most {_LONGEST_WAIT}, or nothing")
+        wait = "kubectl wait --for=condition=Ready pod --all -n kube-system"
+        yield Command(
+            title=f"{task.name} at {task.phase}",
+            run=f"{wait} --timeout={text}s >&2",
+            unless=f"{wait} --timeout=1s",
+            limit=int(text) + 60.0,
+        )
+
+
+class Etcd(TaskType):
+    """A snapshot of etcd, made by the etcdctl of its own pod on the first master."""
+
+    name: ClassVar[str] = "etcd"
+    summary: ClassVar[str] = "snapshots of etcd"
+
+    def changes(self, cluster: Cluster, host: Host, task: Task) -> Iterable[Change]:
+        directory = task.data.strip() or _DIRECTORY
+        if not posixpath.isabs(directory) or ".." in directory.split("/"):
+            raise ValueError("data must be the absolute path of a directory, or nothing")
+        flags = (
+            f"--endpoints=https://127.0.0.1:2379 --cacert={_CERTIFICATES}/ca.crt "
+            f"--cert={_CERTIFICATES}/server.crt --key={_CERTIFICATES}/server.key"
+        )
+        yield Command(
+            title=f"{task.name} at {task.phase}",
+            run=(
+                "pod=$(kubectl get pods -n kube-system -l component=etcd -o name | head -n 1)\n"
+                '[ -n "$pod" ] || { echo "there is no pod of etcd in kube-system" >&2; exit 1; }\n'
+                f'kubectl exec -n kube-system "$pod" -- env ETCDCTL_API=3 etcdctl {flags} '
+                "snapshot save /var/lib/etcd/sealer-snapshot.db >&2\n"
+                f"mkdir -p -m 700 {quote(directory)}\n"
+                f"mv /var/lib/etcd/sealer-snapshot.db "
+                f"{quote(directory)}/snapshot-$(date -u +%Y%m%d-%H%M%S).db"
+            ),
+        )
