@@ -12,7 +12,7 @@ from sealer.cluster.foreign import Existing
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.made_files import MadeFiles
 from sealer.cluster.parts import Parts
-from sealer.cluster.tasks import UNPACKED, plan_tasks
+from sealer.cluster.tasks import UNPACKED, TaskPlan, plan_tasks, plan_upgrade_tasks
 from sealer.clusterfile import PluginSpec
 from sealer.errors import PlanError
 from sealer.hosts.secret import resolve_secret
@@ -61,8 +61,7 @@ def installation_plan(
         PlanError: What the providers declare can't be tied together.
         UsageError: The user names an application that the image does not have.
     """
-    site = launch_site(cluster, parts, cluster.rootfs)
-    tasks = plan_tasks(cluster, plugins, parts.task_types, site)
+    tasks = plan_tasks(cluster, plugins, parts.task_types, launch_site(cluster, parts, cluster.rootfs))
 
     def unpacked(host: str) -> str:
         return at(UNPACKED if host in tasks.early_hosts else "rootfs", host)
@@ -76,19 +75,37 @@ def installation_plan(
         *parts.runtime.create(cluster),
         *parts.runtime.join(cluster, cluster.hosts[1:]),
     ]
-    return _with_launches(cluster, parts, choice, steps)
+    return _with_launches(cluster, parts, choice, steps, made=made, tasks=tasks)
 
 
 def upgrade_plan(
-    cluster: Cluster, layers: Layers, parts: Parts, choice: LaunchChoice, upgrade: Upgrade
+    cluster: Cluster,
+    layers: Layers,
+    parts: Parts,
+    choice: LaunchChoice,
+    upgrade: Upgrade,
+    *,
+    made: MadeFiles = NOTHING_MADE,
+    plugins: Sequence[PluginSpec] = (),
 ) -> Plan:
     """Plan a cluster that runs over to another image: files everywhere at once, then host by host.
+
+    Args:
+        cluster: The cluster, with the new image.
+        layers: Of the new image of each host.
+        parts: The providers.
+        choice: What the user wants launched.
+        upgrade: From which version to which.
+        made: Files that come over those of the image.
+        plugins: The tasks that the Clusterfile asks for.
 
     Raises:
         PlanError: Its runtime can't do it, or not from the one version to the other.
         UsageError: The user names an application that the image does not have.
     """
     runtime = parts.runtime
+    site = launch_site(cluster, parts, cluster.rootfs)
+    tasks = plan_upgrade_tasks(cluster, plugins, parts.task_types, site)
     if not isinstance(runtime, SupportsUpgrade):
         raise PlanError(f"clusters of {runtime.name} can't be upgraded by Sealer")
     # A container runtime is restarted when its host's turn has come.
@@ -98,22 +115,30 @@ def upgrade_plan(
     ]
     steps = [
         *_alias_steps(cluster),
-        *rootfs_steps(layers, cluster.hosts),
+        *rootfs_steps(layers, cluster.hosts, files=made.hosts),
         *containers,
         *_registry_steps(cluster, layers, parts),
         *runtime.upgrade(cluster, upgrade),
     ]
-    return _with_launches(cluster, parts, choice, steps)
+    return _with_launches(cluster, parts, choice, steps, made=made, tasks=tasks)
 
 
-def _with_launches(cluster: Cluster, parts: Parts, choice: LaunchChoice, steps: Sequence[Step]) -> Plan:
+def _with_launches(
+    cluster: Cluster,
+    parts: Parts,
+    choice: LaunchChoice,
+    steps: Sequence[Step],
+    *,
+    made: MadeFiles,
+    tasks: TaskPlan,
+) -> Plan:
     """Return the plan of steps after which all hosts are members, and of what is launched then."""
     launch = Launch(
         cluster=cluster,
         image=cluster.image,
         choice=choice,
         app_types=parts.app_types,
-        site=site,
+        site=launch_site(cluster, parts, cluster.rootfs),
         requires=("cluster", *(name for step in tasks.launching for name in step.provides)),
         read=read_reference,
         prepared=made.apps,

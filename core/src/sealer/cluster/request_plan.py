@@ -50,11 +50,23 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
         return _application(
             context, request, cluster, parts, images_again(context.store, request.application)
         )
-    choice = combined(request.choice, request.clusterfile, cluster.image)
-    made = _made(context, request, cluster, images, choice, parts, root=cluster.rootfs, on_hosts=True)
+    choice, made = made_for(context, request, cluster, images, parts)
     plugins = request.clusterfile.plugins
     plan = installation_plan(cluster, images.layers, parts, choice, made=made, plugins=plugins)
     return cluster, parts, plan
+
+
+def made_for(
+    context: Context, request: Request, cluster: Cluster, images: HostImages, parts: Parts
+) -> tuple[LaunchChoice, MadeFiles]:
+    """Return what is launched of the cluster's image, and the files that are made for it.
+
+    Raises:
+        SealerError: A file can't be made.
+    """
+    choice = combined(request.choice, request.clusterfile, cluster.image)
+    made = _made(context, request, cluster, images, choice, parts, root=cluster.rootfs, on_hosts=True)
+    return choice, made
 
 
 def plan_elsewhere(context: Context, request: Request, foreign: Foreign) -> Planned:

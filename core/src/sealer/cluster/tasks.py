@@ -64,6 +64,25 @@ def plan_tasks(
     )
 
 
+def plan_upgrade_tasks(
+    cluster: Cluster, plugins: Sequence[PluginSpec], types: Mapping[str, TaskType], site: LaunchSite
+) -> TaskPlan:
+    """Return the steps of all tasks of an upgrade: on each host, and once when all have the new version.
+
+    Raises:
+        UsageError: A type is not known, or can't make anything of its data.
+    """
+    _require_types(plugins, types)
+    planner = _Planner(cluster=cluster, plugins=tuple(plugins), types=types, site=site)
+    on_hosts = [
+        step
+        for host in cluster.hosts
+        for step in planner.on(host, (Phase.UPGRADE_HOST,), (at("member", host.name),))
+    ]
+    done = ("cluster", *(name for step in on_hosts for name in step.provides))
+    return TaskPlan(launching=(*on_hosts, *planner.once(Phase.UPGRADE, done)))
+
+
 def _require_types(plugins: Iterable[PluginSpec], types: Mapping[str, TaskType]) -> None:
     for plugin in plugins:
         if plugin.type not in types:

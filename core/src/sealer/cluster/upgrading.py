@@ -15,6 +15,7 @@ from sealer.cluster.outlook import Outlook
 from sealer.cluster.parts import choose_parts
 from sealer.cluster.pipeline import upgrade_plan
 from sealer.cluster.request import Request
+from sealer.cluster.request_plan import made_for
 from sealer.cluster.session import Connections, Context, drive, reach, require_all
 from sealer.cluster.state import require_state, save_state
 from sealer.cluster.view import cluster_view
@@ -136,7 +137,9 @@ def plan_of(
     image = replace(images.metadata, files=files)
     cluster = cluster_view(request.clusterfile, image, request.facts, parts)
     upgrading = Upgrade(previous=previous, **asked)
-    return cluster, upgrade_plan(cluster, images.layers, parts, request.choice, upgrading)
+    choice, made = made_for(context, request, cluster, images, parts)
+    plugins = request.clusterfile.plugins
+    return cluster, upgrade_plan(cluster, images.layers, parts, choice, upgrading, made=made, plugins=plugins)
 
 
 def plan_of_upgrade(context: Context, operation: Operation) -> tuple[Cluster, Plan]:
