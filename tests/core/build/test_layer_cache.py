@@ -11,7 +11,7 @@ import pytest
 
 from sealer.build import layer_plans
 from sealer.build.blocks import LayerDigest, LayerWriter
-from sealer.errors import ImageError
+from sealer.errors import ImageError, VerificationError
 from sealer.image.extension import LAYER_SIZE
 from sealer.image.stored import StoredImage
 
@@ -140,6 +140,19 @@ def test_a_layer_that_was_removed_from_the_store_is_written_again(workshop: Work
     first = workshop.build(*LINES)
     workshop.store.remove("test:1")
     assert same(workshop.build(*LINES), first)
+    workshop.store.verified_blob(first.layers[0].digest)
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_layer_that_is_damaged_is_mended_without_the_cache(workshop: Workshop) -> None:
+    workshop.put({"a": "1"})
+    first = workshop.build(*LINES)
+    path = workshop.store.blob_path(first.layers[0].digest)
+    path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(VerificationError, match="is damaged") as caught:
+        workshop.store.verified_blob(first.layers[0].digest)
+    assert "--no-cache" in (caught.value.hint or "")
+    assert same(workshop.build(*LINES, cached=False), first)
     workshop.store.verified_blob(first.layers[0].digest)
 
 

@@ -176,7 +176,7 @@ def damaged(digest: str) -> VerificationError:
     """Return the error for a blob whose content does not have its digest."""
     return VerificationError(
         f"blob {digest} is damaged: its content has another digest",
-        hint="pull, load or build the image again: that replaces the blob",
+        hint="pull or load the image again, or build it with --no-cache: that replaces the blob",
     )
 
 
