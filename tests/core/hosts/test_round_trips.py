@@ -219,3 +219,27 @@ async def test_what_travels_for_a_step_over_ssh(tmp_path: Path, target: TargetFa
                 await applier(tmp_path, operation).visit(work, connection, lambda *_: None)
                 assert slow.turns.count("down") == 1
             await connection.close()
+
+
+async def test_layers_go_to_a_host_that_allows_one_session(tmp_path: Path) -> None:
+    layers = [Blobs(tmp_path).layer(name, name.encode() * 100_000) for name in ("one", "two")]
+    with Sshd(tmp_path / "sshd", options=["MaxSessions 1"]) as server:
+        known_hosts = tmp_path / "known"
+        known_hosts.write_text(server.known_hosts_line())
+        settings = SshSettings(port=server.port, private_key=server.key, known_hosts=known_hosts)
+        connection = await open_connection(Target(name=HOST, address="127.0.0.1", ssh=settings))
+        steps = [
+            Step(
+                id=f"layer{number}",
+                title="layer",
+                host=HOST,
+                changes=(Tree(path=f"tree{number}", layers=(layer,)), *twenty_files(tmp_path)),
+            )
+            for number, layer in enumerate(layers)
+        ]
+        counted = Counted(connection)
+        summary = await drive(tmp_path, counted, applier(tmp_path, "layers"), *steps)
+        await connection.close()
+    assert summary.changed == 2
+    assert counted.calls == {"run_script": 2, "send": 2}
+    assert (tmp_path / "data/tree1/two").read_bytes() == b"two" * 100_000

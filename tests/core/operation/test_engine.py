@@ -211,6 +211,36 @@ async def test_a_lost_connection_is_tried_again(tmp_path: Path, monkeypatch: pyt
     assert hosts.visits["s0"] == 3
 
 
+async def test_a_run_is_stopped_while_it_waits_to_try_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_module, "FIRST_PAUSE", 3600)
+    monkeypatch.setattr(engine_module, "LONGEST_PAUSE", 3600)
+    plan = make_plan([step(0, 0, frozenset())])
+    hosts = Hosts(plan, failing={"s0": [HostUnreachable("gone", host="n0")]})
+    path = tmp_path / "journal"
+    seen: list[Event] = []
+    with Journal(path) as journal:
+        machine = Engine(
+            plan=plan,
+            connections=dict.fromkeys(plan.hosts),  # type: ignore[arg-type]
+            visitor=hosts,
+            journal=journal,
+            history=read_history(path),
+            concurrency=1,
+            events=seen.append,
+        )
+        running = asyncio.create_task(machine.run())
+        while not hosts.visits:
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().call_later(0.05, machine.stop)
+        with pytest.raises(Interrupted):
+            async with asyncio.timeout(20):
+                await running
+    outcomes = [event.outcome for event in seen if isinstance(event, StepFinished)]
+    assert outcomes == [Outcome.INTERRUPTED]
+
+
 async def test_a_stopped_run_finishes_what_runs_and_can_be_resumed(tmp_path: Path) -> None:
     plan = make_plan([step(0, 0, frozenset()), step(1, 0, frozenset({0}))])
     hosts = Hosts(plan)

@@ -117,6 +117,7 @@ class Engine:
         self._visits: dict[str, _Visited] = {}
         self._attempts: Counter[str] = Counter()
         self._news = asyncio.Event()
+        self._stopped = asyncio.Event()
         self._halting: set[asyncio.Task[None]] = set()
         self._skipped = skippable(plan, history)
         for identity in self._skipped:
@@ -182,8 +183,10 @@ class Engine:
             raise
         finally:
             del self._visits[host]
-        if visited.pause and not self._stopping:
-            await asyncio.sleep(visited.pause)
+        if visited.pause:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(visited.pause):
+                    await self._stopped.wait()
         self._schedule.give_back(steps)
 
     async def _visit(self, visited: _Visited, connection: Connection) -> None:
@@ -266,6 +269,7 @@ class Engine:
     def _stop(self, *, at_once: bool) -> None:
         """Start nothing more, and have visits end behind the running change, or the running step."""
         self._stopping = True
+        self._stopped.set()
         self._news.set()
         for host in self._visits:
             connection = self._connections[host]
@@ -303,8 +307,11 @@ class Engine:
     def _report(self, seconds: float) -> None:
         """Announce what failures blocked and the end, and raise what went wrong."""
         unstarted = self._schedule.open
-        for step in () if self._stopping else unstarted:
-            self._finish(step, Outcome.BLOCKED, time.monotonic())
+        for step in unstarted:
+            if not self._stopping:
+                self._finish(step, Outcome.BLOCKED, time.monotonic())
+            elif self._attempts[step.id]:
+                self._finish(step, Outcome.INTERRUPTED, time.monotonic())
         undone = len(unstarted) + self._interrupted
         self._events(
             OperationFinished(
