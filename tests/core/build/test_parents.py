@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import subprocess
+import tarfile
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sealer.build.discovery import Discovery
-from sealer.build.parent import directories, extract
+from sealer.build.parent import ParentPaths, extract, parent_paths
 from sealer.changes import Change
 from sealer.errors import ImageError
 from sealer.image.oci import OCI_LAYER_ZSTD, Manifest
@@ -20,12 +22,12 @@ from sealer.model import Application, Cluster
 from sealer.providers import AppType, ToolRunner
 from sealer.testing.images import make_image
 
-from .helpers import Workshop
+from .helpers import Workshop, entries
 
 
 def test_directories_of_all_layers(store: ImageStore) -> None:
     make_image(store, "a:1", layers=[{"x/y/file": b""}, {"z/file": b""}])
-    assert directories(store, store.resolve("a:1")) == {"x", "x/y", "z"}
+    assert parent_paths(store, store.resolve("a:1")).directories == {"x", "x/y", "z"}
 
 
 @pytest.mark.parametrize(
@@ -43,7 +45,7 @@ def test_what_is_removed_or_replaced_is_no_directory_any_more(
     store: ImageStore, layer: dict[str, bytes], left: set[str]
 ) -> None:
     make_image(store, "a:1", layers=[{"x/y/file": b"", "z/file": b""}, layer])
-    assert directories(store, store.resolve("a:1")) == left
+    assert parent_paths(store, store.resolve("a:1")).directories == left
 
 
 def test_files_below_a_directory_are_extracted_as_the_layers_leave_them(
@@ -84,7 +86,7 @@ def test_a_layer_that_can_not_be_read_is_told(store: ImageStore) -> None:
             Manifest(config=image.manifest.config, layers=(layer,), annotations=image.manifest.annotations),
         )
     with pytest.raises(ImageError, match=f"layer {layer.digest} can't be read"):
-        directories(store, store.resolve("b:1"))
+        parent_paths(store, store.resolve("b:1"))
 
 
 def test_a_layer_compressed_with_zstd_is_read(
@@ -98,12 +100,12 @@ def test_a_layer_compressed_with_zstd_is_read(
         layer = store.put_blob(packed, OCI_LAYER_ZSTD)
         store.put_manifest("b:1", replace(plain.manifest, layers=(layer,)))
     image = store.resolve("b:1")
-    assert directories(store, image) == {"etc", "etc/deep"}
+    assert parent_paths(store, image).directories == {"etc", "etc/deep"}
     extract(store, image.layers, "etc", tmp_path / "out")
     assert (tmp_path / "out/etc/deep/file").read_bytes() == b"content" * 1000
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(ImageError, match="the program zstd is not installed"):
-        directories(store, image)
+        parent_paths(store, image)
 
 
 class Listed(AppType):
@@ -144,3 +146,66 @@ def test_a_chart_of_the_parent_that_is_changed_in_part_is_looked_into_as_a_whole
 
 def _no_tool(words: object, *, stdin: bytes = b"") -> bytes:
     raise AssertionError("no tool is needed")
+
+
+@pytest.mark.parametrize(
+    ("links", "path", "there"),
+    [
+        ({"bin": "usr/bin"}, "bin/x", "usr/bin/x"),
+        ({"bin": "/usr/bin"}, "bin", "usr/bin"),
+        ({"a": "b", "b": "c"}, "a/x", "c/x"),
+        ({"a/b": "../c"}, "a/b/d", "c/d"),
+        ({"a": "../../.."}, "a/etc", "etc"),
+        ({"a/x": "y"}, "a", "a"),
+        ({}, "a/b", "a/b"),
+    ],
+)
+def test_links_are_followed_within_the_image(links: dict[str, str], path: str, there: str) -> None:
+    assert ParentPaths(links=links).resolve(path) == there
+
+
+def test_a_link_that_leads_to_itself_is_told() -> None:
+    with pytest.raises(ImageError, match="leads to itself"):
+        ParentPaths(links={"a": "b", "b": "a"}).resolve("a/x")
+
+
+def test_what_is_copied_below_a_link_of_the_parent_goes_where_it_leads(workshop: Workshop) -> None:
+    tree = workshop.context / "tree"
+    (tree / "usr/bin").mkdir(parents=True)
+    (tree / "usr/bin/old").touch()
+    (tree / "bin").symlink_to("usr/bin")
+    (tree / "lib").symlink_to("/usr/lib")
+    (tree / "usr/bin/name").symlink_to("old")
+    workshop.build("FROM scratch", "COPY tree /", name="base:1")
+    workshop.put({"tool": "T", "a.tar": tar_of("in")})
+    copies = [
+        "COPY tool /bin/",
+        "COPY tool /lib/x/",
+        "ADD a.tar /bin",
+        "COPY tool /bin/t",
+        "COPY tool /bin/name",
+    ]
+    image = workshop.build("FROM base:1", *copies)
+    found = [entry.name for layer in image.layers[1:] for entry, _ in entries(workshop.store, layer)]
+    assert [name for name in found if not name.startswith("usr")] == []
+    assert {"usr/bin/tool", "usr/lib/x/tool", "usr/bin/in", "usr/bin/t", "usr/bin/name"} <= set(found)
+
+
+def test_links_that_a_later_layer_removes_are_no_links(store: ImageStore, workshop: Workshop) -> None:
+    tree = workshop.context / "tree"
+    tree.mkdir()
+    (tree / "a").symlink_to("b")
+    (tree / "c").symlink_to("d")
+    image = workshop.build("FROM scratch", "COPY tree /")
+    assert parent_paths(store, image).links == {"a": "b", "c": "d"}
+    make_image(store, "c:1", layers=[{".wh.a": b""}])
+    layers = (*image.layers, *store.resolve("c:1").layers)
+    stacked = replace(image, manifest=replace(image.manifest, layers=layers))
+    assert parent_paths(store, stacked).links == {"c": "d"}
+
+
+def tar_of(name: str) -> bytes:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        tar.addfile(tarfile.TarInfo(name), io.BytesIO())
+    return buffer.getvalue()

@@ -133,10 +133,25 @@ def test_any_bytes_are_a_kubefile_or_answered_with_places(data: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", [b"[", b'"', b"'", b"\\", b" ", b"a ", b"a=", b'"a",', b"\\ \n", b"<<E ", b"#\n", b"*"]
+    "piece",
+    [
+        *(b"[", b'"', b"'", b"\\", b" ", b"a ", b"a=", b'"a",', b"\\ \n", b"<<E ", b"#\n", b"*"),
+        *(b"$x ", b"${a:-", b"${a:-b}", b"1", b"'<<A \" ", b'\\"', b"a=1,", b"sealer.io/x=1 "),
+    ],
 )
 @pytest.mark.parametrize(
-    "start", [b"", b"COPY ", b"ENV ", b"LAUNCH [", b"APPCMDS x [", b"KUBEVERSION ", b"# escape="]
+    "start",
+    [
+        b"",
+        b"COPY ",
+        b"ENV ",
+        b"LAUNCH [",
+        b"APPCMDS x [",
+        b"KUBEVERSION ",
+        b"# escape=",
+        b"RUN <<A ",
+        b'LABEL a="',
+    ],
 )
 def test_time_grows_with_the_length_alone(start: bytes, piece: bytes) -> None:
     """Were it to grow with the square of the length, the longer text would take a hundred times as long."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sealer.build.archives import is_archive, unpack
 from sealer.build.context import Directory
-from sealer.build.copying import Taken, find_sources, place_sources
+from sealer.build.copying import ImagePaths, Taken, find_sources, place_sources
 from sealer.build.entries import Entry
 from sealer.build.inputs import Files, Unpacked
 from sealer.errors import SourceError, SourceErrors
@@ -77,12 +77,12 @@ class Adding:
         for path, source in wanted.items():
             self._fetched[id(source)] = _Fetched(path=path, digest=digests[path])
 
-    def contents(self, copy: Copy, is_directory: Callable[[str], bool]) -> tuple[Files | Unpacked, ...]:
+    def contents(self, copy: Copy, image: ImagePaths) -> tuple[Files | Unpacked, ...]:
         """Return the layers that one instruction comes to.
 
         Args:
             copy: The instruction.
-            is_directory: Tells whether the image has a directory at a path so far.
+            image: Tells what the image has so far.
 
         Raises:
             SourceErrors: Sources are not there, are ignored, lead out of the context or are not what they
@@ -109,16 +109,16 @@ class Adding:
         layers: list[Files | Unpacked] = []
         plain = [each for each in taken if each not in archives]
         if plain:
-            layers.append(replace(place_sources(copy, plain, is_directory), created_by=created_by))
-        layers += [self._unpacked(copy, each, created_by) for each in archives]
+            layers.append(replace(place_sources(copy, plain, image), created_by=created_by))
+        layers += [self._unpacked(copy, each, created_by, image) for each in archives]
         return tuple(layers)
 
     def _is_archive(self, taken: Taken) -> bool:
         path = taken.directory.root / taken.item.path
         return not taken.item.is_directory and not taken.item.link and is_archive(path)
 
-    def _unpacked(self, copy: Copy, taken: Taken, created_by: str) -> Unpacked:
-        target = relative_path(copy.destination, "the image")
+    def _unpacked(self, copy: Copy, taken: Taken, created_by: str, image: ImagePaths) -> Unpacked:
+        target = image.resolve(relative_path(copy.destination, "the image"))
         # Others may write to the context meanwhile: what is unpacked is opened through no link.
         with taken.directory.open(taken.item.path) as descriptor:
             entries = unpack(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from sealer.build.context import Directory, Item
 from sealer.build.inputs import Files
@@ -34,20 +35,30 @@ class Taken:
     mode: int | None = None
 
 
-def place_sources(copy: Copy, taken: Sequence[Taken], is_directory: Callable[[str], bool]) -> Files:
+class ImagePaths(Protocol):
+    """What an image has so far."""
+
+    def is_directory(self, path: str) -> bool:
+        """Tell whether there is a directory at a path."""
+
+    def resolve(self, path: str) -> str:
+        """Return a path with links of the parent image followed."""
+
+
+def place_sources(copy: Copy, taken: Sequence[Taken], image: ImagePaths) -> Files:
     """Return what an instruction puts where.
 
     Args:
         copy: The instruction.
         taken: Its sources.
-        is_directory: Tells whether the image has a directory at a path so far.
+        image: Tells what the image has so far.
 
     Raises:
         SourceErrors: Several sources go to what may be a file.
     """
-    target = relative_path(copy.destination, "the image")
+    target = image.resolve(relative_path(copy.destination, "the image"))
     written = copy.destination.text
-    into = not target or written.endswith(("/", "/.")) or is_directory(target)
+    into = not target or written.endswith(("/", "/.")) or image.is_directory(target)
     if len(taken) > 1 and not into:
         place = copy.destination.place
         message = f"{len(taken)} sources need a directory to go to, and {written} may be a file"

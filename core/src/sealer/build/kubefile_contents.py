@@ -8,7 +8,7 @@ from sealer.build.adding import Adding
 from sealer.build.entries import EntryKind
 from sealer.build.inputs import AppFiles, Command, Content, Files, Unpacked
 from sealer.build.layer_plans import above_of
-from sealer.build.parent import directories
+from sealer.build.parent import ParentPaths, parent_paths
 from sealer.errors import SourceError, SourceErrors
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
@@ -65,7 +65,7 @@ def kubefile_contents(
                 tree.add_path(f"{APPS_DIRECTORY}/{app.name}")
             case Copy():
                 try:
-                    layers = adding.contents(each, tree.is_directory)
+                    layers = adding.contents(each, tree)
                 except SourceErrors as errors:
                     problems.extend(errors.problems)
                     continue
@@ -102,7 +102,7 @@ class _Tree:
     def __init__(self, store: ImageStore, parent: StoredImage | None) -> None:
         self._store = store
         self._parent = parent
-        self._inherited: frozenset[str] | None = None
+        self._inherited: ParentPaths | None = None
         self._paths: set[str] = set()
         self._files: list[Files] = []
 
@@ -124,13 +124,32 @@ class _Tree:
 
     def is_directory(self, path: str) -> bool:
         """Tell whether there is a directory at a path."""
-        if path in self._paths or any(self._is_brought(files, path) for files in self._files):
+        if self._is_new(path):
             return True
-        if self._parent is None:
-            return False
+        return path in self._of_parent().directories
+
+    def resolve(self, path: str) -> str:
+        """Return a path with the parent's links followed, as long as nothing new has taken their place.
+
+        A link that is to be replaced by a file, and leads to no directory, is not followed itself.
+        """
+        parent = self._of_parent()
+        if not parent.links or self._is_new(path):
+            return path
+        whole = parent.resolve(path)
+        if not whole or whole in parent.directories:
+            return whole
+        above, _, name = path.rpartition("/")
+        return f"{parent.resolve(above)}/{name}".lstrip("/")
+
+    def _is_new(self, path: str) -> bool:
+        return path in self._paths or any(self._is_brought(files, path) for files in self._files)
+
+    def _of_parent(self) -> ParentPaths:
         if self._inherited is None:
-            self._inherited = directories(self._store, self._parent)
-        return path in self._inherited
+            found = parent_paths(self._store, self._parent) if self._parent else ParentPaths()
+            self._inherited = found
+        return self._inherited
 
     def _is_brought(self, files: Files, path: str) -> bool:
         """Tell whether a directory that is copied has a directory that ends up at a path."""

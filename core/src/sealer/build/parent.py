@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,6 +26,7 @@ REGISTRY = "registry/docker/registry/v2"
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _LINK_LIMIT = 100
+_MOST_LINKS = 40
 _BUFFER = 1 << 20
 
 
@@ -64,13 +65,52 @@ def registry_content(store: ImageStore, image: StoredImage) -> RegistryContent:
     return RegistryContent(blobs=frozenset(blobs), links=links)
 
 
-def directories(store: ImageStore, image: StoredImage) -> frozenset[str]:
-    """Return the paths of all directories of an image.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParentPaths:
+    """Where files of an image can go.
+
+    Attributes:
+        directories: The paths of all its directories.
+        links: What its symbolic links say, by their paths.
+    """
+
+    directories: frozenset[str] = frozenset()
+    links: Mapping[str, str] = field(default_factory=dict)
+
+    def resolve(self, path: str) -> str:
+        """Return a path with the links on its way followed within the image, its own name included.
+
+        Raises:
+            ImageError: A link leads to itself.
+        """
+        waiting = [part for part in path.split("/")[::-1] if part]
+        walked: list[str] = []
+        followed = 0
+        while waiting:
+            part = waiting.pop()
+            if part in {".", ".."}:
+                walked = walked[:-1] if part == ".." else walked
+                continue
+            target = self.links.get("/".join((*walked, part)))
+            if target is None:
+                walked.append(part)
+                continue
+            followed += 1
+            if followed > _MOST_LINKS:
+                raise ImageError(f"a link on the way to /{path} in the parent image leads to itself")
+            walked = [] if target.startswith("/") else walked
+            waiting.extend(each for each in target.split("/")[::-1] if each)
+        return "/".join(walked)
+
+
+def parent_paths(store: ImageStore, image: StoredImage) -> ParentPaths:
+    """Return the directories and links of an image.
 
     Raises:
         ImageError: A layer can't be read.
     """
     found: set[str] = set()
+    links: dict[str, str] = {}
     for layer in image.layers:
         added: set[str] = set()
         for member, _ in members(store, layer):
@@ -78,14 +118,20 @@ def directories(store: ImageStore, image: StoredImage) -> frozenset[str]:
             if name.startswith(_WHITEOUT):
                 gone = above if name == _OPAQUE else f"{above}/{name.removeprefix(_WHITEOUT)}".lstrip("/")
                 found = _without(found, gone, itself=name != _OPAQUE)
+                left = _without({*links}, gone, itself=name != _OPAQUE)
+                links = {path: target for path, target in links.items() if path in left}
                 continue
             added.update(_above(member.name))
+            links.pop(member.name, None)
             if member.isdir():
                 added.add(member.name)
             elif member.name in found:
                 found = _without(found, member.name, itself=True)
-        found |= added
-    return frozenset(found)
+            if member.issym():
+                links[member.name] = member.linkname
+        # What lies below a link lies below what the link leads to: no directory takes the link's place.
+        found |= {path for path in added if path not in links}
+    return ParentPaths(directories=frozenset(found), links=links)
 
 
 def extract(store: ImageStore, layers: Iterable[Descriptor], below: str, target: Path) -> None:
