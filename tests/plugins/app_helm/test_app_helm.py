@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import io
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from sealer.build.tools import run_tool
+from sealer.build.tools import Tools, run_tool
 from sealer.errors import ImageError
 from sealer.model import Application
 from sealer_app_helm import sealer_app_types
@@ -96,6 +97,21 @@ def test_a_chart_that_helm_can_not_render_is_told_in_helms_words(helm: str, char
     (chart / "templates/pod.yaml").write_text('{{ fail "a value is missing" }}')
     with pytest.raises(ImageError, match=r"helm failed: (.|\n)*a value is missing"):
         HELM.images(chart, (".",), run_tool)
+
+
+def test_the_helm_of_an_image_renders_apart_from_the_machine(
+    helm: str, chart: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bwrap = shutil.which("bwrap")
+    assert bwrap is not None
+    (tmp_path / "programs").mkdir()
+    (tmp_path / "programs/bwrap").symlink_to(bwrap)
+    monkeypatch.setenv("PATH", str(tmp_path / "programs"))
+    run = Tools({"helm": Path(helm)}.get, tmp_path)
+    assert set(HELM.images(chart, (".",), run)) == {"r.example/app:release", "r.example/sub:test"}
+    (chart / "templates/pod.yaml").write_text('{{ fail "a value is missing" }}')
+    with pytest.raises(ImageError, match=r"helm of the image: (.|\n)*a value is missing"):
+        HELM.images(chart, (".",), run)
 
 
 def test_a_machine_without_helm(chart: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
