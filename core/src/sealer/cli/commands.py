@@ -46,6 +46,7 @@ COMMANDS: dict[str, Entry] = {
     "run": Entry("sealer.cli.run", "run", RUN, "Make a cluster from an image, or put an application on one."),
     "apply": Entry("sealer.cli.run", "apply", RUN, "Make a cluster what its Clusterfile says."),
     "plan": Entry("sealer.cli.run", "plan", RUN, "Show what run would do, and why."),
+    "gen": Entry("sealer.cli.gen", "gen", RUN, "Print a Clusterfile, from flags or a cluster that exists."),
     "check": Entry("sealer.cli.check", "check", RUN, "Check whether hosts are fit for a cluster."),
     "resume": Entry("sealer.cli.cluster", "resume", RUN, "Go on with an operation that was cut off."),
     "app": Entry("sealer.cli.app", "app", RUN, "Applications on a cluster: list, compare, upgrade, remove."),
@@ -60,6 +61,7 @@ COMMANDS: dict[str, Entry] = {
     "reset": Entry("sealer.cli.operations", "reset", RUN, "Take back what Sealer left on hosts."),
     "operations": Entry("sealer.cli.operations", "operations", RUN, "See, give up or take back operations."),
     # Other
+    "schema": Entry("sealer.cli.schema", "schema", OTHER, "Print the JSON Schema of Clusterfiles."),
     "plugin": Entry("sealer.cli.plugin", "plugin", OTHER, "Look at the plugins that are installed."),
     "version": Entry("sealer.cli.version", "version", OTHER, "Show the version of Sealer."),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from sealer.clusterfile.fields import Fields
+from sealer.clusterfile.fields import TEXT, Fields
 from sealer.clusterfile.source import Position
 from sealer.clusterfile.tree import Node, Sequence
 
@@ -27,6 +27,8 @@ def read_environment(fields: Fields) -> Mapping[str, str]:
             fields.reader.problems.add(position, f"{name} is set twice, first in line {line}")
         else:
             result[name] = (value, position)
+    names = {"type": "object", "additionalProperties": dict(TEXT)}
+    fields.note("env", anyOf=[{"type": ["array", "null"], "items": {"type": "string"}}, names])
     return {name: value for name, (value, _) in result.items()}
 
 

@@ -29,11 +29,25 @@ def is_null(node: Node | None) -> bool:
     return node is None or (isinstance(node, Scalar) and node.plain and node.text in NULLS)
 
 
-class Reader:
-    """Reads nodes of one source with the variables of one environment."""
+Notes = dict[str, dict[str, Any]]
+"""What was asked for: JSON Schema of each field, by its path."""
 
-    def __init__(self, problems: Problems, env: MappingType[str, str]) -> None:
+TEXT: MappingType[str, Any] = {"type": ["string", "number", "boolean", "null"]}
+"""What can be read as a text."""
+
+
+class Reader:
+    """Reads nodes of one source with the variables of one environment.
+
+    Args:
+        problems: Gets what is wrong.
+        env: The variables.
+        notes: Gets what is asked for, so that a schema can be made of it.
+    """
+
+    def __init__(self, problems: Problems, env: MappingType[str, str], *, notes: Notes | None = None) -> None:
         self.problems = problems
+        self.notes = notes
         self._env = env
 
     def text(self, scalar: Scalar) -> str | None:
@@ -97,9 +111,15 @@ class Fields:
         """Return the path of a field, such as ``spec.ssh.port``."""
         return f"{self.path}.{name}" if self.path else name
 
+    def note(self, name: str, **schema: Any) -> None:
+        """Say what a field may hold, for those who want to know; a later word counts more."""
+        if self.reader.notes is not None:
+            self.reader.notes[self.path_of(name)] = dict(schema)
+
     def node(self, name: str) -> Node | None:
         """Return the value of a field, or None when it is absent or says nothing."""
         self._known.append(name)
+        self.note(name)
         _, node = self._nodes.get(name, (None, None))
         return None if is_null(node) else node
 
@@ -112,6 +132,7 @@ class Fields:
     def text(self, name: str) -> str | None:
         """Return a text; an empty one counts as absent."""
         node = self.node(name)
+        self.note(name, **TEXT)
         return (self.reader.text_of(node, self.path_of(name)) or None) if node is not None else None
 
     def line(self, name: str) -> str | None:
@@ -124,6 +145,7 @@ class Fields:
     def texts(self, name: str) -> tuple[str, ...] | None:
         """Return a list of texts, or None when the field is absent."""
         node = self.node(name)
+        self.note(name, type=["array", "null"], items=dict(TEXT))
         if node is None:
             return None
         return tuple(value for value, _, _ in self.reader.texts(node, self.path_of(name)))
@@ -131,6 +153,7 @@ class Fields:
     def number(self, name: str, *, least: int, most: int) -> int | None:
         """Return a whole number within bounds; quotes around it are fine."""
         value = self.text(name)
+        self.note(name, type=["integer", "string", "null"], minimum=least, maximum=most)
         if value is None:
             return None
         if value.isascii() and value.isdigit() and len(value) <= 18 and least <= int(value) <= most:
@@ -149,6 +172,7 @@ class Fields:
     def pairs(self, name: str) -> Iterator[tuple[str, str, Position]]:
         """Yield the entries of a mapping of texts; an entry without a value has the empty text."""
         node = self.node(name)
+        self.note(name, type=["object", "null"], additionalProperties=dict(TEXT))
         path = self.path_of(name)
         if isinstance(node, Mapping):
             for key, value in node.entries:
@@ -161,6 +185,8 @@ class Fields:
     def ignore(self, *names: str) -> None:
         """Accept fields whose values say nothing to Sealer."""
         self._known += names
+        for name in names:
+            self.note(name)
 
     def not_built(self, *names: str) -> None:
         """Refuse fields that Sealer has, and that this version can't follow yet."""

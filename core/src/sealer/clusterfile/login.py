@@ -78,6 +78,7 @@ def _jump_host(fields: Fields) -> JumpSpec:
 
 def _boolean(fields: Fields, name: str) -> bool | None:
     text = fields.text(name)
+    fields.note(name, enum=[True, False, "true", "false"])
     if text not in {None, "true", "false"}:
         fields.problem(name, "must be true or false")
     return None if text is None else text == "true"

@@ -29,14 +29,18 @@ _UNCOMMON = re.compile("[^ -~\u00a1-\u1fff\u3000-\ud7ff\uf900-\ufaff]")
 """Line breaks, controls and characters that look like nothing: written as escapes, in double quotes."""
 
 
-def render_clusterfile(clusterfile: Clusterfile) -> str:
+def render_clusterfile(clusterfile: Clusterfile, *, defaults: bool = False) -> str:
     """Return a text that parses, in any environment, to an equal value.
 
     References to secrets are kept. A secret itself is never written: ``prompt`` takes its place, which asks
     the user. Hosts that follow one another and differ in their addresses alone share an entry.
+
+    Args:
+        clusterfile: The values.
+        defaults: Whether what is as it is by default is written as well.
     """
     documents = [
-        _cluster(clusterfile.cluster),
+        _cluster(clusterfile.cluster, defaults=defaults),
         *(render_settings(settings) for settings in clusterfile.settings),
         *(document.data for document in clusterfile.documents),
     ]
@@ -61,9 +65,15 @@ def _prompting(ssh: SshSpec) -> SshSpec:
     )
 
 
-def _cluster(cluster: ClusterSpec) -> dict[str, object]:
+def with_defaults(cluster: ClusterSpec) -> ClusterSpec:
+    """Return the cluster with what applies to log-ins when nothing is said."""
+    ssh = replace(cluster.ssh, user=cluster.ssh.user or "root", port=cluster.ssh.port or DEFAULT_SSH_PORT)
+    return replace(cluster, ssh=ssh)
+
+
+def _cluster(cluster: ClusterSpec, *, defaults: bool = False) -> dict[str, object]:
     registry = _said(domain=cluster.registry.domain, port=cluster.registry.port)
-    data_root = None if cluster.data_root == DEFAULT_DATA_ROOT else cluster.data_root
+    data_root = None if cluster.data_root == DEFAULT_DATA_ROOT and not defaults else cluster.data_root
     spec = _said(
         image=cluster.image,
         env=_assignments(cluster.env),
@@ -141,6 +151,9 @@ def _escaped(item: object) -> object:
     if isinstance(item, list | tuple):
         return [_escaped(value) for value in item]
     return item
+
+
+DEFAULT_SSH_PORT = 22
 
 
 class _Dumper(yaml.SafeDumper):

@@ -156,13 +156,12 @@ def _data(fields: Fields) -> str | SecretReference:
 
 def _choice(fields: Fields, name: str, kind: type[Choice]) -> Choice | None:
     text = fields.line(name)
-    if text is None:
-        return None
     known = tuple(str(member) for member in kind)
-    if text not in known:
+    fields.note(name, enum=list(known))
+    if text is not None and text not in known:
         fields.problem(name, f"{text!r} is not known", nearest(text, known))
         return None
-    return kind(text)
+    return None if text is None else kind(text)
 
 
 def _processors(spec: Fields) -> Iterator[Processor]:
