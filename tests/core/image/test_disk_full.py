@@ -54,7 +54,7 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing(store: ImageStore, tmp
     assert done.stdout.splitlines() == [
         (
             "the local store can't be used: No space left on device | "
-            "free some space; `sealer rmi --prune` removes what no image uses"
+            "free some space; `sealer prune` removes what no image uses"
         ),
         "1",
         "docker.io/library/small:latest",

@@ -84,7 +84,7 @@ async def build_image(
         raise ImageError(
             f"the build can't keep its files: {error.strerror or error}",
             place=str(error.filename or store.home),
-            hint="free some space; `sealer rmi --prune` removes what no image uses"
+            hint="free some space; `sealer prune` removes what no image uses"
             if error.errno == errno.ENOSPC
             else None,
         ) from error

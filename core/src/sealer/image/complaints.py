@@ -63,7 +63,7 @@ _TRANSLATIONS = (
     (
         r"no space left on device",
         "the disk is full",
-        "free some space; `sealer rmi --prune` removes what is unused",
+        "free some space; `sealer prune` removes what is unused",
     ),
 )
 

@@ -92,7 +92,7 @@ def store_access(layout: Layout, *, absent: bool = False) -> Iterator[None]:
         raise ImageError(
             f"the local store can't be used: {error.strerror or error}",
             place=str(error.filename or layout.root),
-            hint="free some space; `sealer rmi --prune` removes what no image uses" if full else None,
+            hint="free some space; `sealer prune` removes what no image uses" if full else None,
         ) from error
 
 
