@@ -63,11 +63,12 @@ def test_certificates_are_found_in_files_and_kubeconfigs_and_keys_stay_there(
     (place / "admin.conf").write_text(
         f"users:\n- user:\n    client-certificate-data: {data}\n    client-key-data: KEY\n"
     )
+    (place / "cut.crt").write_bytes(certificate.rstrip(b"\n"))
     (place / "nothing.crt").write_text("text\n")
     text, found = listed(
         shell, f"{place}/*.crt", f"{place}/both.pem", f"{place}/admin.conf", f"{place}/missing"
     )
-    assert sorted(Path(one.file).name for one in found) == ["admin.conf", "both.pem", "server.crt"]
+    assert sorted(Path(one.file).name for one in found) == ["admin.conf", "both.pem", "cut.crt", "server.crt"]
     assert "KEY" not in text
     assert "PRIVATE" not in text
     for one in found:

@@ -172,6 +172,14 @@ def test_a_hosts_environment_comes_before_that_of_the_cluster_and_the_image() ->
     assert (step.env["ZONE"], step.env["COLOR"]) == ("own", "red")
 
 
+def test_a_registry_that_comes_later_gets_what_applications_brought_before() -> None:
+    stored = {"abc": {"10.0.0.2": LAYERS}}
+    plan = installation_plan(cluster(), EVERYWHERE, PARTS, IMAGE_CHOICE, stored=stored)
+    late = plan.step("registry-store/abc@10.0.0.2")
+    assert [c.layers for c in late.changes if isinstance(c, Tree)] == [image_store(LAYERS)]
+    assert late.id in plan.waits_for["registry-access/image@10.0.0.3"]
+
+
 def test_another_environment_launches_anew() -> None:
     def marks(zone: str) -> list[str]:
         hosts = (replace(host(1, master=True), env={"ZONE": zone}), host(2), host(3))

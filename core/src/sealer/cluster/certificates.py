@@ -104,7 +104,9 @@ for file in {words}; do
   [ -f "$file" ] || continue
   echo "file $file"
   sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$file"
+  echo
   sed -n 's/^ *client-certificate-data: */data /p' "$file"
+  echo
 done"""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sealer.cluster.checks import describe_finding, group, judge, leave_out, refuse
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
@@ -132,6 +132,7 @@ async def prepare(context: Context, state: Request | None, wish: Wish, connectio
         image=images.choice(wish.reference),
         facts=facts,
         choice=wish.choice,
+        stored=() if state is None else state.stored,
     )
     if not wish.choice.ignore_version:
         metadata = images.metadata
@@ -228,9 +229,15 @@ async def carry_out(
             redactor=redactor,
         )
 
+    def conclude() -> None:
+        state = load_state(records)
+        if state is not None and prepared.request.application is not None:
+            stored = replace(state, application=prepared.request.application).and_stored
+            save_state(records, stored)
+
     # Nobody may clear away the blobs that are still to be sent.
     with store.lease():
-        return await drive(context, operation, prepared.plan, connections, make_visitor)
+        return await drive(context, operation, prepared.plan, connections, make_visitor, conclude=conclude)
 
 
 def _plan(context: Context, request: Request, images: HostImages) -> Prepared:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from sealer.changes import Change, HostsEntry, Wait, quote
 from sealer.cluster.applications import Launch, LaunchSite, launch_steps
@@ -46,6 +47,7 @@ def installation_plan(
     *,
     made: MadeFiles = NOTHING_MADE,
     plugins: Sequence[PluginSpec] = (),
+    stored: Mapping[str, Layers] = MappingProxyType({}),
 ) -> Plan:
     """Plan a cluster from nothing to applications that run.
 
@@ -56,6 +58,8 @@ def installation_plan(
         choice: What the user wants launched.
         made: Files that come over those of the image.
         plugins: The tasks that the Clusterfile asks for.
+        stored: The layers of application images for hosts that are to serve their container images too, by
+            the short name of each image.
 
     Raises:
         PlanError: What the providers declare can't be tied together.
@@ -66,16 +70,18 @@ def installation_plan(
     def unpacked(host: str) -> str:
         return at(UNPACKED if host in tasks.early_hosts else "rootfs", host)
 
+    late = _late_store_steps(cluster, stored)
     steps = [
         *_alias_steps(cluster),
         *rootfs_steps(layers, cluster.hosts, files=made.hosts, provides=unpacked),
         *tasks.before,
         *_runtime_steps(cluster, parts),
         *_registry_steps(cluster, layers, parts),
+        *late,
         *parts.runtime.create(cluster),
         *parts.runtime.join(cluster, cluster.hosts[1:]),
     ]
-    return _with_launches(cluster, parts, choice, steps, made=made, tasks=tasks)
+    return _with_launches(cluster, parts, choice, steps, made=made, tasks=tasks, serving=late)
 
 
 def upgrade_plan(
@@ -123,6 +129,18 @@ def upgrade_plan(
     return _with_launches(cluster, parts, choice, steps, made=made, tasks=tasks)
 
 
+def _late_store_steps(cluster: Cluster, stored: Mapping[str, Layers]) -> list[Step]:
+    """Return the steps that add application images to registries that came after them."""
+    steps: list[Step] = []
+    for short, layers in stored.items():
+        hosts = [host for host in cluster.hosts if host.name in layers]
+        steps += (
+            replace(step, provides=(at(f"registry-store/{short}", step.host),))
+            for step in store_steps(layers, hosts, source=short)
+        )
+    return steps
+
+
 def _with_launches(
     cluster: Cluster,
     parts: Parts,
@@ -131,6 +149,7 @@ def _with_launches(
     *,
     made: MadeFiles,
     tasks: TaskPlan,
+    serving: Sequence[Step] = (),
 ) -> Plan:
     """Return the plan of steps after which all hosts are members, and of what is launched then."""
     launch = Launch(
@@ -145,8 +164,11 @@ def _with_launches(
     )
     launches = launch_steps(launch)
     ready = [_ready_step(cluster, parts, launches[-1])] if launches else []
+    groups = _groups(cluster, parts)
+    # Nobody turns to a registry that lacks what the others have.
+    groups["registry"] += tuple(name for step in serving for name in step.provides)
     after = [*tasks.launching, *launches, *tasks.after, *ready]
-    return make_plan([*steps, *after], groups=_groups(cluster, parts))
+    return make_plan([*steps, *after], groups=groups)
 
 
 def application_plan(

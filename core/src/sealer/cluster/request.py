@@ -57,6 +57,7 @@ class Request:
         application: An application image to put on the cluster, when that is what was asked for.
         foreign: Which cluster it is, when Sealer did not make it; its one host is the operator's machine.
         removals: The records of applications to take away, when that is what was asked for.
+        stored: The application images whose container images the cluster's registries have.
     """
 
     clusterfile: Clusterfile
@@ -66,6 +67,16 @@ class Request:
     application: ImageChoice | None = None
     foreign: Foreign | None = None
     removals: tuple[str, ...] = ()
+    stored: tuple[ImageChoice, ...] = ()
+
+    @property
+    def and_stored(self) -> Request:
+        """The same, with its application image among those that the registries have, and no more to do."""
+        rest = replace(self, application=None)
+        if self.application is None:
+            return rest
+        others = tuple(choice for choice in self.stored if choice.digests != self.application.digests)
+        return replace(rest, stored=(*others, self.application))
 
     @property
     def is_installed(self) -> bool:
@@ -100,6 +111,7 @@ class Request:
             "application": None if self.application is None else _plain_choice(self.application),
             "foreign": None if self.foreign is None else asdict(self.foreign),
             "removals": list(self.removals),
+            "stored": [_plain_choice(choice) for choice in self.stored],
         }
 
     @classmethod
@@ -119,6 +131,7 @@ class Request:
                 application=None if application is None else ImageChoice(**application),
                 foreign=None if data["foreign"] is None else Foreign(**data["foreign"]),
                 removals=tuple(data["removals"]),
+                stored=tuple(ImageChoice(**choice) for choice in data["stored"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SealerError("the record is damaged", place=source) from error

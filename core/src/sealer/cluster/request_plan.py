@@ -12,6 +12,7 @@ from sealer.cluster.launch_choice import AppChoice, LaunchChoice
 from sealer.cluster.made_files import MadeFiles, Making, made_files
 from sealer.cluster.parts import Parts, choose_parts
 from sealer.cluster.pipeline import (
+    Layers,
     application_plan,
     application_root,
     installation_plan,
@@ -52,8 +53,26 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
         )
     choice, made = made_for(context, request, cluster, images, parts)
     plugins = request.clusterfile.plugins
-    plan = installation_plan(cluster, images.layers, parts, choice, made=made, plugins=plugins)
+    stored = _stored_layers(context, request, cluster, parts)
+    plan = installation_plan(cluster, images.layers, parts, choice, made=made, plugins=plugins, stored=stored)
     return cluster, parts, plan
+
+
+def _stored_layers(context: Context, request: Request, cluster: Cluster, parts: Parts) -> dict[str, Layers]:
+    """Return the layers of application images for hosts that began to serve them after they were put there.
+
+    Raises:
+        ImageError: The store has lost one of the images.
+    """
+    serving = parts.registry.hosts(cluster) if parts.registry is not None else ()
+    result: dict[str, Layers] = {}
+    for choice in request.stored:
+        late = [host for host in serving if host.name not in choice.digests]
+        if late:
+            found = {host.name: context.store.resolve(choice.reference, host.facts.platform) for host in late}
+            short = next(iter(choice.digests.values())).removeprefix("sha256:")[:12]
+            result[short] = {name: image.layers for name, image in found.items()}
+    return result
 
 
 def made_for(
