@@ -180,7 +180,7 @@ for process in $ending; do
   attempt=0
   while [ -e "/proc/$process" ]; do
     attempt=$((attempt + 1))
-    if [ $attempt -eq 60 ]; then kill -KILL "$process" 2>/dev/null || : ; fi
+    if [ $attempt -eq 15 ]; then kill -KILL "$process" 2>/dev/null || : ; fi
     sleep 1
   done
 done"""
