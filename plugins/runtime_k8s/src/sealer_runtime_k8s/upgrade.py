@@ -229,15 +229,16 @@ def _put_back(host: Host, kept: str, *, with_addons: bool) -> str:
         paths |= {f"manifests/{name}.yaml": f"{_MANIFESTS}/{name}.yaml" for name in _CONTROL_PLANE}
     lines += [f"cp -a {quote(kept)}/{name} {path}" for name, path in paths.items()]
     if with_addons:
+        # etcd may choose another leader while the API servers of all masters start again.
         lines.append(
             f"""\
 attempt=0
-until {fragments.own_api_answers(host.address)} >/dev/null 2>&1 && [ $attempt -ge 5 ]; do
+until {fragments.own_api_answers(host.address)} >/dev/null 2>&1 &&
+  {fragments.KUBECTL} replace -f {quote(kept)}/addons.yaml; do
   attempt=$((attempt + 1))
-  if [ $attempt -ge 120 ]; then exit 1; fi
-  sleep 1
-done
-{fragments.KUBECTL} apply --force-conflicts --server-side -f {quote(kept)}/addons.yaml"""
+  if [ $attempt -ge 60 ]; then exit 1; fi
+  sleep 2
+done"""
         )
     return "\n".join(lines)
 
@@ -248,12 +249,14 @@ def _gate_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
     kubectl = f"{fragments.KUBECTL} --request-timeout=10s"
     info = quote('{.status.nodeInfo.kubeletVersion} {.status.conditions[?(@.type=="Ready")].status}')
     state = f"{kubectl} get node {quote(name)} -o jsonpath={info}"
+    # Of static pods, whose names end with the node's, the kubelet says a minute late that they are ready.
     unready = (
         '$3 == "Terminating" || $3 == "Completed" { next } '
+        '$3 == "Running" && substr($1, length($1) - length(node)) == "-" node { next } '
         '{ split($2, ready, "/"); if (ready[1] != ready[2]) print $1, $3 }'
     )
     listing = f"{kubectl} -n kube-system get pods --field-selector spec.nodeName={quote(name)} --no-headers"
-    pods = f"{listing} | awk {quote(unready)}"
+    pods = f"{listing} | awk -v node={quote(name)} {quote(unready)}"
     return Step(
         id=at(f"kubernetes/healthy/{host.name}", first.name),
         title=f"{name} is healthy with {version}",
