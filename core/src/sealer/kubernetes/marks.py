@@ -6,9 +6,12 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sealer.changes import Change, Command, quote
+from sealer.changes import Change, Command, Wait, quote
 from sealer.errors import PlanError
 from sealer.model import Cluster, Host, Step, at
+
+_REGISTER_SECONDS = 300
+"""How long a host that has joined may take to tell the API server of itself."""
 
 _ROLE_LABEL = "node-role.kubernetes.io/"
 _TAINT = re.compile(
@@ -73,7 +76,16 @@ def mark_step(cluster: Cluster, host: Host, *, node: str, kubectl: str, requires
         id=at(f"kubernetes/mark/{host.name}", cluster.first_master.name),
         title=f"label node {node}",
         host=cluster.first_master.name,
-        changes=(_labels(host, node, kubectl), *_taints(host, node, kubectl)),
+        changes=(
+            Wait(
+                title=f"node {node} registers",
+                until=f"{kubectl} get node {quote(node)} -o name",
+                why=f"{kubectl} get node {quote(node)} -o name 2>&1 | tail -n 1",
+                limit=_REGISTER_SECONDS,
+            ),
+            _labels(host, node, kubectl),
+            *_taints(host, node, kubectl),
+        ),
         provides=(at("member", host.name),),
         requires=("api", *requires),
     )

@@ -70,32 +70,13 @@ NODE_TOKEN = join_token("node", NODE_SECRET)
 
 API_ANSWERS = f"{KUBECTL} get --raw /readyz"
 
-WAIT_FOR_API = f"""\
-attempt=0
-until {API_ANSWERS} >/dev/null 2>&1; do
-  attempt=$((attempt + 1))
-  if [ $attempt -ge 300 ]; then {API_ANSWERS}; exit 1; fi
-  sleep 1
-done"""
-
-
-def registered(node: str) -> str:
-    """Return sh that succeeds when a node is known to the API server, asked on a server."""
-    return f"{KUBECTL} get node {quote(node)} -o name"
-
-
-def wait_for_node(node: str) -> str:
-    """Return sh, for a server, that waits until a node has registered."""
-    return f"""\
-attempt=0
-until {registered(node)} >/dev/null 2>&1; do
-  attempt=$((attempt + 1))
-  if [ $attempt -ge 300 ]; then
-    echo "{node} has not registered; on it, see: journalctl -u k3s -u k3s-agent" >&2
-    exit 1
-  fi
-  sleep 1
-done"""
+WHY_NO_API = f"""\
+if systemctl is-active -q {SERVER_UNIT}; then
+  {API_ANSWERS} 2>&1 | tail -n 1
+else
+  echo "{SERVER_UNIT} is $(systemctl is-active {SERVER_UNIT})"
+fi"""
+"""Prints what stands between us and the API server."""
 
 
 def mirrors_are_read(unit: str) -> str:

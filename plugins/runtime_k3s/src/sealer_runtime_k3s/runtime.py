@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sealer.changes import Change, Command, File, Output, Unit
+from sealer.changes import Change, Command, File, Output, Unit, Wait
 from sealer.kubernetes import mark_step
 from sealer.model import Check, Cluster, Departure, Host, Probe, RegistryEndpoint, Step, Traffic, Value, at
 from sealer.providers import ClusterRuntime
@@ -140,16 +140,10 @@ def _serve_step(cluster: Cluster, host: Host) -> Step:
                 for who, path in secrets
             ),
             _unit(cluster, host),
-            Command(
-                title="wait for the API server",
-                run=fragments.WAIT_FOR_API,
-                unless=fragments.API_ANSWERS,
-                limit=360,
-            ),
-            Command(
-                title=f"wait for node {node_name(host)}",
-                run=fragments.wait_for_node(node_name(host)),
-                unless=fragments.registered(node_name(host)),
+            Wait(
+                title="the API server answers",
+                until=fragments.API_ANSWERS,
+                why=fragments.WHY_NO_API,
                 limit=360,
             ),
         ),
