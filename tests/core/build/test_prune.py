@@ -79,6 +79,7 @@ def test_what_an_image_needs_stays_and_all_else_goes(store: ImageStore) -> None:
         "image-files": 0,
         "layers": 0,
         "mounts": 0,
+        "run": 0,
     }
     assert done.cached == 2000
     # index.json has become shorter, too.

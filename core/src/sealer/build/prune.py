@@ -14,8 +14,8 @@ from sealer.image.store import ImageStore
 from sealer.image.sweep import clear
 from sealer.image.usage import written_below
 
-CACHES = ("container-images", "downloads", "image-files")
-"""The caches of what builds fetched and runs read, below the directory ``cache`` of Sealer's home."""
+CACHES = ("container-images", "downloads", "image-files", "run")
+"""The caches of what builds fetched and kept and of what runs read, below ``cache`` in Sealer's home."""
 
 _UNFINISHED = ("tmp", "partial")
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     "--cache",
     "fetched",
     is_flag=True,
-    help="Also empty the caches of container images and downloads: builds fetch them again.",
+    help="Also empty the caches of container images, downloads and RUN: builds fill them again.",
 )
 @click.option("--dry-run", is_flag=True, help="Remove nothing; only show what would be removed.")
 @output_option()
