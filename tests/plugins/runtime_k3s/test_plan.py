@@ -91,6 +91,7 @@ def test_mirrors_that_a_host_has_already_stay() -> None:
     text = mirrors(member, "docker.io")["file:/etc/rancher/k3s/registries.yaml"]
     assert isinstance(text, File)
     assert all(f'"{domain}": {{' in text.content for domain in ("docker.io", "quay.io", "ghcr.io"))
+    assert all(f'"{image.domain}": {{' in text.content for image in IMAGE.container_images)
     assert text.mode == 0o600
 
 
@@ -105,7 +106,8 @@ def test_what_mirrors_write_is_what_the_probe_reads(tmp_path: Path) -> None:
     (tmp_path / "registries.yaml").write_text(written.content)
     script = MIRRORS_PROBE.replace(REGISTRIES, str(tmp_path / "registries.yaml"))
     done = subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["docker.io", "registry.example:5000"]
+    own = {image.domain for image in IMAGE.container_images}
+    assert set(done.stdout.splitlines()) == {"docker.io", "registry.example:5000", *own}
 
 
 def test_k3s_is_restarted_for_mirrors_only_when_it_runs_and_has_not_read_them() -> None:

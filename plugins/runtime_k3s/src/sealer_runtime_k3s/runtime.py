@@ -93,9 +93,10 @@ class K3s(ClusterRuntime):
     ) -> Iterable[Change]:
         """Return registries.yaml, and the restart without which a k3s that runs would not read it.
 
-        Domains that the host has mirrors for already, of applications that came later, stay.
+        Mirrors of the cluster image's own domains stay, and those that the host had when it was observed.
         """
-        known = probes.mirrored(host)
+        own = [image.domain for image in cluster.image.container_images]
+        known = (*own, *probes.mirrored(host))
         yield File(path=REGISTRY_AUTHORITY, content=str(registry.certificate_authority))
         yield File(path=REGISTRIES, content=registries(registry, (*known, *domains)), mode=0o600)
         yield Command(
