@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 # What is fast and catches most comes first; a real cluster comes last.
-ORDER = ("core", "plugins", "interop", "packaging", "lab")
+ORDER = ("core", "plugins", "interop", "packaging", "apps", "lab")
 
 
 def _rank(item: pytest.Item) -> tuple[bool, int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from sealer.cluster.launch_choice import LaunchChoice
 from sealer.model import Step
 from tests.apps.conftest import APP_TYPES, Bench
 
@@ -171,3 +172,41 @@ def test_what_is_taken_away_leaves_nothing(bench: Bench) -> None:
     assert not bench.api.has("namespace", "k-away")
     assert not bench.api.has("configmap", "objects-k-away", "-n", "sealer-system")
     assert set(bench.trial.look(step).states.values()) == {"same"}
+
+
+def test_in_parallel_all_are_applied_before_any_is_waited_for(bench: Bench) -> None:
+    for name in ("k-first", "k-second"):
+        bench.put(name, "kube", {"a.yaml": settings(name)})
+    bench.labels["app.alpha.sealer.io/requires.k-second"] = "k-first"
+    steps = bench.steps(LaunchChoice(parallel=True))
+    assert [step.provides[0] for step in steps] == [
+        "launched/k-first",
+        "launched/k-second",
+        "app/k-first",
+        "app/k-second",
+    ]
+    assert steps[1].requires == ("app/k-first",)
+    assert all(outcome.complete for outcome in bench.launch(LaunchChoice(parallel=True)).values())
+    assert bench.look(LaunchChoice(parallel=True)) == {step.provides[0]: [] for step in steps}
+
+
+def test_a_status_that_changes_is_no_difference(bench: Bench) -> None:
+    claim = (
+        "apiVersion: v1\nkind: PersistentVolumeClaim\nmetadata: {name: k-claim}\n"
+        "spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}\n"
+    )
+    bench.put(
+        "k-status", "kube", {"a.yaml": claim, "b.yaml": settings("k-status", "1").replace("value", "status")}
+    )
+    assert bench.launch()["app/k-status"].complete
+    assert bench.look() == {"app/k-status": []}
+    bench.api.kubectl("patch", "configmap", "k-status", "-p", '{"data":{"status":"2"}}')
+    assert bench.look() == {"app/k-status": ["objects of k-status"]}
+
+
+def test_a_single_object_with_a_field_called_status(bench: Bench) -> None:
+    bench.put("k-one-status", "kube", {"a.yaml": settings("k-one-status").replace("value", "status")})
+    assert bench.launch()["app/k-one-status"].complete
+    assert bench.look() == {"app/k-one-status": []}
+    bench.api.kubectl("patch", "configmap", "k-one-status", "-p", '{"data":{"status":"2"}}')
+    assert bench.look() == {"app/k-one-status": ["objects of k-one-status"]}

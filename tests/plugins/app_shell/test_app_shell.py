@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sealer.changes import Command
+from sealer.errors import ImageError
 from sealer.model import Application
 from sealer_app_shell import sealer_app_types
 
@@ -56,3 +57,28 @@ def test_scripts_name_no_images_by_themselves(tmp_path: Path) -> None:
 
 def _no_tool(words: object, *, stdin: bytes = b"") -> bytes:
     raise AssertionError("no tool is needed")
+
+
+def test_scripts_for_upgrading_and_uninstalling_are_for_that_alone(tmp_path: Path) -> None:
+    put(tmp_path, "install.sh", "upgrade.sh", "uninstall.sh")
+    files = SHELL.detect([tmp_path])
+    assert files == ("install.sh", "uninstall.sh", "upgrade.sh")
+    app = Application(name="web", type="shell", files=files)
+    runs = [
+        [change.run.rpartition("/")[2] for change in verb(cluster(), app) if isinstance(change, Command)]
+        for verb in (SHELL.launch, SHELL.upgrade, SHELL.uninstall)
+    ]
+    assert runs == [["install.sh"], ["upgrade.sh"], ["uninstall.sh"]]
+
+
+def test_what_only_takes_away_is_no_application(tmp_path: Path) -> None:
+    put(tmp_path, "uninstall.sh")
+    assert SHELL.detect([tmp_path]) is None
+
+
+def test_scripts_without_a_way_back() -> None:
+    app = Application(name="web", type="shell", files=("install.sh",))
+    with pytest.raises(ImageError, match=r"none of them is called uninstall\.sh") as caught:
+        list(SHELL.uninstall(cluster(), app))
+    assert "local://uninstall.sh" in (caught.value.hint or "")
+    assert [change.key for change in SHELL.upgrade(cluster(), app)] == ["command:run install.sh of web"]

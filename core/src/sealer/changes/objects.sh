@@ -117,12 +117,15 @@ remove_objects() {
   delete_objects "$2" < "$work/old"
   kubectl delete configmap "$1" -n "$RECORDS" --ignore-not-found > /dev/null
 }
-# comparable: objects without what says who has set which field, and without what a list says of itself
+# comparable: objects without what says who has set which field, without their status, which changes at any time, and
+# without what a list says of itself. kubectl writes "items:" ahead of everything in which a list could be mistaken.
 comparable() {
   awk '{ match($0, /^ */); depth = RLENGTH }
     skipping && (depth > skipped || (depth == skipped && substr($0, depth + 1, 2) == "- ")) { next }
     { skipping = 0 }
-    /^ *managedFields:$/ { skipping = 1; skipped = depth; next }
+    /^items:$/ { top = 2 }
+    /^ *managedFields:$/ || (depth == top && /^ *status:/) { skipping = 1; skipped = depth; next }
+    depth == top + 2 && /^ *(resourceVersion|selfLink): / { next }
     /^metadata:( \{\})?$|^  (resourceVersion|selfLink): ""$/ { next }
     { print }'
 }
