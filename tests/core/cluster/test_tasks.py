@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,7 @@ from sealer.model import Cluster, Host, Phase, Task, at
 from sealer.operation.plan import Plan
 from sealer.providers import TaskType
 from sealer.testing.examples import example_host
+from sealer.testing.trial import Trial
 
 from .examples import PARTS, cluster, host
 from .test_pipeline import EVERYWHERE
@@ -161,3 +163,14 @@ def test_the_environment_of_a_host_is_there() -> None:
     found = installation_plan(machines, EVERYWHERE, parts, LaunchChoice(), plugins=(plugin,))
     step = found.step(at("task/d/pre-init-host", first.name))
     assert (step.env["DISK"], step.env["HostIP"]) == ("vdb", first.address)
+
+
+def test_what_is_for_cleaning_runs_when_a_host_is_cleaned(tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    found = plan(Phase.PRE_CLEAN_HOST, data=f"echo $HostIP > {made}")
+    step = next(step for step in found.steps if step.id.startswith("task/"))
+    trial = Trial(data=tmp_path / "data")
+    assert trial.apply(step).complete
+    assert not made.exists()
+    assert trial.take_back().complete
+    assert made.read_text() == f"{step.host}\n"
