@@ -224,3 +224,13 @@ def test_masters_take_pods_only_where_there_are_no_nodes() -> None:
     document = {"kind": "InitConfiguration", "nodeRegistration": {"taints": wanted}}
     view = cluster(host(1, MASTER), documents=(document,))
     assert init(view)["InitConfiguration"]["nodeRegistration"]["taints"] == wanted
+
+
+@pytest.mark.parametrize(("version", "gated"), [("v1.15.0", False), ("v1.20.2", True), ("v1.21.0", False)])
+def test_two_ip_families_are_asked_for_where_they_have_to_be(version: str, *, gated: bool) -> None:
+    two = {"PodCIDR": "172.20.0.0/16,fd01::/48", "SvcCIDR": "10.96.0.0/22,fd02::/112"}
+    whole = init(cluster(image=image(version, ()), env=two))["ClusterConfiguration"]
+    assert whole["networking"]["podSubnet"] == "172.20.0.0/16,fd01::/48"
+    assert whole.get("featureGates", {}) == ({"IPv6DualStack": True} if gated else {})
+    one = init(cluster(image=image(version, ())))["ClusterConfiguration"]
+    assert "featureGates" not in one

@@ -7,12 +7,14 @@ import base64
 import binascii
 import re
 import time
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from cryptography import x509
+from cryptography.utils import CryptographyDeprecationWarning
 
 from sealer.changes import quote
 from sealer.cluster.install import Prepared, prepare_again
@@ -126,9 +128,16 @@ def read_listing(host: str, text: str) -> Iterator[Certificate]:
             pem = base64.b64decode(data[1]).decode() if data else content
             match = _PEM.search(pem)
             if match is not None:
-                yield _certificate(host, file, x509.load_pem_x509_certificate(match[0].encode()))
+                yield _certificate(host, file, _parsed(match[0]))
         except (ValueError, binascii.Error):
             continue
+
+
+def _parsed(pem: str) -> x509.Certificate:
+    # kubeadm gives its authorities the serial number 0, which the library warns about.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CryptographyDeprecationWarning)
+        return x509.load_pem_x509_certificate(pem.encode())
 
 
 def _certificate(host: str, file: str, found: x509.Certificate) -> Certificate:

@@ -20,6 +20,9 @@ from sealer_runtime_k8s.version import KubernetesVersion, image_version
 
 _CLUSTER = "ClusterConfiguration"
 
+_GATED_DUAL_STACK = range(16, 21)
+"""The minor versions in which two IP families have to be asked for (changelogs of 1.16 and 1.21)."""
+
 # Fields of ClusterConfiguration that a version of the API has no more (documentation of kubeadm's package).
 _DROPPED = (
     ("kubeadm.k8s.io/v1beta3", ("dns", "type")),
@@ -187,7 +190,7 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
         PlanError: The image or the user's settings can't work.
     """
     version = image_version(cluster.image)
-    networks(cluster)
+    found = networks(cluster)
     names = ["127.0.0.1", "localhost", API_DOMAIN, *(master.address for master in cluster.masters)]
     for master in cluster.masters:
         names.append(master.name)
@@ -200,6 +203,8 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
         "networking": _networking(cluster),
         "apiServer": {"certSANs": list(dict.fromkeys(names))},
     }
+    if version.minor in _GATED_DUAL_STACK and len({pods.version for pods in found.pods}) > 1:
+        base["featureGates"] = {"IPv6DualStack": True}
     user = asked(cluster, _CLUSTER)
     other = user.get("kubernetesVersion")
     if other is not None and str(other).removeprefix("v") != str(version).removeprefix("v"):
