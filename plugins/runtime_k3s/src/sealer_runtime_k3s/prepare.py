@@ -19,12 +19,12 @@ from sealer.changes import (
 from sealer.model import Cluster, Host, Step, at
 from sealer_runtime_k3s import fragments
 from sealer_runtime_k3s.config import configuration, networks, parse_networks
-from sealer_runtime_k3s.names import CONFIG, DATA, PROGRAM, SETTINGS, images_directory
+from sealer_runtime_k3s.names import CONFIG, DATA, PROGRAM, images_directory
 
 PREPARED = "k3s-prepared"
 
 _PATHS = (
-    SETTINGS,
+    "/etc/rancher",
     DATA,
     "/var/lib/kubelet",
     "/var/lib/cni",
