@@ -11,9 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from sealer.testing.lab import Ignored, Lab, Node, Snapshot, compare, snapshot
 from tests.lab.operator import DATA, Operator
 
-KILLS = int(os.environ.get("SEALER_KILLS", "4"))
-"""How often the installation of a Kubernetes cluster is killed."""
-
 SEED = os.environ.get("SEALER_KILL_SEED") or secrets.token_hex(4)
 """Gives the same moments again."""
 

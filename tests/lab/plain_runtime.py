@@ -56,14 +56,12 @@ class Plain(ClusterRuntime):
     def create(self, cluster: Cluster) -> Iterable[Step]:
         host = cluster.first_master
         yield _prepare(cluster, host)
-        gate = cluster.env.get("PLAIN_GATE")
-        waiting = f"until [ -e {gate} ]; do sleep 0.1; done" if gate else ":"
         yield Step(
             id=at("plain/create", host.name),
             title="create",
             host=host.name,
             changes=(
-                Command(title="wait at the gate", run=waiting),
+                *_gate(cluster, "create"),
                 Command(
                     title="make a token",
                     run=noted("token", MAKE_TOKEN),
@@ -88,6 +86,7 @@ class Plain(ClusterRuntime):
                 title="join",
                 host=host.name,
                 changes=(
+                    *_gate(cluster, "join"),
                     File(path="/etc/plain/token", content=f"{create.value('token')}\n", mode=0o600),
                     File(path="/etc/plain/master", content=f"{create.value('name')}\n"),
                     Command(title="join", run=noted("join", seconds=0.5)),
@@ -111,11 +110,26 @@ class Plain(ClusterRuntime):
         return "/etc/plain/settings"
 
 
+def _gate(cluster: Cluster, stage: str) -> Iterable[Command]:
+    """Yield what waits for a file of the host, ``$PLAIN_GATE``, at one stage, ``$PLAIN_GATE_AT``."""
+    gate = cluster.env.get("PLAIN_GATE")
+    if gate and stage == cluster.env.get("PLAIN_GATE_AT", "create"):
+        waiting = f"until [ -e {gate} ]; do sleep 0.1; done"
+        late = stage == "delete"
+        yield Command(title="wait at the gate", run=":" if late else waiting, revert=waiting if late else "")
+
+
 def _prepare(cluster: Cluster, host: Host) -> Step:
+    without = cluster.env.get("PLAIN_WITHOUT", "").split(",")
     link = "ip link show plain0 >/dev/null 2>&1 || ip link add plain0 address 02:00:00:00:00:01 type bridge"
     chain = "iptables -t nat -N PLAIN-OUT 2>/dev/null || :"
     service = Unit(name="plain.service", content=SERVICE, watches=("/etc/plain/settings",))
-    services = () if cluster.env.get("PLAIN_SERVICE") == "none" else (service,)
+    # These are gone when the power fails.
+    passing = (
+        Sysctl(name="net.ipv4.conf.all.rp_filter", value="2"),
+        Command(title="make a link", run=noted("link", link)),
+        Command(title="make a chain", run=noted("chain", chain)),
+    )
     return Step(
         id=at("plain/prepare", host.name),
         title="prepare",
@@ -125,13 +139,13 @@ def _prepare(cluster: Cluster, host: Host) -> Step:
             OwnedLinks(patterns=("plain*",)),
             OwnedChains(prefixes=("PLAIN-",)),
             Directory(path="/var/lib/plain"),
-            Sysctl(name="net.ipv4.conf.all.rp_filter", value="2"),
+            *_gate(cluster, "prepare"),
             HostsEntry(address=cluster.first_master.address, names=("plain.example",)),
             File(path="/etc/plain/settings", content=f"cluster {cluster.name}\n"),
             Copy(source="/usr/bin/sleep", path="/usr/local/bin/plain"),
-            *services,
-            Command(title="make a link", run=noted("link", link)),
-            Command(title="make a chain", run=noted("chain", chain)),
+            *(() if "service" in without else (service,)),
+            *(() if "passing" in without else passing),
+            *_gate(cluster, "delete"),
         ),
         provides=(at("prepared", host.name),),
         requires=(at("rootfs", host.name),),

@@ -1,103 +1,74 @@
-"""SIGKILL at any moment: what was done is not done again, and resuming ends where an undisturbed run ends.
+"""SIGKILL at moments drawn by lot: nothing is done twice, and resuming ends as an undisturbed run ends.
 
-The hosts are made into clusters without Kubernetes here, which takes seconds; ``test_killed_kubernetes`` does
-the same with Kubernetes.
+The hosts are made into clusters without Kubernetes, which takes seconds; ``faults.test_kills`` kills at every
+boundary of a step.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from sealer.testing.lab import DEFAULT_IGNORED, Ignored, Lab, Snapshot, snapshot
-from sealer.testing.lab.fixtures import LabNodes
+from sealer.testing.lab import Lab
+from sealer.testing.lab.abandoned import name_for_test
 from tests.lab import kills
-from tests.lab.operator import DATA, Operator
-from tests.lab.plain import IMAGE, make_plain_image, plain_operator
+from tests.lab.faults.ground import DELETE, NORMALISED, Ground, make_ground
+from tests.lab.faults.table import FAULTS, Outcome
 
 pytestmark = pytest.mark.lab
 
-ROUNDS = 6
-"""How many clusters are made under fire, with one to three kills each."""
-
-# A token is another one each time; the journal names the operation.
-NORMALISED = Ignored(
-    trees=DEFAULT_IGNORED.trees,
-    contents=(*DEFAULT_IGNORED.contents, "/var/lib/plain/token", "/etc/plain/token", f"{DATA}/journal"),
-)
+MOMENTS = 50
+"""How often the program is killed, in as many clusters as that takes."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reference:
-    """Two hosts, and what an undisturbed run makes of them.
-
-    Attributes:
-        operator: Who runs.
-        lab: The hosts.
-        before: What was there before.
-        after: What is there after the run.
-        events: How many events a run has.
-    """
-
-    operator: Operator
-    lab: Lab
-    before: tuple[Snapshot, ...]
-    after: tuple[Snapshot, ...]
-    events: int
-
-    @property
-    def words(self) -> tuple[str, ...]:
-        return run_words(self.operator)
+@pytest.fixture
+def systems(lab_root: Path, tmp_path: Path) -> Iterator[Ground]:
+    """Return two whole systems."""
+    del lab_root
+    with Lab(name_for_test(1030)) as lab:
+        yield make_ground(tmp_path, lab, 2, "systemd")
 
 
-def run_words(operator: Operator) -> tuple[str, ...]:
-    return ("run", IMAGE, *operator.host_flags(masters=["n1"], nodes=["n2"]))
+def test_whenever_it_is_killed_the_end_is_the_same(systems: Ground) -> None:
+    assert FAULTS["kill/random"].outcome is Outcome.RESUMED
+    lot = kills.draw("plain")
+    left = MOMENTS
+    while left > 0:
+        left -= kill_a_run(systems, lot, at_most=left)
+        left -= kill_a_deletion(systems, lot, at_most=left)
 
 
-@pytest.fixture(scope="module")
-def reference(module_lab_nodes: LabNodes, tmp_path_factory: pytest.TempPathFactory) -> Reference:
-    lab = module_lab_nodes(2)
-    operator = plain_operator(tmp_path_factory.mktemp("operator")).trusting(lab)
-    make_plain_image(operator, layers=[{"bin/tool": b"tool"}, {"etc/hello": b"hello"}])
-    before = tuple(snapshot(node, ignored=NORMALISED) for node in lab.nodes)
-    with operator.start(*run_words(operator)) as running:
-        events = sum(1 for _ in running.events())
-        running.finish()
-    after = tuple(snapshot(node, ignored=NORMALISED) for node in lab.nodes)
-    operator.sealer("delete", "--all", "--yes")
-    return Reference(operator=operator, lab=lab, before=before, after=after, events=events)
+def kill_a_run(ground: Ground, lot: random.Random, *, at_most: int) -> int:
+    """Make a cluster under fire, and return how often it was killed."""
+    words, kept, count = ground.run_words, kills.marks(ground.lab), 0
+    while count < at_most and kill(ground, words, lot, events=range(1, 7)):
+        count += 1
+        now = kills.marks(ground.lab)
+        kills.require_kept(kept, now)
+        words, kept = kills.go_on(ground.operator, ground.run_words), now
+    if count == at_most:
+        ground.operator.sealer(*words)
+    ground.require_whole(kept)
+    return count
 
 
-@pytest.mark.parametrize("number", range(ROUNDS))
-def test_a_killed_run_is_resumed_to_the_same_end(reference: Reference, number: int) -> None:
-    operator, lab = reference.operator, reference.lab
-    lot = kills.draw(f"run {number}")
-    words, kept = reference.words, kills.marks(lab)
-    for _ in range(lot.choice((1, 1, 2, 3))):
-        events, seconds = lot.randrange(1, reference.events), lot.uniform(0, 0.3)
-        print(f"{words[0]}: killed {seconds:.3f} s after event {events}")
-        if not kills.kill_after(operator, words, events=events, seconds=seconds):
-            break  # it had less left to do than that, and is done
-        words = kills.go_on(operator, reference.words)
-        kept = kills.marks(lab)
-    else:
-        operator.sealer(*words)
-
-    kills.require_kept(kept, kills.marks(lab))
-    kills.require_once(operator, may_repeat=token_is_needed)
-    kills.require_equal(reference.after, lab.nodes, NORMALISED)
-    done = operator.sealer("plan", *reference.words[1:], "--detailed-exitcode")
-    assert done.stdout == "nothing to do\n"
-
-    events = lot.randrange(1, 4)
-    print(f"delete: killed after event {events}")
-    kills.kill_after(operator, ("delete", "--all", "--yes"), events=events, seconds=lot.uniform(0, 0.3))
-    if operator.has_open_operation:
-        operator.sealer("resume")
-    kills.require_equal(reference.before, lab.nodes, NORMALISED)
+def kill_a_deletion(ground: Ground, lot: random.Random, *, at_most: int) -> int:
+    """Take the cluster away under fire, and return how often it was killed."""
+    words, count = DELETE, 0
+    while ground.installed and count < at_most and kill(ground, words, lot, events=range(1, 3)):
+        count += 1
+        words = kills.go_on(ground.operator, DELETE)
+    if ground.installed:
+        ground.operator.sealer(*words)
+    kills.require_equal(ground.before, ground.lab.nodes, NORMALISED)
+    return count
 
 
-def token_is_needed(step: str, done: frozenset[str]) -> bool:
-    """Tell whether the step makes the token, and a host has not joined with it yet."""
-    return step.startswith("plain/create@") and not any(other.startswith("plain/join@") for other in done)
+def kill(ground: Ground, words: tuple[str, ...], lot: random.Random, *, events: range) -> bool:
+    """Start a command and kill it; say whether it was still running."""
+    number, seconds = lot.choice(events), lot.uniform(0, 0.4)
+    print(f"{words[0]}: killed {seconds:.3f} s after event {number}")
+    return kills.kill_after(ground.operator, words, events=number, seconds=seconds)

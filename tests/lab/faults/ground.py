@@ -10,7 +10,7 @@ from pathlib import Path
 from sealer.testing.lab import DEFAULT_IGNORED, Ignored, Lab, Mode, Node, Snapshot, snapshot
 from tests.lab import kills
 from tests.lab.faults.table import Fault, Outcome
-from tests.lab.operator import DATA, Operator, Running
+from tests.lab.operator import CLUSTER, DATA, Operator, Running
 from tests.lab.plain import IMAGE, make_plain_image, plain_operator
 from tests.lab.plain_runtime import COMMANDS
 
@@ -53,6 +53,12 @@ class Ground:
         master, *nodes = (node.name for node in self.lab.nodes)
         return ("run", IMAGE, *self.operator.host_flags(masters=[master], nodes=nodes), *self.flags)
 
+    @property
+    def installed(self) -> bool:
+        """Whether the operator knows of a cluster, or has one to take away still."""
+        known = self.operator.sealer_home / "clusters" / CLUSTER / "cluster.json"
+        return known.exists() or self.operator.has_open_operation
+
     def look(self) -> tuple[Snapshot, ...]:
         """Take down what is on the hosts."""
         return tuple(snapshot(node, ignored=NORMALISED) for node in self.lab.nodes)
@@ -86,11 +92,11 @@ class Ground:
         with self.operator.start(*words, *further) as running:
             disturb(running)
             said = running.finish(code=-9 if fault.code is None else fault.code)
-        kept = kills.marks(self.lab)
-        assert fault.says in said, said
+        require_said(fault, said)
         if fault.outcome is Outcome.REFUSED:
             assert not self.operator.has_open_operation
         mend()
+        kept = kills.marks(self.lab)
         if fault.outcome is Outcome.REFUSED:
             kills.require_equal(self.before, self.lab.nodes, NORMALISED)
             self.operator.sealer(*words)
@@ -112,7 +118,7 @@ class Ground:
         disturb()
         assert fault.code is not None
         said = self.operator.sealer(*DELETE, code=fault.code).stderr
-        assert fault.says in said, said
+        require_said(fault, said)
         mend()
         if fault.outcome is Outcome.RESUMED:
             self.operator.sealer("resume")
@@ -122,8 +128,16 @@ class Ground:
     def clear(self) -> None:
         """Leave no cluster behind, though a test failed."""
         if self.operator.has_open_operation:
-            self.operator.sealer("operations", "abort")
+            self.operator.sealer("operations", "abort", "--yes")
         self.operator.forget_cluster()
+        left = [
+            node.address
+            for node in self.lab.nodes
+            if node.run(["test", "-d", DATA], check=False).returncode == 0
+        ]
+        if left:
+            key = ("--pk", str(self.lab.key_path))
+            self.operator.sealer("reset", "--hosts", ",".join(left), *key, "--yes")
 
     def require_whole(self, kept: kills.Marks, *, forgetful: bool = False) -> None:
         """See that the cluster is as an undisturbed run makes it.
@@ -156,6 +170,7 @@ def make_ground(
     mode: Mode = "sshd",
     *,
     layers: Sequence[Mapping[str, bytes]] = LAYERS,
+    env: Mapping[str, str] | None = None,
     disk_size: int | None = None,
 ) -> Ground:
     """Start hosts, and learn what an undisturbed run makes of them.
@@ -167,14 +182,18 @@ def make_ground(
         mode: Whether they are whole systems, or have no more than an SSH server, which is faster. The latter
             get a cluster without a service, and say that they have systemd, without which none is installed.
         layers: The files of the image.
+        env: Of the cluster, for ``plain_runtime``.
         disk_size: Bytes of the disk of each, if it is to be small.
     """
     nodes = lab.up(count, mode, disk_size=disk_size)
-    flags: tuple[str, ...] = ()
+    settings = dict(env or {})
     if mode == "sshd":
-        flags = ("-e", "PLAIN_SERVICE=none")
+        settings.setdefault("PLAIN_WITHOUT", "service")
         for node in nodes:
             claim_systemd(node)
+    flags = tuple(word for name, text in settings.items() for word in ("-e", f"{name}={text}"))
+    for node in nodes if "PLAIN_GATE" in settings else ():
+        node.run(["touch", settings["PLAIN_GATE"]])
     operator = plain_operator(directory).trusting(lab)
     make_plain_image(operator, layers=layers)
     ground = Ground(lab=lab, operator=operator, flags=flags)
@@ -187,6 +206,13 @@ def make_ground(
     ground = Ground(lab=lab, operator=operator, flags=flags, before=before, after=after, events=events)
     kills.require_equal(before, lab.nodes, NORMALISED)
     return ground
+
+
+def require_said(fault: Fault, said: str) -> None:
+    """See that a command said what it must, and how to go on."""
+    assert fault.says in said, said
+    if fault.outcome is Outcome.RESUMED and fault.code is not None:
+        assert f"sealer resume {CLUSTER}" in said, said
 
 
 def noise(size: int) -> bytes:

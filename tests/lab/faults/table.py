@@ -45,43 +45,12 @@ def _killed(when: str) -> Fault:
     return Fault(what="SIGKILL of `sealer`", when=when, outcome=Outcome.RESUMED, code=None)
 
 
-def _off(when: str) -> Fault:
-    return Fault(
-        what="a host loses its power", when=when, outcome=Outcome.RESUMED, code=5, says="sealer resume"
-    )
-
-
 FAULTS = {
     "kill/run": _killed("at every boundary of a step, and at every file that is written, of `run`"),
     "kill/delete": _killed("the same of `delete --all`"),
     "kill/remove": _killed("the same of `delete -n`"),
     "kill/rollback": _killed("the same of `operations rollback`"),
     "kill/random": _killed("at 50 moments drawn by lot, of `run`, `resume` and `delete --all`"),
-    "kill/kubernetes": _killed("at moments drawn by lot while Kubernetes is installed and deleted"),
-    "power/rootfs": _off("while the image's files are unpacked"),
-    "power/prepare": _off("while the host is prepared"),
-    "power/create": _off("while the first master is made"),
-    "power/join": _off("while a node joins"),
-    "power/delete": _off("while it is cleaned"),
-    "link/short": Fault(
-        what="a link is cut, and mended after some seconds",
-        when="while layers are sent",
-        outcome=Outcome.UNHURT,
-        code=0,
-    ),
-    "link/long": Fault(
-        what="a link is cut, and mended after minutes",
-        when="while layers are sent",
-        outcome=Outcome.RESUMED,
-        code=5,
-        says="sealer resume",
-    ),
-    "link/slow": Fault(
-        what="all links carry 1 Mbit/s, 300 ms late",
-        when="all the time, `run` and `delete --all`",
-        outcome=Outcome.UNHURT,
-        code=0,
-    ),
     "ssh/restart": Fault(
         what="sshd is restarted, and all its sessions end",
         when="while a step changes the host",
@@ -91,12 +60,6 @@ FAULTS = {
     "ssh/restart-delete": Fault(
         what="sshd is restarted, and all its sessions end",
         when="while the host is cleaned",
-        outcome=Outcome.UNHURT,
-        code=0,
-    ),
-    "ssh/upload": Fault(
-        what="sshd is restarted, and all its sessions end",
-        when="while layers are sent",
         outcome=Outcome.UNHURT,
         code=0,
     ),
@@ -172,13 +135,7 @@ FAULTS = {
         when="while the image is pulled",
         outcome=Outcome.REFUSED,
         code=1,
-        says="registry",
-    ),
-    "registry/cluster": Fault(
-        what="the cluster's own registry is killed",
-        when="while the cluster runs",
-        outcome=Outcome.UNHURT,
-        code=0,
+        says="what arrived is kept",
     ),
     "blob/host": Fault(
         what="a layer on a host is damaged",

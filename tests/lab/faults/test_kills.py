@@ -33,10 +33,15 @@ def mortal(operator: Operator, ledger: Path) -> Operator:
 
 
 def kill_at_every_boundary(
-    operator: Operator, words: tuple[str, ...], ledger: Path, *, check: Callable[[], None] = lambda: None
+    fault: str,
+    operator: Operator,
+    words: tuple[str, ...],
+    ledger: Path,
+    *,
+    check: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Run a command, and go on with it after every kill, until it is done; return where it was killed."""
-    assert FAULTS["kill/run"].outcome is Outcome.RESUMED
+    assert FAULTS[fault].outcome is Outcome.RESUMED
     person = mortal(operator, ledger)
     ledger.touch()
     met: list[str] = []
@@ -65,7 +70,9 @@ def test_a_run_is_killed_at_every_boundary(ground: Ground, tmp_path: Path) -> No
         kills.require_kept(kept, now)
         kept = now
 
-    met = kill_at_every_boundary(ground.operator, ground.run_words, tmp_path / "ledger", check=check)
+    met = kill_at_every_boundary(
+        "kill/run", ground.operator, ground.run_words, tmp_path / "ledger", check=check
+    )
     master, node = (host.address for host in ground.lab.nodes)
     for step in (f"rootfs@{master}", f"plain/prepare@{node}", f"plain/create@{master}", f"plain/join@{node}"):
         assert {f"started {step}", f"done {step}"} <= set(met)
@@ -75,7 +82,7 @@ def test_a_run_is_killed_at_every_boundary(ground: Ground, tmp_path: Path) -> No
 
 
 def test_a_deletion_is_killed_at_every_boundary(cluster: Ground, tmp_path: Path) -> None:
-    met = kill_at_every_boundary(cluster.operator, DELETE, tmp_path / "ledger")
+    met = kill_at_every_boundary("kill/delete", cluster.operator, DELETE, tmp_path / "ledger")
     assert "wrote operations/delete" in met
     for host in cluster.lab.nodes:
         assert {f"started take-back@{host.address}", f"done take-back@{host.address}"} <= set(met)
@@ -85,7 +92,7 @@ def test_a_deletion_is_killed_at_every_boundary(cluster: Ground, tmp_path: Path)
 def test_a_removal_of_a_node_is_killed_at_every_boundary(cluster: Ground, tmp_path: Path) -> None:
     node = cluster.lab.node("n2")
     words = ("delete", "-n", node.address, "--yes")
-    met = kill_at_every_boundary(cluster.operator, words, tmp_path / "ledger")
+    met = kill_at_every_boundary("kill/remove", cluster.operator, words, tmp_path / "ledger")
     assert {"wrote operations/remove", f"done take-back@{node.address}"} <= set(met)
     kills.require_equal(cluster.before[1:], [node], NORMALISED)
     cluster.delete()
@@ -93,6 +100,6 @@ def test_a_removal_of_a_node_is_killed_at_every_boundary(cluster: Ground, tmp_pa
 
 def test_a_rollback_is_killed_at_every_boundary(cluster: Ground, tmp_path: Path) -> None:
     words = ("operations", "rollback", "--yes")
-    met = kill_at_every_boundary(cluster.operator, words, tmp_path / "ledger")
+    met = kill_at_every_boundary("kill/rollback", cluster.operator, words, tmp_path / "ledger")
     assert "wrote operations/rollback" in met
     kills.require_equal(cluster.before, cluster.lab.nodes, NORMALISED)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from sealer.testing.lab import Node
-from tests.lab.faults.ground import Ground
-from tests.lab.faults.table import FAULTS
+from tests.lab import kills
+from tests.lab.faults.ground import DELETE, NORMALISED, Ground
+from tests.lab.faults.table import FAULTS, Outcome
 from tests.lab.operator import Running
 
 pytestmark = pytest.mark.lab
@@ -54,3 +55,18 @@ def test_a_clock_that_jumps_in_the_middle(ground: Ground, node: Node) -> None:
         node.set_clock(-DAY)
 
     ground.survive(FAULTS["clock/during"], jump, mend=lambda: node.set_clock(0))
+
+
+def test_the_operators_clock_is_set_back(ground: Ground) -> None:
+    """What is the newest operation is not a matter of clocks."""
+    ground.operator.sealer(*ground.run_words)
+    run = ground.operator.operations()[-1]
+    future = run.rename(run.with_name(f"2099{run.name[4:]}"))
+    with ground.operator.start(*DELETE) as running:
+        running.until("operation-started")
+        running.kill()
+    assert ground.operator.operations()[-1] > future
+    assert ground.operator.has_open_operation
+    ground.operator.sealer("resume")
+    kills.require_equal(ground.before, ground.lab.nodes, NORMALISED)
+    assert FAULTS["clock/operator"].outcome is Outcome.RESUMED

@@ -173,7 +173,10 @@ fill_entry() {
 unwritable() {
   reason="the journal of the host can't be written"
   performed=1
+  tell_why
 }
+# tell_why: where a file can't be written the shell itself does not say why; this does, if that was it
+tell_why() { head -c 4096 /dev/zero | tee "$data/lock/probe" > /dev/null; }
 # save_entry HASH KEY UNDO: makes the journal entry; it appears whole or not at all
 save_entry() {
   next_number
@@ -291,6 +294,12 @@ visit() {
     reason=$(o"$index" 2>&1 3>&- </dev/null) && state=same
   fi
   if [ "$state" = same ]; then
+    # What was cut off behind the change itself is done by now.
+    if [ -n "$entry" ] && [ ! -e "$entry/done" ] && ! printf '%s\n' "$fingerprint" > "$entry/done"; then
+      unwritable
+      fail 1
+      return
+    fi
     record "$index" same
   else
     if ! entry_is_ours; then
@@ -304,6 +313,7 @@ visit() {
       *) perform "a$index" ;;
     esac
     if [ "$performed" -ne 0 ]; then
+      tell_why
       fail "$performed"
       return
     fi
