@@ -199,9 +199,6 @@ def _serves(host: Host, version: KubernetesVersion) -> str:
     return f"{ask} get --raw /version | grep -Fq {quote(str(version))}"
 
 
-_ADDONS = "cm/kubeadm-config ds/kube-proxy deploy/coredns cm/coredns cm/kube-proxy"
-
-
 def _keep(kept: str, *, with_addons: bool) -> str:
     """Return sh that keeps what kubeadm is about to change."""
     lines = [
@@ -212,12 +209,7 @@ def _keep(kept: str, *, with_addons: bool) -> str:
         f"cp -a /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env {quote(kept)}/",
     ]
     if with_addons:
-        kubectl = f"{fragments.KUBECTL} -n kube-system"
-        own = "/^ *(resourceVersion|uid|creationTimestamp|generation|selfLink):/d"
-        lines.append(f"settings=$({kubectl} get cm -o name | grep '/kubelet-config' || :)")
-        # The names of settings are words.
-        get = f"{kubectl} get {_ADDONS} $settings --ignore-not-found -o yaml"
-        lines.append(f"{get} | sed -E '{own}' > {quote(kept)}/addons.yaml")
+        lines.append(keep_addons(fragments.KUBECTL, f"{kept}/addons.yaml"))
     return "\n".join([*lines, f": > {quote(kept)}/complete"])
 
 
@@ -234,13 +226,36 @@ def _put_back(host: Host, kept: str, *, with_addons: bool) -> str:
             f"""\
 attempt=0
 until {fragments.own_api_answers(host.address)} >/dev/null 2>&1 &&
-  {fragments.KUBECTL} replace -f {quote(kept)}/addons.yaml; do
+  {put_addons_back(fragments.KUBECTL, f"{kept}/addons.yaml")}; do
   attempt=$((attempt + 1))
   if [ $attempt -ge 60 ]; then exit 1; fi
   sleep 2
 done"""
         )
     return "\n".join(lines)
+
+
+_ADDONS = "cm/kubeadm-config ds/kube-proxy deploy/coredns cm/coredns cm/kube-proxy"
+
+
+def keep_addons(kubectl: str, path: str) -> str:
+    """Return sh that writes what kubeadm keeps in the cluster into a file, without what tells versions apart.
+
+    Args:
+        kubectl: The words that call kubectl as the administrator.
+        path: Of the file.
+    """
+    own = "/^ *(resourceVersion|uid|creationTimestamp|generation|selfLink):/d"
+    get = f"{kubectl} -n kube-system get"
+    return f"""\
+settings=$({get} cm -o name | grep '/kubelet-config' || :)
+# These names are words.
+{get} {_ADDONS} $settings --ignore-not-found -o yaml | sed -E '{own}' > {quote(path)}"""
+
+
+def put_addons_back(kubectl: str, path: str) -> str:
+    """Return the sh command that makes the cluster hold what the file holds, whatever it holds by now."""
+    return f"{kubectl} replace -f {quote(path)}"
 
 
 def _gate_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
