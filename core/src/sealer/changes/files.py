@@ -231,5 +231,10 @@ class HostsEntry(Change):
         mark, lines = quote(self._mark), quote(self._lines)
         return f"drop_lines_ending {mark} /etc/hosts\nprintf '%s\\n' {lines} >> /etc/hosts"
 
+    def capture(self) -> str:
+        return f'lines_ending {quote(self._mark)} /etc/hosts > "$entry/former"'
+
     def undo(self) -> str:
-        return f"drop_lines_ending {quote(self._mark)} /etc/hosts"
+        # Lines of an earlier operation come back: hosts that go on need them.
+        drop = f"drop_lines_ending {quote(self._mark)} /etc/hosts"
+        return f'{drop}\nif [ -s "$entry/former" ]; then cat "$entry/former" >> /etc/hosts; fi'

@@ -142,6 +142,7 @@ restore_directory() {
 
 # lines_ending MARK FILE: those lines, in their order
 lines_ending() {
+  [ -e "$2" ] || return 0
   awk -v mark="$1" 'length($0) >= length(mark) && substr($0, length($0) - length(mark) + 1) == mark' "$2"
 }
 # drop_lines_ending MARK FILE: in place, because the file may be a mount of its own
