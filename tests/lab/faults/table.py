@@ -45,12 +45,44 @@ def _killed(when: str) -> Fault:
     return Fault(what="SIGKILL of `sealer`", when=when, outcome=Outcome.RESUMED, code=None)
 
 
+def _off(when: str) -> Fault:
+    return Fault(what="a host loses its power", when=when, outcome=Outcome.RESUMED, code=5)
+
+
 FAULTS = {
     "kill/run": _killed("at every boundary of a step, and at every file that is written, of `run`"),
     "kill/delete": _killed("the same of `delete --all`"),
     "kill/remove": _killed("the same of `delete -n`"),
     "kill/rollback": _killed("the same of `operations rollback`"),
     "kill/random": _killed("at 50 moments drawn by lot, of `run`, `resume` and `delete --all`"),
+    "power/rootfs": Fault(
+        what="a host loses its power, and gets it back",
+        when="while layers are sent",
+        outcome=Outcome.UNHURT,
+        code=0,
+    ),
+    "power/prepare": _off("while the host is prepared"),
+    "power/create": _off("while the first master is made"),
+    "power/join": _off("while a node joins"),
+    "power/delete": _off("while it is cleaned"),
+    "link/short": Fault(
+        what="a link is cut, and mended after some seconds",
+        when="while layers are sent",
+        outcome=Outcome.UNHURT,
+        code=0,
+    ),
+    "link/long": Fault(
+        what="a link is cut, and mended after minutes",
+        when="while a script changes the host",
+        outcome=Outcome.RESUMED,
+        code=5,
+    ),
+    "link/slow": Fault(
+        what="all links carry 1 Mbit/s, 300 ms late",
+        when="all the time of `run`",
+        outcome=Outcome.UNHURT,
+        code=0,
+    ),
     "ssh/restart": Fault(
         what="sshd is restarted, and all its sessions end",
         when="while a step changes the host",
@@ -60,6 +92,12 @@ FAULTS = {
     "ssh/restart-delete": Fault(
         what="sshd is restarted, and all its sessions end",
         when="while the host is cleaned",
+        outcome=Outcome.UNHURT,
+        code=0,
+    ),
+    "ssh/upload": Fault(
+        what="sshd is restarted, and all its sessions end",
+        when="while layers are sent",
         outcome=Outcome.UNHURT,
         code=0,
     ),
