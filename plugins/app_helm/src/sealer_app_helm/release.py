@@ -29,10 +29,16 @@ chart_digest() {
     for file; do sha256sum < "$file" || echo missing; done
   } | sha256sum | cut -c 1-64
 }
+# What helm keeps for itself goes when the script does: it is not to be left on a host.
 have_helm() {
-  command -v helm > /dev/null && return 0
-  echo "there is no helm: put one into bin/ of the image, or on the PATH" >&2
-  return 1
+  if ! command -v helm > /dev/null; then
+    echo "there is no helm: put one into bin/ of the image, or on the PATH" >&2
+    return 1
+  fi
+  helm_home=$(mktemp -d) || return
+  trap 'rm -rf "$helm_home"' EXIT
+  HELM_CACHE_HOME=$helm_home HELM_CONFIG_HOME=$helm_home HELM_DATA_HOME=$helm_home
+  export HELM_CACHE_HOME HELM_CONFIG_HOME HELM_DATA_HOME
 }
 """
 
