@@ -107,12 +107,12 @@ def limit(context: Path, cores: int) -> float:
     return time.monotonic() - began
 
 
-def rebuilds(context: Path, scratch: Path, repetitions: int, change: Callable[[int], None]) -> list[float]:
-    seconds = []
+def rebuilds(context: Path, scratch: Path, repetitions: int, change: Callable[[int], None]) -> list[Measured]:
+    found = []
     for number in range(repetitions):
         change(number)
-        seconds.append(build_with_sealer(context, scratch).seconds)
-    return seconds
+        found.append(build_with_sealer(context, scratch))
+    return found
 
 
 def measure(directory: Path, size: int, repetitions: int) -> dict[str, list[float]]:
@@ -139,8 +139,10 @@ def measure(directory: Path, size: int, repetitions: int) -> dict[str, list[floa
     def change(number: int) -> None:
         small_file(context, number * 10).write_text(f"changed: {number}\n")
 
-    found["rebuild, nothing changed"] = rebuilds(context, scratch, repetitions, lambda number: None)
-    found["rebuild, one file changed"] = rebuilds(context, scratch, repetitions, change)
+    for name, action in {"nothing changed": lambda number: None, "one file changed": change}.items():
+        done = rebuilds(context, scratch, repetitions, action)
+        found[name] = [each.seconds for each in done]
+        found[f"{name}, processor"] = [each.processor for each in done]
     return found
 
 

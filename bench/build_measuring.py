@@ -37,4 +37,7 @@ def run(words: Sequence[str], environment: dict[str, str]) -> Measured:
 
 def environment(home: Path) -> dict[str, str]:
     """Return the environment in which Sealer runs as this Python imports it, with a home of its own."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "SEALER_HOME": str(home)}
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "SEALER_HOME": str(home)}
+    # As for users, what was compiled once is not compiled again at each start.
+    variables.pop("PYTHONDONTWRITEBYTECODE", None)
+    return variables
