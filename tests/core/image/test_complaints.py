@@ -82,7 +82,7 @@ BLOB = "sha256:" + "1" * 64
             "the connection to r.io broke: unexpected EOF",
             "what arrived is kept",
         ),
-        ("writing blob: write /x: no space left on device", "the disk is full", "sealer rmi --prune"),
+        ("writing blob: write /x: no space left on device", "the disk is full", "sealer prune"),
     ],
 )
 def test_a_complaint_becomes_a_message_with_a_hint(said: str, message: str, hint: str) -> None:
