@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sealer.cluster.request import ImageChoice
 from sealer.cluster.session import Context
@@ -39,7 +39,7 @@ class HostImages:
     def choice(self, reference: str) -> ImageChoice:
         """Return what to write down of it."""
         digests = {host: image.digest for host, image in self.by_host.items()}
-        return ImageChoice(reference=reference, digests=digests)
+        return ImageChoice(reference=reference, digests=digests, name=self.main.reference)
 
 
 def images_for_hosts(store: ImageStore, reference: str, facts: Mapping[str, Facts]) -> HostImages:
@@ -65,7 +65,10 @@ def images_again(store: ImageStore, choice: ImageChoice) -> HostImages:
         ImageError: The store has lost one of them.
     """
     found = {digest: store.resolve(digest) for digest in set(choice.digests.values())}
-    return HostImages(by_host={host: found[digest] for host, digest in choice.digests.items()})
+    named = {
+        digest: replace(image, reference=choice.name or image.reference) for digest, image in found.items()
+    }
+    return HostImages(by_host={host: named[digest] for host, digest in choice.digests.items()})
 
 
 async def available(context: Context, reference: str) -> StoredImage:

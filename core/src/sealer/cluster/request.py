@@ -24,12 +24,14 @@ class ImageChoice:
     """An image as it was resolved.
 
     Attributes:
-        reference: Its name.
+        reference: Its name, as the user wrote it.
         digests: The manifest digest chosen for each host, by address.
+        name: Its full name in the store; a digest may have several, and clusters keep this one.
     """
 
     reference: str
     digests: Mapping[str, str]
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +140,7 @@ class Request:
 
 
 def _plain_choice(choice: ImageChoice) -> dict[str, Any]:
-    return {"reference": choice.reference, "digests": dict(choice.digests)}
+    return {"reference": choice.reference, "digests": dict(choice.digests), "name": choice.name}
 
 
 def _plain_facts(facts: Facts) -> dict[str, Any]:

@@ -35,6 +35,7 @@ DEFAULT_IGNORED = Ignored(
         "/tmp",
         # What the parts of systemd keep about things that are taken down themselves: units, sessions. The
         # directories in which others leave something for it, such as /run/systemd/system, are not here.
+        "/run/systemd/dynamic-uid",
         "/run/systemd/inaccessible",
         "/run/systemd/inhibit",
         "/run/systemd/journal",
