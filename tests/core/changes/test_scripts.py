@@ -56,6 +56,25 @@ def test_a_file_that_was_there_is_put_back_with_its_time_and_mode(disk: Disk) ->
     assert path.stat().st_mtime == 1000
 
 
+def test_a_directory_that_stood_in_the_way_is_left_or_put_back(disk: Disk) -> None:
+    path = disk.root / "a.conf"
+    path.mkdir()
+    (path / "theirs").write_text("theirs")
+    change = File(path=str(path), content="ours", owner=owner())
+    assert states(disk.converge(change)) == ["failed"]
+    assert (path / "theirs").read_text() == "theirs"
+    path.rename(disk.root / "moved")
+    assert states(disk.converge(change)) == ["changed"]
+    assert disk.undo().complete
+    assert (path / "theirs").read_text() == "theirs"
+    path.rename(disk.root / "moved again")
+    path.mkdir()
+    assert states(disk.converge(change)) == ["failed"]
+    (path / "newer").write_text("newer")
+    assert disk.undo().complete
+    assert (path / "newer").read_text() == "newer"
+
+
 def test_observing_says_why_and_changes_nothing(disk: Disk) -> None:
     path = disk.root / "a.conf"
     report = disk.observe(File(path=str(path), content="x", owner=owner()))

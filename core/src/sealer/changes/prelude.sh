@@ -97,7 +97,13 @@ restore_path() {
     return 1
   fi
   rm -rf "$1.sealer-new"
-  if [ -e "$entry/saved" ] || [ -L "$entry/saved" ]; then
+  if [ -d "$entry/saved" ] && [ ! -L "$entry/saved" ]; then
+    # A directory is never written over: it comes back where somebody had taken it out of the way.
+    if [ ! -d "$1" ] || [ -L "$1" ]; then
+      mkdir -p "$(dirname "$1")" && cp -a "$entry/saved" "$1.sealer-new" && rm -f "$1" &&
+        mv "$1.sealer-new" "$1" || return
+    fi
+  elif [ -e "$entry/saved" ] || [ -L "$entry/saved" ]; then
     mkdir -p "$(dirname "$1")"
     cp -a "$entry/saved" "$1.sealer-new"
     rename_over "$1"
