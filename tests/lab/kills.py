@@ -8,7 +8,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterable, Mapping
 
-from sealer.testing.lab import Ignored, Lab, Node, Snapshot, compare, snapshot
+from sealer.testing.lab import Ignored, Kind, Lab, Node, Snapshot, compare, snapshot
 from tests.lab.operator import DATA, Operator
 
 SEED = os.environ.get("SEALER_KILL_SEED") or secrets.token_hex(4)
@@ -55,12 +55,19 @@ def go_on(operator: Operator, words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def require_equal(before: Iterable[Snapshot], nodes: Iterable[Node], ignored: Ignored) -> None:
-    """See that hosts are as they were."""
-    found = [
-        f"{node.name}: {difference}"
-        for old, node in zip(before, nodes, strict=True)
-        for difference in compare(old, snapshot(node, ignored=ignored))
-    ]
+    """See that hosts are as they were, as soon as the last connection to them has closed."""
+    deadline = time.monotonic() + 30
+    pairs = list(zip(before, nodes, strict=True))
+    while True:
+        found = {
+            f"{node.name}: {difference}": difference.kind
+            for old, node in pairs
+            for difference in compare(old, snapshot(node, ignored=ignored))
+        }
+        # A shell that waits for our next script ends with its connection: on slow links that is late.
+        if Kind.PROCESS not in found.values() or time.monotonic() > deadline:
+            break
+        time.sleep(0.5)
     assert not found, "\n".join(found)
 
 

@@ -89,14 +89,18 @@ def actions(document: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 @contextmanager
 def untouched(operator: Operator, lab: Lab) -> Iterator[None]:
-    """See that neither hosts nor the files of the operator change."""
+    """See that neither hosts nor the files of the operator change, but for what is cached of images."""
+    cache = operator.sealer_home / "cache"
+
+    def below_home() -> list[Path]:
+        return [path for path in operator.sealer_home.rglob("*") if not path.is_relative_to(cache)]
 
     def kept() -> dict[str, tuple[int, bytes]]:
-        files = (path for path in operator.sealer_home.rglob("*") if path.is_file())
+        files = (path for path in below_home() if path.is_file())
         return {str(path): (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
     def directories() -> set[str]:
-        return {str(path) for path in operator.sealer_home.rglob("*") if path.is_dir()}
+        return {str(path) for path in below_home() if path.is_dir()}
 
     hosts, files, below = [snapshot(node) for node in lab.nodes], kept(), directories()
     known = (operator.home / ".ssh" / "known_hosts").read_bytes()
