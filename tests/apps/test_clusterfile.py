@@ -137,6 +137,7 @@ def test_a_template_that_is_not_understood_is_refused_with_its_place(person: Per
             "Kubefile": 'FROM scratch\nAPP t-app local://dir\nAPPCMDS t-app ["true"]\nLAUNCH t-app\n',
             "dir/a.tmpl": "x\n{{ range .X }}{{ end }}\n",
         },
+        "--lenient",
     )
     told = person.sealer("run", "bad:1", code=1).stderr
     assert "application/apps/t-app/a.tmpl:2:1: range is no function" in told

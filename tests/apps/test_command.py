@@ -42,12 +42,13 @@ class Person:
         self.cluster = ("--kubeconfig", str(api.kubeconfig), "--context", "bare")
         self.context = directory / "context"
 
-    def build(self, name: str, files: Mapping[str, str]) -> None:
+    def build(self, name: str, files: Mapping[str, str], *further: str) -> None:
         for path, text in files.items():
             file = self.context / path
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text)
-        self.operator.sealer("build", "-t", name, "--type", "app-installer", str(self.context))
+        words = ("-t", name, "--type", "app-installer", *further, str(self.context))
+        self.operator.sealer("build", *words)
 
     def sealer(self, *words: str, code: int = 0) -> Done:
         return self.operator.sealer(*words, *self.cluster, "--progress", "plain", code=code)
