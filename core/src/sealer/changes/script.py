@@ -18,7 +18,13 @@ from sealer.changes.quoting import quote
 
 _FUNCTION = re.compile(r"^(\w+)\(\) (?:\{.*\}|[{(]\n(?:.*\n)*?[})])\n", re.MULTILINE)
 _WORD = re.compile(r"\w+")
-_UNDO_BEGINS = ('[ -d "$data" ] || finish 0', "use_reserve", "take_lock")
+_UNDO_BEGINS = (
+    # Who still waits would make again what is gone.
+    'if [ -e "$data.turn" ]; then rm -f "$data.turn"; rmdir "$(dirname "$data")" 2>/dev/null || :; fi',
+    '[ -d "$data" ] || finish 0',
+    "use_reserve",
+    "take_lock",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
