@@ -1,0 +1,36 @@
+"""The abstract classes of what plugins provide.
+
+A provider declares; it never drives. It holds no state, opens no connection and loops over no host's
+shell: it takes the read-only ``Cluster`` and returns steps, changes, checks and probes as data. From that
+it gets parallelism, dry-run, journal, resume, removal and progress for nothing.
+"""
+
+from sealer.providers.apps import AppType, Comparison, ToolRunner
+from sealer.providers.base import HostChecks, HostProvider, Provider
+from sealer.providers.cluster_runtimes import ClusterRuntime, SupportsCertificates, SupportsUpgrade
+from sealer.providers.container_runtimes import ContainerRuntime
+from sealer.providers.recipes import BaseRecipe, Component, Download, FileQuery, ProgramQuery
+from sealer.providers.registries import Registry
+from sealer.providers.tasks import TaskType
+from sealer.providers.vocabulary import Vocabulary
+
+__all__ = [
+    "AppType",
+    "BaseRecipe",
+    "ClusterRuntime",
+    "Comparison",
+    "Component",
+    "ContainerRuntime",
+    "Download",
+    "FileQuery",
+    "HostChecks",
+    "HostProvider",
+    "ProgramQuery",
+    "Provider",
+    "Registry",
+    "SupportsCertificates",
+    "SupportsUpgrade",
+    "TaskType",
+    "ToolRunner",
+    "Vocabulary",
+]

@@ -1,0 +1,56 @@
+"""What all providers have, and those that plan for hosts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from typing import ClassVar
+
+from sealer.model import Check, Cluster, Host, Probe, Traffic
+
+
+class Provider(ABC):
+    """Base of everything a plugin provides.
+
+    Attributes:
+        name: Unique among providers of one kind; what labels and Clusterfiles call it.
+        summary: One line for ``sealer plugin list``.
+    """
+
+    name: ClassVar[str]
+    summary: ClassVar[str] = ""
+
+
+class HostProvider(Provider):
+    """Base of providers that plan for hosts: they may ask questions and check the answers."""
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the questions to ask every host; answers come back in ``host.facts.answers``."""
+        return ()
+
+    def checks(self, cluster: Cluster) -> Iterable[Check]:
+        """Return the host checks that must pass before anything is changed.
+
+        Which checks there are does not depend on the cluster's facts: they are listed for one without any.
+        """
+        return ()
+
+    def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
+        """Return which hosts must reach which ports of others; core tries that before it changes anything."""
+        return ()
+
+    def certificate_files(self, cluster: Cluster, host: Host) -> tuple[str, ...]:
+        """Return the files on a host whose certificates people want to know the end of.
+
+        PEM files, and kubeconfigs with certificates in them. Absolute paths; ``*`` and ``?`` mean what
+        they do in sh. Of what else is in the files, keys above all, nothing is read.
+        """
+        return ()
+
+
+class HostChecks(HostProvider):
+    """Host checks beside those of core and of what is installed, such as the rules of a site."""
+
+    @abstractmethod
+    def checks(self, cluster: Cluster) -> Iterable[Check]:
+        """Return the checks. See ``Check.needs_image``: without an image ``cluster.image`` is empty."""

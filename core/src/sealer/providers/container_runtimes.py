@@ -1,0 +1,30 @@
+"""Container runtimes, which cluster runtimes talk to through a socket."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+
+from sealer.changes.base import Change
+from sealer.model import Cluster, ContainerRuntimeSettings, Host, RegistryEndpoint, Step
+from sealer.providers.base import HostProvider
+
+
+class ContainerRuntime(HostProvider):
+    """A container runtime, such as containerd, that a cluster runtime talks to through a socket."""
+
+    @abstractmethod
+    def settings(self, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
+        """Return the socket and cgroup driver it will have on these hosts."""
+
+    @abstractmethod
+    def install(self, cluster: Cluster, host: Host) -> Iterable[Step]:
+        """Return the steps that bring it up on a host: they provide ``container-runtime@<host>``."""
+
+    @abstractmethod
+    def mirrors(self, registry: RegistryEndpoint, domains: Sequence[str]) -> Iterable[Change]:
+        """Return the changes that let names of these registry domains be pulled from the cluster's own.
+
+        Container images of a domain are found in the cluster's registry below ``<domain>/``, a colon in
+        the domain written as an underscore. The changes take effect without restarting the runtime.
+        """
