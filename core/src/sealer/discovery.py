@@ -218,7 +218,7 @@ def _require(providers: tuple[Provider, ...], base: type) -> None:
     names: set[str] = set()
     for provider in providers:
         if not isinstance(provider, base):
-            raise PluginError(f"{provider!r} is not an instance of {base.__module__}.{base.__qualname__}")
+            raise PluginError(f"{provider!r} is not an instance of sealer.providers.{base.__qualname__}")
         name = getattr(provider, "name", None)
         if not isinstance(name, str) or not name:
             raise PluginError(f"{provider!r} has no name")
