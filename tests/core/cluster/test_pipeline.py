@@ -254,3 +254,16 @@ def test_people_hear_which_nodes_are_not_ready_and_why(
     }
     done = subprocess.run(["sh"], input=wait.why, capture_output=True, text=True, check=True, env=environment)
     assert [line.rstrip() for line in done.stdout.splitlines()] == reasons
+
+
+def test_a_host_that_comes_later_mirrors_the_domains_of_applications_too() -> None:
+    plan = installation_plan(cluster(), EVERYWHERE, PARTS, IMAGE_CHOICE, domains=("earlier.example",))
+    assert "earlier.example" in repr(plan.step("registry-access/image@10.0.0.3").changes)
+
+
+def test_an_application_leaves_the_mirrors_of_earlier_ones() -> None:
+    app = image(type=ImageType.APPLICATION, digest="sha256:" + "f" * 64)
+    plan = application_plan(cluster(), app, EVERYWHERE, PARTS, LaunchChoice(), domains=("earlier.example",))
+    changes = repr(plan.step(f"registry-access/{'f' * 12}@10.0.0.3").changes)
+    assert all(image.domain in changes for image in app.container_images)
+    assert "earlier.example" in changes

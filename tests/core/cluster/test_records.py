@@ -36,7 +36,11 @@ def request() -> Request:
     )
     return Request(
         clusterfile=Clusterfile(cluster=spec),
-        image=ImageChoice(reference="acme:v1", digests={"10.0.0.1": "sha256:a", "10.0.0.2": "sha256:a"}),
+        image=ImageChoice(
+            reference="acme:v1",
+            digests={"10.0.0.1": "sha256:a", "10.0.0.2": "sha256:a"},
+            domains=("x.example",),
+        ),
         facts={"10.0.0.1": facts(answers={"x": "y\nz"}), "10.0.0.2": facts()},
         choice=LaunchChoice(apps=("web",)),
     )

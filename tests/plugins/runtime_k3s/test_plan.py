@@ -13,7 +13,7 @@ from sealer.operation.plan import Plan, make_plan
 from sealer_runtime_k3s import sealer_base_recipes, sealer_cluster_runtimes
 from sealer_runtime_k3s.runtime import K3s
 from tests.plugins import kit
-from tests.plugins.kit import REGISTRY, assert_golden, assert_parses, facts, host, plan_text
+from tests.plugins.kit import REGISTRY, assert_golden, assert_parses, host, plan_text
 from tests.plugins.runtime_k3s.samples import IMAGE
 
 DIRECTORY = Path(__file__).parent
@@ -86,28 +86,11 @@ def test_servers_and_agents_have_their_own_units() -> None:
     assert units == {"10.0.0.1": "k3s.service", "10.0.0.2": "k3s-agent.service"}
 
 
-def test_mirrors_that_a_host_has_already_stay() -> None:
-    member = host(2, facts=facts("n2", answers={"k3s/mirrors": "quay.io\nghcr.io"}))
-    text = mirrors(member, "docker.io")["file:/etc/rancher/k3s/registries.yaml"]
+def test_registries_are_written_for_root_alone_with_every_domain() -> None:
+    text = mirrors(host(2), "docker.io", "quay.io")["file:/etc/rancher/k3s/registries.yaml"]
     assert isinstance(text, File)
-    assert all(f'"{domain}": {{' in text.content for domain in ("docker.io", "quay.io", "ghcr.io"))
-    assert all(f'"{image.domain}": {{' in text.content for image in IMAGE.container_images)
+    assert all(f'"{domain}": {{' in text.content for domain in ("docker.io", "quay.io"))
     assert text.mode == 0o600
-
-
-def test_what_mirrors_write_is_what_the_probe_reads(tmp_path: Path) -> None:
-    import subprocess
-
-    from sealer_runtime_k3s.fragments import MIRRORS_PROBE
-    from sealer_runtime_k3s.names import REGISTRIES
-
-    written = mirrors(host(1, MASTER), "docker.io", "registry.example:5000")[f"file:{REGISTRIES}"]
-    assert isinstance(written, File)
-    (tmp_path / "registries.yaml").write_text(written.content)
-    script = MIRRORS_PROBE.replace(REGISTRIES, str(tmp_path / "registries.yaml"))
-    done = subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True)
-    own = {image.domain for image in IMAGE.container_images}
-    assert set(done.stdout.splitlines()) == {"docker.io", "registry.example:5000", *own}
 
 
 def test_k3s_is_restarted_for_mirrors_only_when_it_runs_and_has_not_read_them() -> None:

@@ -39,7 +39,10 @@ class HostImages:
     def choice(self, reference: str) -> ImageChoice:
         """Return what to write down of it."""
         digests = {host: image.digest for host, image in self.by_host.items()}
-        return ImageChoice(reference=reference, digests=digests, name=self.main.reference)
+        domains = {image.domain for image in self.metadata.container_images}
+        return ImageChoice(
+            reference=reference, digests=digests, name=self.main.reference, domains=tuple(sorted(domains))
+        )
 
 
 def images_for_hosts(store: ImageStore, reference: str, facts: Mapping[str, Facts]) -> HostImages:

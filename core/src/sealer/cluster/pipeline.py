@@ -48,6 +48,7 @@ def installation_plan(
     made: MadeFiles = NOTHING_MADE,
     plugins: Sequence[PluginSpec] = (),
     stored: Mapping[str, Layers] = MappingProxyType({}),
+    domains: Sequence[str] = (),
 ) -> Plan:
     """Plan a cluster from nothing to applications that run.
 
@@ -60,6 +61,7 @@ def installation_plan(
         plugins: The tasks that the Clusterfile asks for.
         stored: The layers of application images for hosts that are to serve their container images too, by
             the short name of each image.
+        domains: The registry domains of application images that the cluster's registry serves too.
 
     Raises:
         PlanError: What the providers declare can't be tied together.
@@ -76,7 +78,7 @@ def installation_plan(
         *rootfs_steps(layers, cluster.hosts, files=made.hosts, provides=unpacked),
         *tasks.before,
         *_runtime_steps(cluster, parts),
-        *_registry_steps(cluster, layers, parts),
+        *_registry_steps(cluster, layers, parts, domains),
         *late,
         *parts.runtime.create(cluster),
         *parts.runtime.join(cluster, cluster.hosts[1:]),
@@ -93,6 +95,7 @@ def upgrade_plan(
     *,
     made: MadeFiles = NOTHING_MADE,
     plugins: Sequence[PluginSpec] = (),
+    domains: Sequence[str] = (),
 ) -> Plan:
     """Plan a cluster that runs over to another image: files everywhere at once, then host by host.
 
@@ -104,6 +107,7 @@ def upgrade_plan(
         upgrade: From which version to which.
         made: Files that come over those of the image.
         plugins: The tasks that the Clusterfile asks for.
+        domains: The registry domains of application images that the cluster's registry serves too.
 
     Raises:
         PlanError: Its runtime can't do it, or not from the one version to the other.
@@ -123,7 +127,7 @@ def upgrade_plan(
         *_alias_steps(cluster),
         *rootfs_steps(layers, cluster.hosts, files=made.hosts),
         *containers,
-        *_registry_steps(cluster, layers, parts),
+        *_registry_steps(cluster, layers, parts, domains),
         *runtime.upgrade(cluster, upgrade),
     ]
     return _with_launches(cluster, parts, choice, steps, made=made, tasks=tasks)
@@ -179,6 +183,7 @@ def application_plan(
     choice: LaunchChoice,
     *,
     made: MadeFiles = NOTHING_MADE,
+    domains: Sequence[str] = (),
 ) -> Plan:
     """Plan an application image onto a cluster that exists.
 
@@ -189,6 +194,7 @@ def application_plan(
         parts: The providers of the cluster.
         choice: What the user wants launched.
         made: Files that come over those of the image.
+        domains: The registry domains of earlier application images, which the cluster's registry serves too.
 
     Raises:
         PlanError: The image brings container images, but the cluster has no registry.
@@ -209,7 +215,7 @@ def application_plan(
         hosts = parts.registry.hosts(cluster)
         steps += store_steps(layers, hosts, source=short)
         steps += parts.registry.serve(cluster)
-        steps += _access_steps(cluster, parts, _domains(image), source=short)
+        steps += _access_steps(cluster, parts, _domains((cluster.image, image), domains), source=short)
         requires += ["registry", *(at("registry-access", host.name) for host in cluster.hosts)]
     launch = Launch(
         cluster=cluster,
@@ -269,11 +275,11 @@ def _runtime_steps(cluster: Cluster, parts: Parts) -> list[Step]:
     return [step for host in cluster.hosts for step in parts.container.install(cluster, host)]
 
 
-def _registry_steps(cluster: Cluster, layers: Layers, parts: Parts) -> list[Step]:
+def _registry_steps(cluster: Cluster, layers: Layers, parts: Parts, domains: Sequence[str]) -> list[Step]:
     if parts.registry is None:
         return []
     steps = [*store_steps(layers, parts.registry.hosts(cluster)), *parts.registry.serve(cluster)]
-    return steps + _access_steps(cluster, parts, _domains(cluster.image), source="image")
+    return steps + _access_steps(cluster, parts, _domains((cluster.image,), domains), source="image")
 
 
 def _access_steps(cluster: Cluster, parts: Parts, domains: Sequence[str], *, source: str) -> list[Step]:
@@ -342,8 +348,9 @@ else
 fi"""
 
 
-def _domains(image: ImageMetadata) -> tuple[str, ...]:
-    return tuple(sorted({container.domain for container in image.container_images}))
+def _domains(images: Sequence[ImageMetadata], others: Sequence[str]) -> tuple[str, ...]:
+    own = {container.domain for image in images for container in image.container_images}
+    return tuple(sorted(own.union(others)))
 
 
 def _groups(cluster: Cluster, parts: Parts) -> dict[str, tuple[str, ...]]:

@@ -27,11 +27,13 @@ class ImageChoice:
         reference: Its name, as the user wrote it.
         digests: The manifest digest chosen for each host, by address.
         name: Its full name in the store; a digest may have several, and clusters keep this one.
+        domains: The registry domains that its container images are of.
     """
 
     reference: str
     digests: Mapping[str, str]
     name: str = ""
+    domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +83,11 @@ class Request:
         return replace(rest, stored=(*others, self.application))
 
     @property
+    def stored_domains(self) -> tuple[str, ...]:
+        """The registry domains whose names the cluster's registries serve for application images."""
+        return tuple(sorted({domain for choice in self.stored for domain in choice.domains}))
+
+    @property
     def is_installed(self) -> bool:
         """Whether it is about an image on hosts; else the hosts were only named, or mended."""
         return bool(self.image.digests)
@@ -127,20 +134,24 @@ class Request:
             application = data["application"]
             return cls(
                 clusterfile=parse_clusterfile(data["clusterfile"], source, {}),
-                image=ImageChoice(**data["image"]),
+                image=_choice(data["image"]),
                 facts={address: _facts(facts) for address, facts in data["facts"].items()},
                 choice=LaunchChoice.from_plain(data["choice"]),
-                application=None if application is None else ImageChoice(**application),
+                application=None if application is None else _choice(application),
                 foreign=None if data["foreign"] is None else Foreign(**data["foreign"]),
                 removals=tuple(data["removals"]),
-                stored=tuple(ImageChoice(**choice) for choice in data["stored"]),
+                stored=tuple(_choice(choice) for choice in data["stored"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise SealerError("the record is damaged", place=source) from error
 
 
 def _plain_choice(choice: ImageChoice) -> dict[str, Any]:
-    return {"reference": choice.reference, "digests": dict(choice.digests), "name": choice.name}
+    return asdict(choice) | {"digests": dict(choice.digests), "domains": list(choice.domains)}
+
+
+def _choice(data: Mapping[str, Any]) -> ImageChoice:
+    return ImageChoice(**{**data, "domains": tuple(data["domains"])})
 
 
 def _plain_facts(facts: Facts) -> dict[str, Any]:

@@ -54,7 +54,16 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
     choice, made = made_for(context, request, cluster, images, parts)
     plugins = request.clusterfile.plugins
     stored = _stored_layers(context, request, cluster, parts)
-    plan = installation_plan(cluster, images.layers, parts, choice, made=made, plugins=plugins, stored=stored)
+    plan = installation_plan(
+        cluster,
+        images.layers,
+        parts,
+        choice,
+        made=made,
+        plugins=plugins,
+        stored=stored,
+        domains=request.stored_domains,
+    )
     return cluster, parts, plan
 
 
@@ -110,7 +119,16 @@ def _application(
     choice = combined(request.choice, request.clusterfile, images.metadata)
     root = application_root(cluster, images.metadata.digest)
     made = _made(context, request, cluster, images, choice, parts, root=root, on_hosts=False)
-    return cluster, parts, application_plan(cluster, images.metadata, images.layers, parts, choice, made=made)
+    plan = application_plan(
+        cluster,
+        images.metadata,
+        images.layers,
+        parts,
+        choice,
+        made=made,
+        domains=request.stored_domains,
+    )
+    return cluster, parts, plan
 
 
 def _made(  # noqa: PLR0917 - what files are made from, in one place

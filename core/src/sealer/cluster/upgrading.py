@@ -139,7 +139,17 @@ def plan_of(
     upgrading = Upgrade(previous=previous, **asked)
     choice, made = made_for(context, request, cluster, images, parts)
     plugins = request.clusterfile.plugins
-    return cluster, upgrade_plan(cluster, images.layers, parts, choice, upgrading, made=made, plugins=plugins)
+    plan = upgrade_plan(
+        cluster,
+        images.layers,
+        parts,
+        choice,
+        upgrading,
+        made=made,
+        plugins=plugins,
+        domains=request.stored_domains,
+    )
+    return cluster, plan
 
 
 def plan_of_upgrade(context: Context, operation: Operation) -> tuple[Cluster, Plan]:

@@ -55,7 +55,8 @@ class ClusterRuntime(HostProvider):
         """Return what ``ContainerRuntime.mirrors`` does, when the distribution has its own container runtime.
 
         It is asked when the image names no container runtime, also before the distribution runs on the host,
-        and again for the domains of each application image: mirrors that the host has already stay.
+        and again for each application image. ``domains`` are all whose images the cluster's registry serves,
+        those of earlier application images too.
         """
         return ()
 

@@ -25,6 +25,8 @@ class ContainerRuntime(HostProvider):
     def mirrors(self, registry: RegistryEndpoint, domains: Sequence[str]) -> Iterable[Change]:
         """Return the changes that let names of these registry domains be pulled from the cluster's own.
 
+        They are all whose images the registry serves: of the cluster image and of every application image.
+
         Container images of a domain are found in the cluster's registry below ``<domain>/``, a colon in
         the domain written as an underscore. The changes take effect without restarting the runtime.
         """

@@ -38,11 +38,6 @@ else
 fi""")
 """Prints ``ours CLUSTER``, a line for each sign of another Kubernetes, or ``none``."""
 
-MIRRORS_PROBE = told(f"""\
-sed -n '/^  "configs"/q; s/^    "\\(.*\\)": {{$/\\1/p' {REGISTRIES} 2>/dev/null |
-  sort -u || :""")
-"""Prints the names that registries.yaml mentions, in our own layout of it, or ``none``."""
-
 
 def make_secret(path: str) -> str:
     """Return sh that writes 24 random bytes in hexadecimal to a file for root alone, whole or not at all."""

@@ -7,8 +7,7 @@ from sealer.model import Host, Probe
 from sealer_runtime_k3s import fragments
 
 STATE = Probe(name="k3s/state", script=fragments.STATE_PROBE)
-MIRRORS = Probe(name="k3s/mirrors", script=fragments.MIRRORS_PROBE)
-ALL = (STATE, PORTS, MIRRORS)
+ALL = (STATE, PORTS)
 
 NO_ANSWER = "the host could not answer"
 """Why a check was not made."""
@@ -23,8 +22,3 @@ def owner(host: Host) -> str:
     """Return the name of the cluster whose k3s the host has, or the empty text."""
     kind, _, cluster = answer(host, STATE).partition(" ")
     return cluster if kind == "ours" else ""
-
-
-def mirrored(host: Host) -> tuple[str, ...]:
-    """Return the domains that the host has mirrors for."""
-    return tuple(line for line in answer(host, MIRRORS).splitlines() if line not in ("", "none"))

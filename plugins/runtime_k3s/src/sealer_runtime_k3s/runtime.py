@@ -91,14 +91,9 @@ class K3s(ClusterRuntime):
     def mirrors(
         self, cluster: Cluster, host: Host, registry: RegistryEndpoint, domains: Sequence[str]
     ) -> Iterable[Change]:
-        """Return registries.yaml, and the restart without which a k3s that runs would not read it.
-
-        Mirrors of the cluster image's own domains stay, and those that the host had when it was observed.
-        """
-        own = [image.domain for image in cluster.image.container_images]
-        known = (*own, *probes.mirrored(host))
+        """Return registries.yaml, and the restart without which a k3s that runs would not read it."""
         yield File(path=REGISTRY_AUTHORITY, content=str(registry.certificate_authority))
-        yield File(path=REGISTRIES, content=registries(registry, (*known, *domains)), mode=0o600)
+        yield File(path=REGISTRIES, content=registries(registry, domains), mode=0o600)
         yield Command(
             title="k3s reads registries.yaml",
             run=f"systemctl restart {unit(host)}",
