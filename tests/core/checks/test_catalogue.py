@@ -43,11 +43,19 @@ class NoProxy(Check):
         return ()
 
 
+class AgentRuns(NoProxy):
+    id = "acme-agent"
+    title = "the agent runs"
+
+
 class Rules(HostChecks):
     name = "acme"
 
     def checks(self, cluster: Cluster) -> Iterable[Check]:
         return (NoProxy(),)
+
+    def health(self, cluster: Cluster) -> Iterable[Check]:
+        return (AgentRuns(),)
 
 
 class Plugin:
@@ -61,6 +69,7 @@ def row(entry: Entry) -> str:
     notes = ["strict: " + check.strict] if check.strict else []
     notes += ["`--fix`"] if entry.is_mendable else []
     notes += ["needs an image"] if check.needs_image else []
+    notes += ["`--post`"] if entry.running else []
     return f"| `{check.id}` | {check.severity} | {entry.subject} | {check.title} | {'; '.join(notes)} |"
 
 
@@ -105,8 +114,11 @@ def test_checks_of_plugins_carry_the_name_of_what_they_are_about() -> None:
 
 
 def test_a_plugin_adds_checks_through_the_hook() -> None:
-    entry = catalogue(Plugins.of(Plugin()))[-1]
-    assert (entry.check.id, entry.provider, entry.subject) == ("acme-no-proxy", "acme", "acme")
+    found = [entry for entry in catalogue(Plugins.of(Plugin())) if entry.provider == "acme"]
+    assert [(entry.check.id, entry.subject, entry.running) for entry in found] == [
+        ("acme-no-proxy", "acme", False),
+        ("acme-agent", "acme", True),
+    ]
 
 
 def test_a_check_can_be_left_out() -> None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 @login_options
 @click.option("-e", "--env", multiple=True, metavar="K=V", help="Environment, over the image's.")
 @ignore_option
+@click.option("--post", is_flag=True, help="Check a cluster that runs; in place of IMAGE, its name.")
 @click.option("--list", "listing", is_flag=True, help="Print all checks there are, and ask no host.")
 @click.option("--fix", is_flag=True, help="Mend what can be mended safely; sealer delete takes it back.")
 @dry_run_option
@@ -37,6 +38,7 @@ def check(
     /,
     image: str | None,
     *,
+    post: bool,
     listing: bool,
     fix: bool,
     dry_run: bool,
@@ -46,11 +48,16 @@ def check(
 ) -> None:
     """Make all host checks at once, as before running a cluster IMAGE; without one those that need none.
 
+    With --post, a cluster that runs is checked instead: its nodes, services, pods, names and registry.
+
     The exit code is 0 when the hosts are fit, and 3 when they are not. With --fix, --dry-run shows what would
     be mended.
     """
     if listing:
-        _print_catalogue(application, output)
+        _print_catalogue(application, output, post=post)
+        return
+    if post:
+        _check_running(application, image, output, flags, others=fix or dry_run)
         return
     question = _question(image, flags)
     if dry_run and not fix:
@@ -64,6 +71,30 @@ def check(
         confirm(f"Mend this on the hosts of cluster {question.clusterfile.cluster.name}?", yes=yes)
         _mend(application, report, flags)
         report = _ask(application, question, flags)
+    _print_report(report, output)
+
+
+def _check_running(
+    application: Application, cluster: str | None, output: Format, flags: dict[str, Any], *, others: bool
+) -> None:
+    from sealer.cluster.health import check_health
+    from sealer.cluster.state import choose_cluster
+
+    if others or flags["masters"] or flags["nodes"] or flags["clusterfile"]:
+        raise UsageError(
+            "--post is about a cluster that is known here, and changes nothing",
+            hint="sealer check --post, with the cluster's name when there are several",
+        )
+    records = choose_cluster(application.home, cluster or flags["cluster_name"])
+    report = drive(
+        application,
+        lambda context: check_health(context, records, flags["ignore"]),
+        **driving_flags(flags),
+    )
+    _print_report(report, output)
+
+
+def _print_report(report: Report, output: Format) -> None:
     if output is Format.TABLE:
         click.echo(report_text(report))
     else:
@@ -118,7 +149,7 @@ def _finding_lines(finding: Finding, *, mendable: bool) -> list[str]:
     ]
 
 
-def _print_catalogue(application: Application, output: Format) -> None:
+def _print_catalogue(application: Application, output: Format, *, post: bool) -> None:
     from sealer.cluster.catalogue import catalogue
 
     rows = [
@@ -129,13 +160,15 @@ def _print_catalogue(application: Application, output: Format) -> None:
             "reason": entry.check.strict,
             "mend": "--fix" if entry.is_mendable else "",
             "image": "needed" if entry.check.needs_image or entry.provider != "core" else "",
+            "when": "running" if entry.running else "before",
             "subject": entry.subject,
             "provider": entry.provider,
             "title": entry.check.title,
         }
         for entry in catalogue(application.plugins())
+        if entry.running or not post
     ]
-    print_rows(rows, ("id", "severity", "strict", "mend", "subject", "provider", "title"), output)
+    print_rows(rows, ("id", "severity", "strict", "mend", "when", "subject", "provider", "title"), output)
 
 
 def _question(image: str | None, flags: dict[str, Any]) -> Question:

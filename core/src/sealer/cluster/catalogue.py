@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sealer.cluster.checks import core_checks
+from sealer.kubernetes.health import Kubectl, cluster_health
 from sealer.model import MASTER, Check, Cluster, Facts, Host, ImageMetadata, ImageType, Platform
 from sealer.plugins import Plugins
 from sealer.providers import HostProvider
 
 CORE = "core"
+NOWHERE = Kubectl(kubeconfig="", programs="")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,10 +22,12 @@ class Entry:
     Attributes:
         check: The check; it can be described and asked for its mends, and judges nothing.
         provider: ``core``, or the name of the provider that brings it.
+        running: Whether it is of a cluster that runs, and not of hosts that are to become one.
     """
 
     check: Check
     provider: str
+    running: bool = False
 
     @property
     def is_mendable(self) -> bool:
@@ -37,7 +41,7 @@ class Entry:
 
 
 def catalogue(plugins: Plugins) -> tuple[Entry, ...]:
-    """Return all checks: core's, then those of plugins by the name of the provider.
+    """Return all checks: core's, then those of plugins, and in the end those of a running cluster.
 
     Raises:
         PluginError: Several plugins claim one name.
@@ -45,6 +49,10 @@ def catalogue(plugins: Plugins) -> tuple[Entry, ...]:
     listed = [Entry(check=check, provider=CORE) for check in core_checks()]
     for provider in _providers(plugins):
         listed += [Entry(check=check, provider=provider.name) for check in provider.checks(_NOBODY)]
+    listed += [Entry(check=check, provider=CORE, running=True) for check in cluster_health(NOWHERE)]
+    for provider in _providers(plugins):
+        found = provider.health(_NOBODY)
+        listed += [Entry(check=check, provider=provider.name, running=True) for check in found]
     return tuple(listed)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -98,7 +98,7 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Observed:
+class Observed:
     """Hosts that answered, and why others did not."""
 
     connections: Mapping[str, Connection]
@@ -123,7 +123,7 @@ async def check_hosts(context: Context, question: Question) -> Report:
     leave_out((), question.ignore, known=listed)
     probes = first_probes(context.plugins, parts, spec.data_root)
     async with reach(context, spec, Redactor()) as connections:
-        found = await _observe(context, connections, probes, spec.data_root)
+        found = await observe_each(context, connections, probes, spec.data_root)
         usable = replace(
             clusterfile,
             cluster=replace(spec, hosts=tuple(host for host in spec.hosts if host.address in found.facts)),
@@ -140,11 +140,16 @@ async def check_hosts(context: Context, question: Question) -> Report:
     return Report(
         hosts=tuple(host.address for host in spec.hosts),
         checks=checks,
-        findings=tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity])),
+        findings=worst_first(findings),
         ignored=question.ignore,
         mends=mends_for(checks, request, findings),
         request=request,
     )
+
+
+def worst_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings with errors first, then warnings, then what could not be checked."""
+    return tuple(sorted(findings, key=lambda finding: _ORDER[finding.severity]))
 
 
 async def _image(context: Context, question: Question) -> ImageMetadata | None:
@@ -160,9 +165,10 @@ async def _image(context: Context, question: Question) -> ImageMetadata | None:
     return image
 
 
-async def _observe(
+async def observe_each(
     context: Context, connections: Connections, probes: tuple[Probe, ...], data_root: str
-) -> _Observed:
+) -> Observed:
+    """Observe the hosts that can be reached, in one round trip each."""
     gate = asyncio.Semaphore(context.concurrency)
 
     async def attempt(connection: Connection | HostError) -> Facts | HostError:
@@ -177,7 +183,7 @@ async def _observe(
     answers = await asyncio.gather(*(attempt(connection) for connection in connections.values()))
     outcomes = dict(zip(connections, answers, strict=True))
     facts = {host: found for host, found in outcomes.items() if not isinstance(found, HostError)}
-    return _Observed(
+    return Observed(
         connections={
             host: found
             for host, found in connections.items()

@@ -37,6 +37,14 @@ def all_checks(plugins: Plugins, parts: Parts | None, cluster: Cluster, given: G
     return (*core_checks(given), *provided)
 
 
+def health_checks(
+    plugins: Plugins, parts: Parts | None, cluster: Cluster, core: Iterable[Check]
+) -> tuple[Check, ...]:
+    """Return the checks of a running cluster: core's, then those of the providers."""
+    provided = (check for provider in _providers(plugins, parts) for check in provider.health(cluster))
+    return (*core, *provided)
+
+
 def given_by(
     cluster: Cluster,
     images: HostImages,
@@ -70,15 +78,17 @@ async def ask_again(
 ) -> Cluster:
     """Ask the questions that depend on the first answers, if there are any, in one round trip more.
 
+    Hosts without a connection are asked nothing.
+
     Returns:
         The cluster with these answers beside the others.
     """
     made = tuple(checks)
-    rounds = {host.name: _round(cluster, host, made) for host in cluster.hosts}
+    rounds = {host.name: _round(cluster, host, made) for host in cluster.hosts if host.name in connections}
     if not any(asked.probes for asked in rounds.values()):
         return cluster
     answers = await ask_together(connections, rounds)
-    return replace(cluster, hosts=tuple(_knowing(host, answers[host.name]) for host in cluster.hosts))
+    return replace(cluster, hosts=tuple(_knowing(host, answers.get(host.name, {})) for host in cluster.hosts))
 
 
 def _providers(plugins: Plugins, parts: Parts | None) -> tuple[HostProvider, ...]:

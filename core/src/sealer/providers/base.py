@@ -35,6 +35,14 @@ class HostProvider(Provider):
         """
         return ()
 
+    def health(self, cluster: Cluster) -> Iterable[Check]:
+        """Return the checks of hosts that are in a running cluster; ``sealer check --post`` makes them.
+
+        Which checks there are does not depend on the cluster's facts. A host that can't be reached has no
+        answers; a question for the cluster as a whole is put to every master, because one may be down.
+        """
+        return ()
+
     def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
         """Return which hosts must reach which ports of others; core tries that before it changes anything."""
         return ()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sealer.model import Check, Cluster, Finding, Probe
+from sealer.kubernetes import UnitRuns
+from sealer.model import Check, Cluster, Finding, Host, Probe
+from sealer_container_containerd.config import UNIT
 from sealer_container_containerd.fragments import OVERLAY_PROBE, STATE_PROBE
 
 STATE = Probe(name="containerd/state", script=STATE_PROBE)
@@ -73,3 +75,13 @@ class HasOverlay(Check):
                     wanted="the overlay file system",
                     mend="install the kernel's module package, or boot a kernel that has overlay",
                 )
+
+
+class Runs(UnitRuns):
+    """containerd runs."""
+
+    id = "containerd-runs"
+    title = "containerd runs"
+
+    def unit(self, cluster: Cluster, host: Host) -> str | None:
+        return UNIT

@@ -17,7 +17,7 @@ from sealer.model import (
 )
 from sealer.providers import ContainerRuntime
 from sealer_container_containerd import fragments
-from sealer_container_containerd.checks import OVERLAY, STATE, HasOverlay, NoOtherRuntime
+from sealer_container_containerd.checks import OVERLAY, STATE, HasOverlay, NoOtherRuntime, Runs
 from sealer_container_containerd.config import (
     CNI_PROGRAMS,
     CONFIG,
@@ -57,6 +57,9 @@ class Containerd(ContainerRuntime):
 
     def checks(self, cluster: Cluster) -> Iterable[Check]:
         return (NoOtherRuntime(), HasOverlay())
+
+    def health(self, cluster: Cluster) -> Iterable[Check]:
+        return (Runs(),)
 
     def settings(self, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
         """Return the socket, and systemd's cgroup driver where every host runs systemd."""

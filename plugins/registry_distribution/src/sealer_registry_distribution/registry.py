@@ -6,17 +6,17 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sealer.changes import Command, Copy, File, Output, Unit, Wait, quote
-from sealer.model import Check, Cluster, Finding, Host, Probe, RegistryEndpoint, Step, Traffic, Value, at
+from sealer.model import Check, Cluster, Host, Probe, RegistryEndpoint, Step, Traffic, Value, at
 from sealer.providers import Registry
 from sealer_registry_distribution import fragments
+from sealer_registry_distribution.checks import STATE, PortIsFree
 from sealer_registry_distribution.config import PROGRAM, UNIT, config_yml, unit_text
 from sealer_registry_distribution.credentials import Credentials, issue_credentials
+from sealer_registry_distribution.health import Answers, Runs
 
 DEFAULT_DOMAIN = "sea.hub"
 DEFAULT_PORT = 5000
 USERNAME = "sealer"
-
-_STATE = Probe(name="registry/state", script=fragments.STATE)
 
 
 class Distribution(Registry):
@@ -26,10 +26,15 @@ class Distribution(Registry):
     summary = "the CNCF distribution registry on every master, with TLS and a password"
 
     def probes(self) -> tuple[Probe, ...]:
-        return (_STATE,)
+        return (STATE,)
 
     def checks(self, cluster: Cluster) -> Iterable[Check]:
-        return (PortIsFree(),)
+        return (PortIsFree(_port(cluster)),)
+
+    def health(self, cluster: Cluster) -> Iterable[Check]:
+        directory = f"{cluster.data}/registry/{_domain(cluster)}"
+        address = f"https://{_domain(cluster)}:{_port(cluster)}"
+        return (Runs(), Answers(address=address, directory=directory, programs=f"{cluster.rootfs}/bin"))
 
     def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
         everyone = tuple(host.name for host in cluster.hosts)
@@ -133,41 +138,6 @@ def _credential_outputs(cluster: Cluster, directory: str) -> tuple[Output, ...]:
         )
         for name in names
     )
-
-
-class PortIsFree(Check):
-    """Nothing but our registry listens on its port."""
-
-    id = "registry-port"
-    title = "port of the registry"
-
-    def probes(self) -> tuple[Probe, ...]:
-        return (_STATE,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.masters:
-            yield from self._judge(cluster, host)
-
-    def _judge(self, cluster: Cluster, host: Host) -> Iterable[Finding]:
-        port = _port(cluster)
-        state, _, rest = host.facts.answers.get(_STATE.name, "").partition(" ")
-        if not state:
-            yield self.not_checked(host.name, "the host could not answer")
-        elif state == "listening" and f"{port:04X}" in rest.split():
-            yield self.finding(
-                host.name,
-                found=f"port {port} is in use",
-                wanted=f"port {port} for the registry of the cluster",
-                mend=f"find the program with 'ss -ltnp sport = :{port}' and stop it, "
-                "or give the registry another one: spec.registry.localRegistry.port",
-            )
-        elif state == "ours" and (owner := rest) != cluster.name:
-            yield self.finding(
-                host.name,
-                found=f"the registry of the cluster {owner}",
-                wanted="a host that belongs to no other cluster",
-                mend=f"delete the cluster {owner} first, or choose another host",
-            )
 
 
 def _domain(cluster: Cluster) -> str:

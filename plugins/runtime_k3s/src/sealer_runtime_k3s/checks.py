@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from sealer.kubernetes import NodeNames, PortsFree
+from sealer.kubernetes import NodeNames, PortsFree, UnitRuns
 from sealer.model import Check, Cluster, Finding, Host, Probe, Traffic
 from sealer_runtime_k3s import probes
 from sealer_runtime_k3s.config import networks, parse_networks
-from sealer_runtime_k3s.names import API_PORT, node_name
+from sealer_runtime_k3s.names import API_PORT, node_name, unit
 
 _KUBELET_PORT = 10250
 _SERVER_PORTS = (API_PORT, 2379, 2380, 6444, _KUBELET_PORT)
@@ -85,6 +85,16 @@ class NetworksApart(Check):
                         wanted="networks apart from those of the hosts",
                         mend="set PodCIDR and SvcCIDR in the environment to others",
                     )
+
+
+class ServiceRuns(UnitRuns):
+    """The server runs on masters, the agent on nodes."""
+
+    id = "k3s-runs"
+    title = "k3s runs"
+
+    def unit(self, cluster: Cluster, host: Host) -> str | None:
+        return unit(host)
 
 
 def all_checks() -> tuple[Check, ...]:

@@ -9,7 +9,7 @@ from sealer.kubernetes import mark_step
 from sealer.model import Check, Cluster, Departure, Host, Probe, RegistryEndpoint, Step, Traffic, Value, at
 from sealer.providers import ClusterRuntime
 from sealer_runtime_k3s import fragments, probes
-from sealer_runtime_k3s.checks import all_checks, traffic
+from sealer_runtime_k3s.checks import ServiceRuns, all_checks, traffic
 from sealer_runtime_k3s.config import registries, unit_text
 from sealer_runtime_k3s.names import (
     CONFIG,
@@ -42,6 +42,9 @@ class K3s(ClusterRuntime):
 
     def checks(self, cluster: Cluster) -> Iterable[Check]:
         return all_checks()
+
+    def health(self, cluster: Cluster) -> Iterable[Check]:
+        return (ServiceRuns(),)
 
     def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
         return traffic(cluster)

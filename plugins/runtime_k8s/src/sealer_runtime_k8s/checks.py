@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sealer.kubernetes import NodeNames, PortsFree
+from sealer.kubernetes import NodeNames, PortsFree, UnitRuns
 from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
 from sealer_runtime_k8s import probes
 from sealer_runtime_k8s.apartness import NetworksApart, NoNetworkLeftovers
@@ -19,7 +19,7 @@ from sealer_runtime_k8s.machine import (
     OptionalProgramsPresent,
     ProgramsPresent,
 )
-from sealer_runtime_k8s.names import API_PORT, node_name
+from sealer_runtime_k8s.names import API_PORT, KUBELET_UNIT, node_name
 from sealer_runtime_k8s.swap import NoSwap
 from sealer_runtime_k8s.traffic import MASTER_PORTS, NODE_PORTS
 
@@ -88,6 +88,16 @@ class Names(NodeNames):
 
     def node_name(self, cluster: Cluster, host: Host) -> str:
         return node_name(cluster, host)
+
+
+class KubeletRuns(UnitRuns):
+    """The kubelet runs."""
+
+    id = "kubernetes-kubelet"
+    title = "the kubelet runs"
+
+    def unit(self, cluster: Cluster, host: Host) -> str | None:
+        return KUBELET_UNIT
 
 
 class OddMasters(Check):

@@ -10,7 +10,7 @@ from sealer.model import Check, Cluster, Departure, Host, Probe, Renewal, Step, 
 from sealer.providers import ClusterRuntime, SupportsCertificates, SupportsUpgrade
 from sealer_runtime_k8s import fragments, probes
 from sealer_runtime_k8s.certificates import MASTER_FILES, NODE_FILES, renewal_steps
-from sealer_runtime_k8s.checks import all_checks
+from sealer_runtime_k8s.checks import KubeletRuns, all_checks
 from sealer_runtime_k8s.documents import IMAGE_FILE
 from sealer_runtime_k8s.kubeadm import discovery_kubeconfig, init_configuration, join_configuration
 from sealer_runtime_k8s.names import ADMIN_KUBECONFIG, directory, environment, node_name
@@ -34,6 +34,9 @@ class Kubernetes(ClusterRuntime, SupportsCertificates, SupportsUpgrade):
 
     def checks(self, cluster: Cluster) -> Iterable[Check]:
         return all_checks()
+
+    def health(self, cluster: Cluster) -> Iterable[Check]:
+        return (KubeletRuns(),)
 
     def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
         return traffic(cluster)

@@ -66,13 +66,13 @@ class HostContract(Contract):
 
     def asked_of(self, provider: HostProvider, image: ImageMetadata) -> tuple[Probe, ...]:
         """Return all questions: the provider's own, and those of its checks."""
-        checks = provider.checks(example_cluster(image=image))
+        checks = checks_of(provider, example_cluster(image=image))
         asked = [*provider.probes(), *(probe for check in checks for probe in check.probes())]
         return tuple({probe.name: probe for probe in asked}.values())
 
     def test_probes_have_names_of_the_plugins_own(self, provider: HostProvider, image: ImageMetadata) -> None:
         """A name begins with one of the plugin's and a slash; two questions never share one."""
-        checks = tuple(provider.checks(example_cluster(image=image)))
+        checks = checks_of(provider, example_cluster(image=image))
         asked = [*provider.probes(), *(probe for check in checks for probe in check.probes())]
         texts: dict[str, str] = {}
         for probe in asked:
@@ -98,7 +98,7 @@ class HostContract(Contract):
 
     def test_checks_can_be_told_apart(self, provider: HostProvider, image: ImageMetadata) -> None:
         """``--ignore`` takes an id; tables show the title."""
-        checks = tuple(provider.checks(example_cluster(image=image)))
+        checks = checks_of(provider, example_cluster(image=image))
         ids = [check.id for check in checks]
         assert len(set(ids)) == len(ids)
         for check in checks:
@@ -111,11 +111,11 @@ class HostContract(Contract):
     ) -> None:
         """They are listed before anybody was asked."""
         cluster = example_cluster(image=image)
-        listed = [check.id for check in provider.checks(cluster)]
+        listed = [check.id for check in checks_of(provider, cluster)]
         for answer in ("", "garbage", "0 0 0\n0"):
             names = [probe.name for probe in self.asked_of(provider, image)]
             answered = _answering(cluster, dict.fromkeys(names, answer))
-            assert [check.id for check in provider.checks(answered)] == listed
+            assert [check.id for check in checks_of(provider, answered)] == listed
 
     def test_checks_bear_every_answer(self, provider: HostProvider, image: ImageMetadata) -> None:
         """Hosts answer nothing, too much, or nonsense; a check that can't be made says so."""
@@ -163,8 +163,13 @@ class HostContract(Contract):
 
 def judge(provider: HostProvider, cluster: Cluster) -> None:
     """Make all checks of a provider, with their second questions and what mends their findings."""
-    for check in provider.checks(cluster):
+    for check in checks_of(provider, cluster):
         judge_one(check, cluster)
+
+
+def checks_of(provider: HostProvider, cluster: Cluster) -> tuple[Check, ...]:
+    """Return all checks of a provider: those before anything is changed, and those of a running cluster."""
+    return (*provider.checks(cluster), *provider.health(cluster))
 
 
 def judge_one(check: Check, cluster: Cluster) -> None:
