@@ -33,10 +33,11 @@ def hooks() -> list[str]:
 
 def methods() -> list[str]:
     """Return the methods of providers; Protocols and values in the same module are no providers."""
-    tree = ast.parse(Path(providers.__file__).read_text(encoding="utf-8"))
+    files = sorted(Path(providers.__file__).parent.glob("*.py"))
+    nodes = [node for file in files for node in ast.parse(file.read_text(encoding="utf-8")).body]
     return [
         f"{node.name}.{signature(function)}"
-        for node in tree.body
+        for node in nodes
         if isinstance(node, ast.ClassDef)
         if node.name.startswith("Supports") or issubclass(getattr(providers, node.name), providers.Provider)
         for function in functions(node.body)
