@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -49,6 +50,13 @@ def test_build_with_appcmds(workshop: Workshop) -> None:
         *(f"application/apps/mixedapp/yaml/{name}.yaml" for name in "abc"),
     }
     assert [layer.annotations[LAYER_CONTENT] for layer in image.layers] == ["application"] * 3
+
+
+def test_a_context_may_lie_on_another_file_system_than_the_store(workshop: Workshop) -> None:
+    with tempfile.TemporaryDirectory(dir="/dev/shm") as directory:  # memory, where the store is not
+        Path(directory, "a.yaml").write_text(NAMESPACE.format("a"))
+        image = workshop.build("FROM scratch", "APP one local://a.yaml", context=Path(directory))
+    assert files(workshop.store, image).keys() == {"application/apps/one/a.yaml"}
 
 
 def test_an_application_of_no_type_needs_commands(workshop: Workshop) -> None:

@@ -126,6 +126,30 @@ def test_a_file_that_changes_changes_its_own_layer_alone(workshop: Workshop, wri
 
 
 @pytest.mark.usefixtures("settled")
+def test_where_one_file_of_many_was_edited_nothing_is_read_twice(
+    workshop: Workshop, written: list[str]
+) -> None:
+    workshop.put({f"etc/{number}": f"{number:04}" for number in range(10)})
+    workshop.build(*LINES)
+    written.clear()
+    workshop.put({"etc/7": "edit"})
+    assert files(workshop.store, workshop.build(*LINES))["data/etc/7"] == b"edit"
+    assert written == ["layer"]
+
+
+@pytest.mark.usefixtures("settled")
+def test_a_build_of_the_same_leaves_every_file_of_the_store_alone(workshop: Workshop) -> None:
+    def kept() -> dict[Path, int]:
+        return {path: path.stat().st_ino for path in workshop.store.home.rglob("*") if path.is_file()}
+
+    workshop.put({"a": "1", "b/c": "2"})
+    workshop.build(*LINES)
+    before = kept()
+    workshop.build(*LINES)
+    assert kept() == before
+
+
+@pytest.mark.usefixtures("settled")
 def test_without_the_cache_all_is_written_and_equal(workshop: Workshop, written: list[str]) -> None:
     large(workshop)
     first = workshop.build(*LINES)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sealer.build.context import Directory
+from sealer.build.context import Directory, FileOpener
 from sealer.build.tree import Mount, walk
 from sealer.errors import ImageError
 
@@ -59,11 +59,12 @@ def test_merged_sources_are_what_a_mapping_would_hold(sources: list[tuple[str, d
             with pytest.raises(ImageError, match="a directory in one source and a file in another"):
                 list(walk(mounts))
             return
+        opener = stack.enter_context(FileOpener())
         entries = list(walk(mounts))
         found = {}
         for entry in entries:
             if not entry.item.is_directory:
-                with entry.open() as descriptor, open(descriptor, "rb", closefd=False) as file:
+                with entry.open(opener) as descriptor, open(descriptor, "rb", closefd=False) as file:
                     found[entry.path] = file.read()
     assert found == expected
     paths = [entry.path for entry in entries]

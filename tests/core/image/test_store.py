@@ -277,3 +277,10 @@ def test_a_damaged_index_is_named_and_nothing_is_removed(store: ImageStore) -> N
 def test_the_home_of_a_new_store_is_private(store: ImageStore) -> None:
     make_image(store, "app")
     assert store.home.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_small_blob_that_is_damaged_is_written_again(store: ImageStore) -> None:
+    descriptor = store.put_blob(b"whole", "text/plain")
+    store.blob_path(descriptor.digest).write_bytes(b"other")
+    assert store.put_blob(b"whole", "text/plain") == descriptor
+    assert store.read_blob(descriptor.digest) == b"whole"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from sealer.build.context import Directory, Item
+from sealer.build.context import Directory, FileOpener, Item
 from sealer.build.copying import find_sources
 from sealer.build.inputs import AppFiles
 from sealer.build.tree import Mount, walk
@@ -20,7 +21,7 @@ from sealer.kubefile.instructions import LocalSource, RemoteSource
 from sealer.model import APPS_DIRECTORY, Application
 from sealer.providers import AppType
 
-_COPY_CHUNK = 1 << 30
+_COPY_CHUNK = 1 << 20
 
 T = TypeVar("T")
 
@@ -197,18 +198,22 @@ def materialise(mounts: Iterable[Mount], target: Path) -> None:
     links: list[Path] = []
     try:
         target.mkdir(parents=True, exist_ok=True)
-        for entry in walk(mounts):
-            path = target / entry.path
-            if entry.item.is_directory:
-                path.mkdir()
-            elif entry.item.link:
-                path.symlink_to(entry.item.link)
-                links.append(path)
-            else:
-                with entry.open() as source, path.open("wb") as file:
-                    while os.copy_file_range(source, file.fileno(), _COPY_CHUNK):
-                        pass
-                path.chmod(entry.permissions)
+        with FileOpener() as opener:
+            for entry in walk(mounts):
+                path = target / entry.path
+                if entry.item.is_directory:
+                    path.mkdir()
+                elif entry.item.link:
+                    path.symlink_to(entry.item.link)
+                    links.append(path)
+                else:
+                    with (
+                        entry.open(opener) as descriptor,
+                        open(descriptor, "rb", closefd=False) as source,
+                        path.open("wb") as file,
+                    ):
+                        shutil.copyfileobj(source, file, _COPY_CHUNK)
+                    path.chmod(entry.permissions)
     except OSError as error:
         raise ImageError(f"files can't be copied: {error.strerror}", place=str(target)) from error
     root = os.path.realpath(target)

@@ -160,7 +160,7 @@ class Directory:
             ImageError: The directory can't be read.
         """
         above = self._verdict(path)
-        with self._open(path) as descriptor:
+        with self.opened(path) as descriptor:
             names = sorted(os.listdir(descriptor), key=os.fsencode)  # noqa: PTH208  # pathlib can't take a descriptor
             for name in names:
                 child = _join(path, name)
@@ -179,17 +179,32 @@ class Directory:
             ImageError: It can't be read, or is no regular file.
         """
         above, _, name = path.rpartition("/")
-        with self._open(above) as directory:
+        with self.opened(above) as directory:
+            descriptor = self.open_file(directory, name, path)
             try:
-                descriptor = os.open(name, _FILE, dir_fd=directory)
-            except OSError as error:
-                raise _unreadable(self.root, path, error) from error
-            try:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise ImageError("it is no regular file any more", place=str(self.root / path))
                 yield descriptor
             finally:
                 os.close(descriptor)
+
+    def open_file(self, directory: int, name: str, path: str) -> int:
+        """Open a regular file of a directory below that is open, and return its descriptor.
+
+        Args:
+            directory: The open directory that it is in.
+            name: What it is called there.
+            path: Where it is, for messages.
+
+        Raises:
+            ImageError: It can't be read, or is no regular file.
+        """
+        try:
+            descriptor = os.open(name, _FILE, dir_fd=directory)
+        except OSError as error:
+            raise _unreadable(self.root, path, error) from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise ImageError("it is no regular file any more", place=str(self.root / path))
+        return descriptor
 
     def _verdict(self, path: str) -> Verdict:
         verdict = Verdict()
@@ -204,7 +219,7 @@ class Directory:
         if not name:
             return Item(path="", mode=stat.S_IFDIR)
         try:
-            with self._open(above) as directory:
+            with self.opened(above) as directory:
                 return _item(directory, name, path)
         except ImageError as error:
             if isinstance(error.__cause__, FileNotFoundError | NotADirectoryError):
@@ -212,8 +227,12 @@ class Directory:
             raise
 
     @contextmanager
-    def _open(self, path: str) -> Iterator[int]:
-        """Open a directory below the root, component by component, through no link."""
+    def opened(self, path: str) -> Iterator[int]:
+        """Open a directory below the root, component by component, through no link.
+
+        Raises:
+            ImageError: It can't be read, or a link has taken its place.
+        """
         with ExitStack() as stack:
             descriptor = self._descriptor
             for name in path.split("/") if path else ():
@@ -225,6 +244,45 @@ class Directory:
                 stack.callback(os.close, following)
                 descriptor = following
             yield descriptor
+
+
+class FileOpener:
+    """Opens one file after the other; use it in a ``with`` block.
+
+    The directory of the last file stays open, which saves the way to its neighbours.
+    """
+
+    def __init__(self) -> None:
+        self._directory: tuple[Directory, str, int] | None = None
+        self._resources = ExitStack()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.close()
+
+    @contextmanager
+    def open(self, directory: Directory, path: str) -> Iterator[int]:
+        """Open a regular file below a directory and yield its descriptor.
+
+        Raises:
+            ImageError: It can't be read, or is no regular file.
+        """
+        above, _, name = path.rpartition("/")
+        last = self._directory
+        if last is None or last[0] is not directory or last[1] != above:
+            self._directory = None
+            self._resources.close()
+            descriptor = self._resources.enter_context(directory.opened(above))
+            self._directory = last = (directory, above, descriptor)
+        descriptor = directory.open_file(last[2], name, path)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
 
 def open_context(root: Path) -> Directory:

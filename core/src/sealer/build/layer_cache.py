@@ -56,6 +56,15 @@ class LayerCache:
             return None
         return Layer(descriptor=descriptor, diff_id=str(fields["diffId"]), created_by=created_by)
 
+    def kept_at(self, key: str) -> int | None:
+        """Return when the layer of a key was remembered, in nanoseconds since 1970, or None if it is not."""
+        descriptor = _descriptor(_fields(self._path(key)), {}) if self.reading else None
+        if descriptor is None or not self.store.has_blob(descriptor):
+            return None
+        with suppress(OSError):
+            return self._path(key).stat().st_mtime_ns
+        return None
+
     def keep(self, key: str, layer: Layer) -> None:
         """Remember the layer of a key. What can't be written is not remembered."""
         fields = {

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import isal
 
+from sealer.build.context import FileOpener
 from sealer.build.tar import TarWriter
 from sealer.build.tree import TreeEntry
 from sealer.errors import ImageError
@@ -57,6 +58,10 @@ class LayerPlan(ABC):
     @abstractmethod
     def fingerprint(self) -> Fingerprint:
         """Return what it is made from; no file is read."""
+
+    def newer(self, moment: int) -> int:
+        """Return the bytes of files that may have changed since a moment, in nanoseconds since 1970."""
+        return self.size
 
     @abstractmethod
     def add_to(self, tar: TarWriter) -> None:
@@ -105,18 +110,26 @@ class TreePlan(LayerPlan):
         identity = f"{shape.hexdigest()}{stamps.hexdigest()}" if certain else None
         return Fingerprint(shape=shape.hexdigest(), identity=identity)
 
+    def newer(self, moment: int) -> int:
+        """Return the bytes of files that may have changed since a moment, in nanoseconds since 1970."""
+        return sum(entry.size for entry in self.entries if entry.item.stamp[3] >= moment)
+
     def add_to(self, tar: TarWriter) -> None:
         """Append its entries."""
-        for entry in self.entries:
-            if entry.item.is_directory:
-                tar.add_directory(entry.path, mode=entry.permissions, owner=entry.owner)
-            elif entry.item.link:
-                tar.add_link(entry.path, entry.item.link, owner=entry.owner)
-            else:
-                with entry.open() as descriptor:
-                    tar.add_file(entry.path, descriptor, mode=entry.permissions, owner=entry.owner)
-            if self.hides is not None and entry.path == self.hides:
-                tar.add_opaque_mark(self.hides)
+        with FileOpener() as opener:
+            for entry in self.entries:
+                self._add(tar, entry, opener)
+
+    def _add(self, tar: TarWriter, entry: TreeEntry, opener: FileOpener) -> None:
+        if entry.item.is_directory:
+            tar.add_directory(entry.path, mode=entry.permissions, owner=entry.owner)
+        elif entry.item.link:
+            tar.add_link(entry.path, entry.item.link, owner=entry.owner)
+        else:
+            with entry.open(opener) as descriptor:
+                tar.add_file(entry.path, descriptor, mode=entry.permissions, owner=entry.owner)
+        if self.hides is not None and entry.path == self.hides:
+            tar.add_opaque_mark(self.hides)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

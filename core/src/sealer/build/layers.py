@@ -75,13 +75,19 @@ def write_layer(cache: LayerCache, plan: LayerPlan, time: int, moved: Moved = la
     """
     annotations = {LAYER_CONTENT: plan.content.value}
     prints = plan.fingerprint()
-    # Content of equal names and sizes may be what it was, whatever the times say: reading tells.
+    identity = None if prints.identity is None else f"identity {time} {prints.identity}"
+    if identity is not None:
+        known = cache.find(identity, created_by=plan.created_by, annotations=annotations)
+        if known is not None:
+            # Its other keys were kept with it: a build of what is unchanged writes nothing.
+            moved(plan.size)
+            return known
+    # Content of equal names and sizes may be what it was, whatever the times say: reading tells. That is
+    # worth it for files that were all copied afresh; where one of many is newer, it was edited.
     shape = f"shape {time} {prints.shape}"
-    keys = [f"identity {time} {prints.identity}"] if prints.identity is not None else []
     found = None
-    for key in keys:
-        found = cache.find(key, created_by=plan.created_by, annotations=annotations)
-    if found is None and cache.find(shape, created_by="", annotations={}) is not None:
+    kept_at = cache.kept_at(shape)
+    if kept_at is not None and 2 * plan.newer(kept_at) >= plan.size:
         digest = LayerDigest()
         tar = TarWriter(digest, time)
         plan.add_to(tar)
@@ -96,6 +102,6 @@ def write_layer(cache: LayerCache, plan: LayerPlan, time: int, moved: Moved = la
             plan.add_to(tar)
             tar.finish()
             found = layer.commit(plan.created_by, annotations)
-    for key in (*keys, shape, f"content {FORMAT} {plan.compress} {found.diff_id}"):
+    for key in filter(None, (identity, shape, f"content {FORMAT} {plan.compress} {found.diff_id}")):
         cache.keep(key, found)
     return found

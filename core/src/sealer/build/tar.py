@@ -6,6 +6,7 @@ import os
 import tarfile
 
 from sealer.build.blocks import BlockWriter
+from sealer.build.tar_header import header
 from sealer.errors import ImageError
 from sealer.kubefile.instructions import Owner
 
@@ -89,17 +90,20 @@ class TarWriter:
         target: str = "",
         capabilities: bytes = b"",
     ) -> None:
-        header = tarfile.TarInfo(path)
-        header.type = kind
-        header.mode = mode
-        header.uid = owner.user
-        header.gid = owner.group
-        header.size = size
-        header.mtime = self._time
-        header.linkname = target
-        if capabilities:
-            header.pax_headers = {_CAPABILITIES: capabilities.decode("utf-8", "surrogateescape")}
-        self._layer.write(header.tobuf(tarfile.PAX_FORMAT, "utf-8", "surrogateescape"))
+        records = {_CAPABILITIES: capabilities.decode("utf-8", "surrogateescape")} if capabilities else {}
+        self._layer.write(
+            header(
+                path,
+                kind,
+                mode=mode,
+                user=owner.user,
+                group=owner.group,
+                size=size,
+                time=self._time,
+                target=target,
+                records=records,
+            )
+        )
 
     def _pad(self, size: int) -> None:
         self._layer.write(_PADDING[: -size % tarfile.BLOCKSIZE])

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from sealer.build.context import Directory, Item
+from sealer.build.context import Directory, FileOpener, Item
 from sealer.errors import ImageError
 from sealer.kubefile.instructions import Owner
 from sealer.kubefile.sources import WHITEOUT
@@ -83,14 +83,14 @@ class TreeEntry:
         """The bytes of its content; none for directories and links."""
         return self.item.size if self.is_file else 0
 
-    def open(self) -> AbstractContextManager[int]:
+    def open(self, opener: FileOpener) -> AbstractContextManager[int]:
         """Open the file for reading and return its descriptor.
 
         Raises:
             ImageError: It can't be read.
         """
         assert self.mount is not None  # noqa: S101  # only directories have no mount
-        return self.mount.directory.open(self.item.path)
+        return opener.open(self.mount.directory, self.item.path)
 
 
 @dataclass(slots=True)

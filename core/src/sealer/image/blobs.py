@@ -117,6 +117,14 @@ class Blobs:
         except FileNotFoundError:
             return False
 
+    def holds(self, descriptor: Descriptor, data: bytes) -> bool:
+        """Tell whether a small blob is there with exactly this content."""
+        try:
+            with store_access(self._layout, absent=True):
+                return self.has(descriptor) and self._layout.blob(descriptor.digest).read_bytes() == data
+        except FileNotFoundError:
+            return False
+
     def open(self, digest: str) -> io.BufferedReader:
         """Open a blob for reading, checked while it is read.
 

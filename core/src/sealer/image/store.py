@@ -15,7 +15,7 @@ from pathlib import Path
 from sealer.errors import ImageError
 from sealer.home import sealer_home
 from sealer.image.blobs import Blobs, BlobWriter
-from sealer.image.digest import is_digest
+from sealer.image.digest import digest_of, is_digest
 from sealer.image.layout import Layout, store_access, write_atomically
 from sealer.image.lookup import find_entry
 from sealer.image.names import StoredName, stored_names, with_entry, without_names
@@ -71,7 +71,10 @@ class ImageStore:
         return BlobWriter(self.layout)
 
     def put_blob(self, data: bytes, media_type: str) -> Descriptor:
-        """Store a small blob, such as a config."""
+        """Store a small blob, such as a config; one that is there undamaged is not written again."""
+        kept = Descriptor(media_type=media_type, digest=digest_of(data), size=len(data))
+        if self._blobs.holds(kept, data):
+            return kept
         with self.writer() as writer:
             writer.write(data)
             return writer.commit(media_type)
@@ -170,7 +173,10 @@ class ImageStore:
     def enter(self, name: Reference | None, target: Descriptor) -> None:
         """Point a name to a manifest or index of the store, or keep it without a name."""
         with self._index_lock():
-            self._write(with_entry(self._index(), name, target))
+            index = self._index()
+            entered = with_entry(index, name, target)
+            if entered != index:
+                self._write(entered)
 
     def tag(self, source: Reference | str, name: Reference | str) -> StoredName:
         """Give a further name to an image, and return the new entry.
