@@ -53,7 +53,7 @@ def test_hosts_that_are_ready_nodes_are_healthy() -> None:
         ),
         ("10.0.0.1 a \t\t", "10.0.0.1 a \tcordoned\t", Severity.WARNING, "cordoned"),
         ("10.0.0.1", "10.9.9.9", Severity.ERROR, "no node has the address"),
-        ("\tTrue\tKubeletReady: fine\nb", "\nb", Severity.ERROR, "its kubelet has said nothing"),
+        ("\tTrue\tKubeletReady: fine\nb", "\nb", Severity.ERROR, "its host has said nothing"),
     ],
 )
 def test_what_is_wrong_with_a_node(before: str, after: str, severity: Severity, words: str) -> None:

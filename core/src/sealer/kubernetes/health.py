@@ -111,7 +111,7 @@ class NodesReady(_OfTheCluster):
                 speaker.name,
                 found=f"the API server does not answer: {lines[0]}",
                 wanted="an API server that answers",
-                mend="look at the control plane: crictl ps -a; journalctl -u kubelet",
+                mend="look at the control plane on this host: its services, their containers, and the disk",
             )
             return
         if not state:
@@ -134,9 +134,9 @@ class NodesReady(_OfTheCluster):
             if ready != "True":
                 yield self.finding(
                     host.name,
-                    found=f"node {name} is not Ready: {reason or 'its kubelet has said nothing'}",
+                    found=f"node {name} is not Ready: {reason or 'its host has said nothing'}",
                     wanted="a node that is Ready",
-                    mend="journalctl -u kubelet on the host says why",
+                    mend="the log of its service on the host says why: journalctl",
                 )
             elif cordoned:
                 yield self.finding(
@@ -176,9 +176,9 @@ class SystemPods(_OfTheCluster):
             )
 
 
-# The service's address, and the domain in the settings of CoreDNS.
+# The service has one name everywhere; the domain is in the settings of its usual program, if that is it.
 _ASK_NAMES = f"""\
-get service -n {SYSTEM_NAMESPACE} -l k8s-app=kube-dns -o 'jsonpath={{.items[*].spec.clusterIP}}' &&
+get service kube-dns --ignore-not-found -n {SYSTEM_NAMESPACE} -o 'jsonpath={{.spec.clusterIP}}' &&
   kubectl --kubeconfig "$KUBECONFIG" --request-timeout=20s get configmap coredns -n {SYSTEM_NAMESPACE} \
 -o 'jsonpath={{.data.Corefile}}' | sed -n 's/^ *kubernetes \\([^ ]*\\).*/ \\1/p'"""
 
