@@ -173,9 +173,9 @@ def test_a_hosts_environment_comes_before_that_of_the_cluster_and_the_image() ->
 
 
 def test_a_registry_that_comes_later_gets_what_applications_brought_before() -> None:
-    stored = {"abc": {"10.0.0.2": LAYERS}}
+    stored = {"abc": {"10.0.0.9": LAYERS}}
     plan = installation_plan(cluster(), EVERYWHERE, PARTS, IMAGE_CHOICE, stored=stored)
-    late = plan.step("registry-store/abc@10.0.0.2")
+    late = plan.step("registry-store/abc@10.0.0.1")
     assert [c.layers for c in late.changes if isinstance(c, Tree)] == [image_store(LAYERS)]
     assert late.id in plan.waits_for["registry-access/image@10.0.0.3"]
 
@@ -267,3 +267,18 @@ def test_an_application_leaves_the_mirrors_of_earlier_ones() -> None:
     changes = repr(plan.step(f"registry-access/{'f' * 12}@10.0.0.3").changes)
     assert all(image.domain in changes for image in app.container_images)
     assert "earlier.example" in changes
+
+
+def test_registries_have_the_container_images_of_every_platform() -> None:
+    other = replace(LAYERS[2], digest="sha256:" + "e" * 64)
+    layers = {**EVERYWHERE, "10.0.0.3": (*LAYERS[:2], other)}
+    plan = installation_plan(cluster(), layers, PARTS, IMAGE_CHOICE)
+    (store,) = [c for c in plan.step("registry-store/image@10.0.0.1").changes if isinstance(c, Tree)]
+    assert [layer.digest for layer in store.layers] == [other.digest, LAYERS[2].digest]
+
+
+def test_a_registry_serves_what_its_own_platform_has_no_image_of() -> None:
+    app = image(type=ImageType.APPLICATION, digest="sha256:" + "f" * 64)
+    layers = {"10.0.0.1": LAYERS}
+    plan = application_plan(cluster(), app, layers, PARTS, LaunchChoice())
+    assert f"registry-store/{'f' * 12}@10.0.0.1" in [step.id for step in plan.steps]

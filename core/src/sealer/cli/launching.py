@@ -61,6 +61,13 @@ def setting_options(function: Function) -> Function:
             is_flag=True,
             help="Run on versions of Kubernetes that the image is not made for.",
         ),
+        click.option(
+            "--platform-policy",
+            type=click.Choice(["refuse", "warn"]),
+            default="refuse",
+            show_default=True,
+            help="What to do when an application image lacks the platform of a host.",
+        ),
     )
     for option in reversed(options):
         function = option(function)
@@ -108,6 +115,7 @@ def launch_choice(
         settings=chosen,
         parallel=flags["parallel_apps"],
         ignore_version=flags["ignore_kube_version"],
+        lenient_platforms=flags["platform_policy"] == "warn",
     )
 
 

@@ -72,13 +72,24 @@ def rootfs_steps(
 def store_steps(
     images: Mapping[str, Sequence[Descriptor]], hosts: Sequence[Host], *, source: str = "image"
 ) -> tuple[Step, ...]:
-    """Return a step for each registry host that adds the image's container images to its storage."""
+    """Return a step for each registry host that adds the image's container images to its storage.
+
+    Hosts of every platform pull from each of them. So all get what the images of all platforms have; a tag
+    that differs is that of the host's own platform.
+    """
+    every = {layer.digest: layer for layers in images.values() for layer in image_store(layers)}
+
+    def stored(host: Host) -> tuple[LayerBlob, ...]:
+        own = image_store(images.get(host.name, ()))
+        others = every.keys() - {layer.digest for layer in own}
+        return (*(layer for digest, layer in every.items() if digest in others), *own)
+
     return tuple(
         Step(
             id=at(f"registry-store/{source}", host.name),
             title="unpack container images",
             host=host.name,
-            changes=(Tree(path=STORE, layers=image_store(images[host.name]), merge=True),),
+            changes=(Tree(path=STORE, layers=stored(host), merge=True),),
             provides=(at("registry-store", host.name),),
             retries=5,
             timeout=UPLOAD_TIMEOUT,

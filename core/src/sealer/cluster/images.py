@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sealer.cluster.request import ImageChoice
 from sealer.cluster.session import Context
 from sealer.errors import ImageError, VerificationError
+from sealer.events import EventSink, Message
 from sealer.image.oci import Descriptor
 from sealer.image.pull import PullPolicy, ensure
 from sealer.image.store import ImageStore
@@ -72,6 +73,44 @@ def images_again(store: ImageStore, choice: ImageChoice) -> HostImages:
         digest: replace(image, reference=choice.name or image.reference) for digest, image in found.items()
     }
     return HostImages(by_host={host: named[digest] for host, digest in choice.digests.items()})
+
+
+def application_images(
+    store: ImageStore, reference: str, facts: Mapping[str, Facts], events: EventSink, *, lenient: bool
+) -> HostImages:
+    """Choose the images of an application; it runs from the first master, and its pods wherever they may.
+
+    Args:
+        store: Holds the image.
+        reference: Its name.
+        facts: Of each host, by address, the first master first.
+        events: Gets the warning.
+        lenient: Whether hosts of further platforms may do without it: their users are warned.
+
+    Raises:
+        ImageError: The store has no such image, or it lacks the platform of a host that can't do without.
+    """
+    found: dict[str, StoredImage] = {}
+    lacking: dict[str, list[str]] = {}
+    for host, fact in facts.items():
+        try:
+            found[host] = store.resolve(reference, fact.platform)
+        except VerificationError:
+            raise
+        except ImageError:
+            if not found:
+                raise
+            lacking.setdefault(str(fact.platform), []).append(host)
+    if not lacking:
+        return HostImages(by_host=found)
+    which = "; ".join(f"{platform} ({', '.join(hosts)})" for platform, hosts in lacking.items())
+    problem = f"{reference} is not made for all hosts of the cluster: it lacks {which}"
+    if not lenient:
+        raise ImageError(
+            problem, hint="build it for them too; or if its pods keep away from them: --platform-policy warn"
+        )
+    events(Message(text=f"{problem}; its pods can't run there", warning=True))
+    return HostImages(by_host=found)
 
 
 async def available(context: Context, reference: str) -> StoredImage:

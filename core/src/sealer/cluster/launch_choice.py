@@ -90,6 +90,7 @@ class LaunchChoice:
         parallel: Whether applications become ready at the same time, as far as the image lets them.
         upgrade: Whether earlier versions are upgraded, where a type does that in another way than launching.
         ignore_version: Whether the image may run on versions of Kubernetes that it does not name.
+        lenient_platforms: Whether the image may lack the platform of some hosts.
     """
 
     apps: tuple[str, ...] | None = None
@@ -98,6 +99,7 @@ class LaunchChoice:
     parallel: bool = False
     upgrade: bool = False
     ignore_version: bool = False
+    lenient_platforms: bool = False
 
     def of(self, name: str) -> AppChoice:
         """Return what is wanted of an application."""
@@ -112,6 +114,7 @@ class LaunchChoice:
             "parallel": self.parallel,
             "upgrade": self.upgrade,
             "ignore_version": self.ignore_version,
+            "lenient_platforms": self.lenient_platforms,
         }
 
     @classmethod
@@ -128,6 +131,7 @@ class LaunchChoice:
             parallel=bool(data["parallel"]),
             upgrade=bool(data["upgrade"]),
             ignore_version=bool(data["ignore_version"]),
+            lenient_platforms=bool(data["lenient_platforms"]),
         )
 
 

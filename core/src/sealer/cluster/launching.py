@@ -11,7 +11,7 @@ from sealer.cluster.app_records import RECORDS_SCRIPT, AppRecord, read_records
 from sealer.cluster.applications import LaunchSite
 from sealer.cluster.comparison import compare
 from sealer.cluster.foreign import foreign_request, write_context
-from sealer.cluster.images import available, images_for_hosts
+from sealer.cluster.images import application_images, available
 from sealer.cluster.install import Confirm, Prepared, Wish, carry_out, install, ordered, prepare_again
 from sealer.cluster.kube_version import require_supported, server_version
 from sealer.cluster.launch_choice import EVERY, AppChoice, LaunchChoice
@@ -106,7 +106,10 @@ def application_request(context: Context, state: Request, wish: Wish) -> Request
     Raises:
         SealerError: The store has no such image for the cluster's platforms.
     """
-    images = images_for_hosts(context.store, wish.reference, ordered(state.clusterfile, state.facts))
+    facts = ordered(state.clusterfile, state.facts)
+    images = application_images(
+        context.store, wish.reference, facts, context.events, lenient=wish.choice.lenient_platforms
+    )
     # Environment that the user gives now is for what is launched now, not for the cluster.
     given = {**wish.choice.settings}
     given[EVERY] = AppChoice(env=wish.clusterfile.cluster.env).over(given.get(EVERY, AppChoice()))

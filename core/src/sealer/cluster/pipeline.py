@@ -59,8 +59,8 @@ def installation_plan(
         choice: What the user wants launched.
         made: Files that come over those of the image.
         plugins: The tasks that the Clusterfile asks for.
-        stored: The layers of application images for hosts that are to serve their container images too, by
-            the short name of each image.
+        stored: The layers of application images that hosts which came later are to serve too, by the short
+            name of each image; as those hosts got them that were there in time.
         domains: The registry domains of application images that the cluster's registry serves too.
 
     Raises:
@@ -72,7 +72,7 @@ def installation_plan(
     def unpacked(host: str) -> str:
         return at(UNPACKED if host in tasks.early_hosts else "rootfs", host)
 
-    late = _late_store_steps(cluster, stored)
+    late = _late_store_steps(cluster, parts, stored)
     steps = [
         *_alias_steps(cluster),
         *rootfs_steps(layers, cluster.hosts, files=made.hosts, provides=unpacked),
@@ -133,11 +133,12 @@ def upgrade_plan(
     return _with_launches(cluster, parts, choice, steps, made=made, tasks=tasks)
 
 
-def _late_store_steps(cluster: Cluster, stored: Mapping[str, Layers]) -> list[Step]:
+def _late_store_steps(cluster: Cluster, parts: Parts, stored: Mapping[str, Layers]) -> list[Step]:
     """Return the steps that add application images to registries that came after them."""
     steps: list[Step] = []
+    serving = parts.registry.hosts(cluster) if parts.registry is not None else ()
     for short, layers in stored.items():
-        hosts = [host for host in cluster.hosts if host.name in layers]
+        hosts = [host for host in serving if host.name not in layers]
         steps += (
             replace(step, provides=(at(f"registry-store/{short}", step.host),))
             for step in store_steps(layers, hosts, source=short)

@@ -68,7 +68,7 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
 
 
 def _stored_layers(context: Context, request: Request, cluster: Cluster, parts: Parts) -> dict[str, Layers]:
-    """Return the layers of application images for hosts that began to serve them after they were put there.
+    """Return the layers of application images that some hosts are to serve, but did not when they came.
 
     Raises:
         ImageError: The store has lost one of the images.
@@ -76,11 +76,9 @@ def _stored_layers(context: Context, request: Request, cluster: Cluster, parts: 
     serving = parts.registry.hosts(cluster) if parts.registry is not None else ()
     result: dict[str, Layers] = {}
     for choice in request.stored:
-        late = [host for host in serving if host.name not in choice.digests]
-        if late:
-            found = {host.name: context.store.resolve(choice.reference, host.facts.platform) for host in late}
+        if any(host.name not in choice.digests for host in serving):
             short = next(iter(choice.digests.values())).removeprefix("sha256:")[:12]
-            result[short] = {name: image.layers for name, image in found.items()}
+            result[short] = images_again(context.store, choice).layers
     return result
 
 
