@@ -9,6 +9,7 @@
       TransportError                1    a registry or archive that could not be read or written
       PluginError                   1    a plugin that is missing, broken or contested
       PlanError                     1    steps that cannot be tied into a plan
+      RecordDamaged                 1    a file that Sealer keeps of clusters and that can't be read
       HostError                     1    something about one host (retryable or not)
         HostUnreachable             1
         TookTooLong                 1
@@ -129,6 +130,10 @@ class PluginError(SealerError):
 
 class PlanError(SealerError):
     """Steps that cannot be tied into one plan: a name unmet, provided twice, or a cycle."""
+
+
+class RecordDamaged(SealerError):
+    """A file that Sealer keeps of clusters on the operator's machine, and that is not what it wrote."""
 
 
 class HostError(SealerError):

@@ -56,8 +56,12 @@ class Ground:
     @property
     def installed(self) -> bool:
         """Whether the operator knows of a cluster, or has one to take away still."""
-        known = self.operator.sealer_home / "clusters" / CLUSTER / "cluster.json"
-        return known.exists() or self.operator.has_open_operation
+        return self.state.exists() or self.operator.has_open_operation
+
+    @property
+    def state(self) -> Path:
+        """What the operator remembers of the cluster."""
+        return self.operator.sealer_home / "clusters" / CLUSTER / "cluster.json"
 
     def look(self) -> tuple[Snapshot, ...]:
         """Take down what is on the hosts."""

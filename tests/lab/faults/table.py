@@ -13,6 +13,7 @@ class Outcome(StrEnum):
 
     UNHURT = "it goes on by itself"
     RESUMED = "`sealer resume` goes on"
+    GIVEN_UP = "`sealer operations abort`, and the same command does it"
     REFUSED = "nothing is changed; once it is mended, the same command does it"
 
 
@@ -205,6 +206,26 @@ FAULTS = {
         when="after `run` was killed",
         outcome=Outcome.RESUMED,
         code=None,
+    ),
+    "record/request": Fault(
+        what="the operator's record of what an operation was asked to do is torn",
+        when="after `run` was killed",
+        outcome=Outcome.GIVEN_UP,
+        code=1,
+        says="the file is damaged",
+    ),
+    "record/state": Fault(
+        what="the operator's record of the cluster is torn",
+        when="before `delete --all`",
+        outcome=Outcome.UNHURT,
+        code=0,
+        says="the hosts are those of operation",
+    ),
+    "record/all": Fault(
+        what="all the operator's records of the cluster are gone",
+        when="before `reset`",
+        outcome=Outcome.UNHURT,
+        code=0,
     ),
     "journal/host-done": Fault(
         what="a host's journal lost what says that changes are done",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from sealer.testing.lab import Node
 from tests.lab import kills
 from tests.lab.faults.ground import DELETE, NORMALISED, Ground
 from tests.lab.faults.table import FAULTS
-from tests.lab.operator import DATA, Running
+from tests.lab.operator import CLUSTER, DATA, Running
 
 pytestmark = pytest.mark.lab
 
@@ -45,6 +46,47 @@ def test_the_operators_journal_lost_something(
         file.write_bytes(damage(whole))
 
     ground.survive(FAULTS[fault], killed_at("plain/join@"), mend=lose)
+
+
+def test_the_operators_record_of_a_request_is_torn(ground: Ground) -> None:
+    """It can't be gone on with, and stands in nobody's way."""
+    row = FAULTS["record/request"]
+    assert row.code is not None
+    with ground.operator.start(*ground.run_words) as running:
+        killed_at("plain/join@")(running)
+        running.finish(code=-9)
+    tear(ground.operator.operations()[-1] / "request.json")
+    said = ground.operator.sealer("resume", code=row.code).stderr
+    assert row.says in said, said
+    assert "sealer operations abort" in said, said
+    ground.operator.sealer("operations", "abort", "--yes")
+    kept = kills.marks(ground.lab)
+    ground.operator.sealer(*ground.run_words)
+    ground.require_whole(kept, forgetful=True)
+    ground.delete()
+
+
+def test_the_operators_record_of_the_cluster_is_torn(ground: Ground) -> None:
+    def lose() -> None:
+        tear(ground.state)
+
+    ground.survive_deletion(FAULTS["record/state"], lose)
+
+
+def test_the_operators_records_are_gone(ground: Ground) -> None:
+    row = FAULTS["record/all"]
+    assert row.code is not None
+    ground.operator.sealer(*ground.run_words)
+    shutil.rmtree(ground.state.parent)
+    addresses = ",".join(node.address for node in ground.lab.nodes)
+    key = ("--pk", str(ground.lab.key_path), "--cluster-name", CLUSTER)
+    ground.operator.sealer("reset", "--hosts", addresses, *key, "--yes", code=row.code)
+    kills.require_equal(ground.before, ground.lab.nodes, NORMALISED)
+
+
+def tear(file: Path) -> None:
+    """Take the end of a file away."""
+    file.write_bytes(file.read_bytes()[:-100])
 
 
 def entry(node: Node, key: str) -> str:

@@ -103,7 +103,7 @@ class LayerCache:
 def _fields(path: Path) -> dict[str, Any]:
     try:
         fields = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return fields if isinstance(fields, dict) else {}
 

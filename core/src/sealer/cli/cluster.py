@@ -151,7 +151,7 @@ def kubeconfig(application: Application, /, cluster: str | None, **options: Any)
 def _status_document(found: Status) -> dict[str, Any]:
     spec = found.request.clusterfile.cluster
     nodes = {_internal_address(node): node for node in found.nodes or ()}
-    identity, state = found.operation
+    identity, state = found.operation or ("none", "not on record")
     hosts = []
     for host in (*spec.masters, *spec.nodes):
         node = nodes.get(host.address)

@@ -9,7 +9,7 @@ import re
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from cryptography.utils import CryptographyDeprecationWarning
 
 from sealer.changes import quote
 from sealer.cluster.install import Prepared, prepare_again
-from sealer.cluster.request import Request
+from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.session import Connections, Context, drive, reach, require_all
 from sealer.cluster.state import require_state, save_state
 from sealer.errors import HostError, PlanError
@@ -38,7 +38,14 @@ RENEW = "renew"
 NAMES = "CertSANs"
 """The variable of a cluster's environment that lists further names in the API server's certificate."""
 
-_STAMP = "stamp"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """What is recorded of a renewal, beside the request: what tells it from all others."""
+
+    stamp: str
+
+
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
 
 
@@ -188,7 +195,7 @@ async def renew(context: Context, records: ClusterRecords, names: Sequence[str] 
         records.require_none_open()
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
             require_all(connections)
-            plain = {**request.to_plain(), _STAMP: stamp}
+            plain = {**request.to_plain(), **asdict(Noted(stamp=stamp))}
             operation = records.begin(RENEW, plain, before=before.to_plain())
             return await carry_on_renewing(context, records, operation, connections, redactor)
 
@@ -200,7 +207,7 @@ def new_stamp() -> str:
 
 def stamp_of(operation: Operation) -> str:
     """Return that of an operation on record."""
-    return str(operation.request[_STAMP])
+    return noted(operation, Noted).stamp
 
 
 def with_names(request: Request, names: Sequence[str]) -> Request:
@@ -226,7 +233,7 @@ async def carry_on_renewing(
     Raises:
         HostsFailed: Something could not be done.
     """
-    request = Request.from_plain(operation.request, str(operation.directory))
+    request = request_of(operation)
     cluster, plan = renewal_plan(context, request, stamp_of(operation))
     uploads = asyncio.Semaphore(context.uploads)
 

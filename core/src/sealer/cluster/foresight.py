@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from sealer.cluster.certificates import RENEW, new_stamp, renewal_plan, stamp_of, with_names
 from sealer.cluster.comparison import compare
 from sealer.cluster.foreign import write_context
 from sealer.cluster.install import prepare_again
-from sealer.cluster.leaving import Leaving, asked_of, part, require_removable
+from sealer.cluster.leaving import Leaving, ToldToLeave, asked_of, part, require_removable
 from sealer.cluster.mending import FIX, plan_of_record
 from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
 from sealer.cluster.removal import (
     DELETE,
-    FORCE,
     REMOVALS,
     REMOVE,
     RESET,
     ROLLBACK,
     Removal,
+    last_known,
     refuse_known,
     removal_of,
+    require_none_to_finish,
     rollback_target,
     take_back_step,
 )
-from sealer.cluster.request import Request
+from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.residue import residue
 from sealer.cluster.session import Connections, Context, reach, reach_for
 from sealer.cluster.state import require_state
@@ -46,7 +46,7 @@ async def look_at_deletion(context: Context, records: ClusterRecords, *, force: 
         SealerError: As for the deletion.
     """
     records.require_unlocked()
-    request = require_state(records)
+    request = last_known(context, records)
     return await _look_at_removal(context, Removal(verb=DELETE, request=request, force=force))
 
 
@@ -82,7 +82,7 @@ async def look_at_rollback(context: Context, records: ClusterRecords, identity: 
     """
     records.require_unlocked()
     target = rollback_target(records, identity)
-    request = Request.from_plain(target.request, str(target.directory))
+    request = request_of(target)
     return await _look_at_removal(context, Removal(verb=ROLLBACK, request=request, only=target.id))
 
 
@@ -95,7 +95,7 @@ async def look_at_reset(context: Context, clusterfile: Clusterfile) -> Outlook:
     records = ClusterRecords(context.home, clusterfile.cluster.name)
     records.require_unlocked()
     refuse_known(records, clusterfile.cluster)
-    records.require_none_open()
+    require_none_to_finish(records)
     return await leftovers(context, clusterfile.cluster)
 
 
@@ -141,8 +141,8 @@ async def look_at_resumption(context: Context, records: ClusterRecords) -> Outlo
     if operation is None:
         raise SealerError(f"no operation on cluster {records.cluster} is open: nothing to resume")
     if operation.verb == REMOVE:
-        request = Request.from_plain(operation.request, str(operation.directory))
-        return await _look_at_parting(context, request, lambda _: operation.request)
+        request, asked = request_of(operation), noted(operation, ToldToLeave)
+        return await _look_at_parting(context, request, lambda _: asked)
     if operation.verb in REMOVALS:
         return await _look_at_removal(context, removal_of(operation))
     return await _look_at_rest(context, operation)
@@ -150,7 +150,7 @@ async def look_at_resumption(context: Context, records: ClusterRecords) -> Outlo
 
 async def _look_at_rest(context: Context, operation: Operation) -> Outlook:
     """Compare the steps that are not done with the hosts."""
-    request = Request.from_plain(operation.request, str(operation.directory))
+    request = request_of(operation)
     spec = request.clusterfile.cluster
     if operation.verb == FIX:
         plan = plan_of_record(context, operation)
@@ -176,7 +176,7 @@ async def _look_at_rest(context: Context, operation: Operation) -> Outlook:
 
 
 async def _look_at_parting(
-    context: Context, request: Request, asking: Callable[[Connections], Mapping[str, Any]]
+    context: Context, request: Request, asking: Callable[[Connections], ToldToLeave]
 ) -> Outlook:
     """Compare what hosts that stay would do; ask those that leave what they would take back."""
     spec = request.clusterfile.cluster
@@ -184,7 +184,7 @@ async def _look_at_parting(
     async with reach(context, spec, redactor) as connections:
         asked = asking(connections)
         parting = part(context, request, asked)
-        reached = _reached(context, connections, force=bool(asked.get(FORCE)))
+        reached = _reached(context, connections, force=asked.force)
         steps = await compare(context, make_plan(parting.steps), parting.cluster.data, reached, redactor)
         cleaned = {host: reached[host] for host in parting.hosts if host in reached}
         steps += await _taking_back(context, spec, cleaned, operation=None)

@@ -31,7 +31,7 @@ def image_files(store: ImageStore, image: StoredImage, paths: Sequence[str]) -> 
     if not paths:
         return EMPTY
     kept = store.home / "cache" / "image-files" / f"{image.digest.removeprefix('sha256:')}.json"
-    known = _known(kept)
+    known = _known(kept) or {}
     if not set(paths) <= known.keys():
         known = {**known, **_search(store, image, frozenset(paths))}
         kept.parent.mkdir(parents=True, exist_ok=True)
@@ -47,8 +47,9 @@ def image_templates(store: ImageStore, image: StoredImage, suffix: str) -> Mappi
     """
     digest = image.digest.removeprefix("sha256:")
     kept = store.home / "cache" / "image-files" / f"{digest}{suffix}.json"
-    if kept.exists():
-        return {path: text for path, text in _known(kept).items() if text is not None}
+    known = _known(kept)
+    if known is not None:
+        return {path: text for path, text in known.items() if text is not None}
     found: dict[str, str] = {}
     for layer in image.layers:
         if layer.annotations.get(LAYER_CONTENT) == LayerContent.REGISTRY:
@@ -64,13 +65,15 @@ def image_templates(store: ImageStore, image: StoredImage, suffix: str) -> Mappi
     return found
 
 
-def _known(kept: Path) -> dict[str, str | None]:
-    """Return what was found before; a file that was cut off counts for nothing."""
+def _known(kept: Path) -> dict[str, str | None] | None:
+    """Return what was found before, or None when nothing was; a file that is damaged counts for nothing."""
     try:
         found = json.loads(kept.read_text())
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+    except (OSError, ValueError, RecursionError):
+        return None
+    if not isinstance(found, dict) or not all(isinstance(text, str | None) for text in found.values()):
+        return None
+    return found
 
 
 def _search(store: ImageStore, image: StoredImage, paths: frozenset[str]) -> dict[str, str | None]:

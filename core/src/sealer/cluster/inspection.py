@@ -25,13 +25,14 @@ class Status:
 
     Attributes:
         request: What is remembered of it.
-        operation: The newest operation, with ``done``, ``aborted`` or None when it is open.
+        operation: The newest operation, with ``done``, ``aborted`` or None when it is open; None when none is
+            on record.
         hosts: Why a host can't be reached, or "" when it can, by address.
         nodes: What the API server says of each node, or None when it doesn't answer.
     """
 
     request: Request
-    operation: tuple[str, str | None]
+    operation: tuple[str, str | None] | None
     hosts: Mapping[str, str]
     nodes: tuple[Mapping[str, Any], ...] | None
 
@@ -44,7 +45,7 @@ async def status(context: Context, records: ClusterRecords) -> Status:
     """
     request = require_state(records)
     prepared = prepare_again(context, request)
-    newest = records.operations()[-1]
+    operations = records.operations()
     async with reach(context, request.clusterfile.cluster, Redactor()) as connections:
         unreachable = {
             host: str(found) if isinstance(found, HostError) else "" for host, found in connections.items()
@@ -52,7 +53,7 @@ async def status(context: Context, records: ClusterRecords) -> Status:
         nodes = await _nodes(prepared, connections)
     return Status(
         request=request,
-        operation=(newest.id, newest.history().finished),
+        operation=(operations[-1].id, operations[-1].history().finished) if operations else None,
         hosts=unreachable,
         nodes=nodes,
     )

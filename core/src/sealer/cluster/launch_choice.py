@@ -45,22 +45,6 @@ class AppChoice:
             "timeout": self.timeout,
         }
 
-    @classmethod
-    def from_plain(cls, data: Mapping[str, Any]) -> AppChoice:
-        """Read what ``to_plain`` wrote.
-
-        Raises:
-            KeyError, TypeError: It is damaged.
-        """
-        return cls(
-            **{
-                **data,
-                "values": tuple(data["values"]),
-                "values_from": tuple(data["values_from"]),
-                "cmds": words_of(data["cmds"]),
-            }
-        )
-
     def over(self, base: AppChoice) -> AppChoice:
         """Return these wishes, and those of ``base`` where these say nothing."""
         return AppChoice(
@@ -116,25 +100,3 @@ class LaunchChoice:
             "ignore_version": self.ignore_version,
             "lenient_platforms": self.lenient_platforms,
         }
-
-    @classmethod
-    def from_plain(cls, data: Mapping[str, Any]) -> LaunchChoice:
-        """Read what ``to_plain`` wrote.
-
-        Raises:
-            KeyError, TypeError, AttributeError: It is damaged.
-        """
-        return cls(
-            apps=words_of(data["apps"]),
-            cmds=words_of(data["cmds"]),
-            settings={name: AppChoice.from_plain(choice) for name, choice in data["settings"].items()},
-            parallel=bool(data["parallel"]),
-            upgrade=bool(data["upgrade"]),
-            ignore_version=bool(data["ignore_version"]),
-            lenient_platforms=bool(data["lenient_platforms"]),
-        )
-
-
-def words_of(value: Any) -> tuple[str, ...] | None:
-    """Return a list of plain data as a tuple of texts, or None."""
-    return None if value is None else tuple(str(item) for item in value)

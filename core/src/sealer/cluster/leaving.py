@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from sealer.cluster.install import Prepared, Wish, prepare_again
 from sealer.cluster.pipeline import registry_name
-from sealer.cluster.removal import FORCE, REMOVE, left_behind, take_back_step
-from sealer.cluster.request import Request
+from sealer.cluster.removal import REMOVE, left_behind, take_back_step
+from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.session import Connections, Context, drive, reach
 from sealer.cluster.state import load_state, require_state, save_state
 from sealer.clusterfile import ClusterSpec
@@ -24,9 +23,22 @@ from sealer.operation.plan import make_plan
 from sealer.operation.records import ClusterRecords, Operation
 from sealer.operation.visit import Applier, Branching, Remover, Visitor
 
-_LEAVING = "leaving"
-_LOST = "lost"
-_DRAIN_SECONDS = "drain_seconds"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToldToLeave:
+    """What is recorded of an operation in which hosts leave, beside the request.
+
+    Attributes:
+        leaving: Their addresses.
+        lost: The hosts of the cluster that could not be reached when it began.
+        drain_seconds: How long the pods of one host may take to move away.
+        force: Whether hosts that leave and can't be reached are left as they are.
+    """
+
+    leaving: tuple[str, ...]
+    lost: tuple[str, ...]
+    drain_seconds: int
+    force: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,25 +81,25 @@ async def remove_hosts(context: Context, records: ClusterRecords, leaving: Leavi
         async with reach(context, spec, redactor) as connections:
             asked = asked_of(leaving, connections)
             tuple(prepared.parts.runtime.remove(prepared.cluster, _departure(prepared.cluster, asked)))
-            for host in asked[_LOST]:
+            for host in asked.lost:
                 if host not in leaving.addresses:
                     text = (
                         "can't be reached, and is not told; sealer run brings it up to date when it is back"
                     )
                     context.events(Message(text=text, host=host, warning=True))
             plain = request.to_plain()
-            operation = records.begin(REMOVE, {**plain, **asked}, before=plain)
+            operation = records.begin(REMOVE, {**plain, **asdict(asked)}, before=plain)
             return await leave(context, records, operation, connections, redactor)
 
 
-def asked_of(leaving: Leaving, connections: Connections) -> dict[str, Any]:
+def asked_of(leaving: Leaving, connections: Connections) -> ToldToLeave:
     """Return what is recorded of what the user asks for, and of the hosts that can't be reached."""
-    return {
-        _LEAVING: list(leaving.addresses),
-        _LOST: [host for host, found in connections.items() if isinstance(found, HostError)],
-        _DRAIN_SECONDS: leaving.drain_seconds,
-        FORCE: leaving.force,
-    }
+    return ToldToLeave(
+        leaving=leaving.addresses,
+        lost=tuple(host for host, found in connections.items() if isinstance(found, HostError)),
+        drain_seconds=leaving.drain_seconds,
+        force=leaving.force,
+    )
 
 
 def leaving_hosts(home: Path, wish: Wish) -> Leaving:
@@ -161,7 +173,7 @@ class Parting:
         )
 
 
-def part(context: Context, request: Request, asked: Mapping[str, Any]) -> Parting:
+def part(context: Context, request: Request, asked: ToldToLeave) -> Parting:
     """Plan how hosts leave a cluster.
 
     Args:
@@ -198,8 +210,8 @@ async def leave(
     Raises:
         HostsFailed: Something could not be done.
     """
-    request = Request.from_plain(operation.request, str(operation.directory))
-    parting = part(context, request, operation.request)
+    request = request_of(operation)
+    parting = part(context, request, noted(operation, ToldToLeave))
     cluster, taking = (
         parting.cluster,
         parting.taking_back(except_of=left_behind(context, operation, connections, parting.cluster.data)),
@@ -225,11 +237,11 @@ async def leave(
     return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
 
 
-def _departure(cluster: Cluster, asked: Mapping[str, Any]) -> Departure:
+def _departure(cluster: Cluster, asked: ToldToLeave) -> Departure:
     return Departure(
-        hosts=tuple(host for host in cluster.hosts if host.name in asked[_LEAVING]),
-        lost=frozenset(asked[_LOST]),
-        drain_seconds=asked[_DRAIN_SECONDS],
+        hosts=tuple(host for host in cluster.hosts if host.name in asked.leaving),
+        lost=frozenset(asked.lost),
+        drain_seconds=asked.drain_seconds,
     )
 
 

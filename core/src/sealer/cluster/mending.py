@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from sealer.changes import Change
 from sealer.cluster.catalogue import catalogue
 from sealer.cluster.install import require_mended_hosts
 from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
-from sealer.cluster.request import Request
+from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.session import Connections, Context, drive, reach
 from sealer.cluster.state import load_state, save_state
 from sealer.cluster.view import bare_view
-from sealer.errors import SealerError
 from sealer.events import EventSink
 from sealer.hosts.secret import Redactor
 from sealer.model import Check, Finding, Severity, Step, at
@@ -28,7 +26,12 @@ from sealer.operation.visit import Applier
 FIX = "fix"
 """The verb of operations that mend."""
 
-_FINDINGS = "findings"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """What is recorded of an operation that mends, beside the request: what was found."""
+
+    findings: tuple[Finding, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,7 @@ async def mend_hosts(context: Context, request: Request, mends: Sequence[Mend]) 
         state = load_state(records)
         if state is not None and not state.is_installed:
             require_mended_hosts(state.clusterfile, request.clusterfile)
-        plain = {**request.to_plain(), _FINDINGS: [asdict(mend.finding) for mend in mends]}
+        plain = {**request.to_plain(), **asdict(Mended(findings=tuple(mend.finding for mend in mends)))}
         operation = records.begin(FIX, plain, before=None if state is None else state.to_plain())
         async with reach(context, spec, redactor) as connections:
             return await carry_on_mending(context, records, operation, connections, redactor)
@@ -93,7 +96,7 @@ async def carry_on_mending(
         HostsFailed: Some hosts could not be mended.
     """
     plan = plan_of_record(context, operation)
-    request = Request.from_plain(operation.request, str(operation.directory))
+    request = request_of(operation)
     state = load_state(records)
     if state is None or not state.is_installed:
         save_state(records, request)
@@ -119,11 +122,8 @@ def plan_of_record(context: Context, operation: Operation) -> Plan:
     Raises:
         SealerError: Its record is damaged, or a plugin is missing.
     """
-    request = Request.from_plain(operation.request, str(operation.directory))
-    try:
-        findings = [_finding(item) for item in operation.request[_FINDINGS]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise SealerError("the record is damaged", place=str(operation.directory)) from error
+    request = request_of(operation)
+    findings = noted(operation, Mended).findings
     checks = [entry.check for entry in catalogue(context.plugins)]
     return mending_plan(mends_for(checks, request, findings))
 
@@ -163,7 +163,3 @@ def mending_plan(mends: Sequence[Mend]) -> Plan:
             for host, own in changes.items()
         ]
     )
-
-
-def _finding(data: Mapping[str, Any]) -> Finding:
-    return Finding(**{**data, "severity": Severity(data["severity"])})

@@ -12,10 +12,10 @@ from sealer.cluster.install import carry_out, prepare_again
 from sealer.cluster.leaving import leave
 from sealer.cluster.mending import FIX, carry_on_mending
 from sealer.cluster.removal import REMOVALS, REMOVE, abandon, take_back
-from sealer.cluster.request import Request
+from sealer.cluster.request import request_of
 from sealer.cluster.session import Context, reach_for
 from sealer.cluster.upgrading import UPGRADE, carry_on_upgrading
-from sealer.errors import SealerError
+from sealer.errors import RecordDamaged, SealerError
 from sealer.hosts.secret import Redactor
 from sealer.operation.engine import Summary
 from sealer.operation.records import ClusterRecords, Operation
@@ -34,7 +34,7 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
         operation = records.open_operation()
         if operation is None:
             raise SealerError(f"no operation on cluster {records.cluster} is open: nothing to resume")
-        request = Request.from_plain(operation.request, str(operation.directory))
+        request = request_of(operation)
         write_context(request)
         async with reach_for(context, request, redactor) as connections:
             if operation.verb == REMOVE:
@@ -84,7 +84,10 @@ def _open(records: ClusterRecords) -> Operation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperationSummary:
-    """An operation for people: its id, verb, state, and what became of its steps, by id."""
+    """An operation for people: its id, verb, state, and what became of its steps, by id.
+
+    ``damage`` says what is the matter with its record, if anything is.
+    """
 
     id: str
     verb: str
@@ -92,6 +95,7 @@ class OperationSummary:
     image: str
     steps: Mapping[str, str]
     log: str
+    damage: str
 
     def to_plain(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -103,19 +107,25 @@ class OperationSummary:
             "done": sum(state == "done" for state in self.steps.values()),
             "steps": dict(self.steps),
             "log": self.log,
+            "damage": self.damage,
         }
 
 
 def summarise(operation: Operation) -> OperationSummary:
     """Return what is on record of an operation."""
     history = operation.history()
-    request = operation.request
-    chosen = request["application"] or request["image"]
+    image = damage = ""
+    try:
+        request = request_of(operation)
+        image = (request.application or request.image).reference
+    except RecordDamaged as error:
+        damage = f"{error}; {error.hint}"
     return OperationSummary(
         id=operation.id,
         verb=operation.verb,
         state=history.finished or OPEN,
-        image=str(chosen["reference"]),
+        image=image,
         steps={step: "done" if step in history.done else "started" for step in history.started},
         log=str(operation.log),
+        damage=damage,
     )

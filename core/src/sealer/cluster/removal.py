@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import asdict, dataclass
 
-from sealer.cluster.request import Request
+from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.session import Connections, Context, drive, reach
 from sealer.cluster.state import (
     forget_state,
+    is_remembered,
     load_state,
     previous_state,
     require_state,
     save_state,
 )
 from sealer.clusterfile import Clusterfile, ClusterSpec
-from sealer.errors import HostError, SealerError, UsageError
+from sealer.errors import HostError, RecordDamaged, SealerError, UsageError
 from sealer.events import EventSink, Message
 from sealer.hosts.secret import Redactor
 from sealer.model import Step, at
@@ -35,9 +37,19 @@ ROLLED_BACK = "rolled back"
 """How an operation ends that was taken back."""
 
 _TIMEOUT = 1800.0
-_TARGET = "target"
-FORCE = "force"
-"""The key of a request that says that hosts out of reach are left as they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenBack:
+    """What the record of an operation that takes things back says beside the request.
+
+    Attributes:
+        force: Whether hosts out of reach are left as they are.
+        target: The operation that is taken back, or None for all.
+    """
+
+    force: bool = False
+    target: str | None = None
 
 
 async def delete(context: Context, records: ClusterRecords, *, force: bool = False) -> Summary:
@@ -53,11 +65,37 @@ async def delete(context: Context, records: ClusterRecords, *, force: bool = Fal
     """
     redactor = Redactor()
     with records.lock(DELETE):
-        request = require_state(records)
+        request = last_known(context, records)
         abandon(records.open_operation())
-        operation = records.begin(DELETE, {**request.to_plain(), FORCE: force})
+        operation = records.begin(DELETE, {**request.to_plain(), **asdict(TakenBack(force=force))})
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
             return await take_back(context, records, operation, connections, redactor)
+
+
+def last_known(context: Context, records: ClusterRecords) -> Request:
+    """Return what is remembered of a cluster, or if that is damaged, what an operation was to make of it.
+
+    It names the cluster's hosts, and maybe some that have left it: those have nothing to take back.
+
+    Raises:
+        RecordDamaged: No record is whole; the hint says how to do without one.
+        SealerError: Nothing is known of the cluster.
+    """
+    try:
+        return require_state(records)
+    except RecordDamaged as error:
+        for operation in reversed(records.operations()):
+            with contextlib.suppress(RecordDamaged):
+                request = request_of(operation)
+                if operation.verb != RESET:
+                    text = f"{error}: the hosts are those of operation {operation.id}"
+                    context.events(Message(text=text, warning=True))
+                    return request
+        error.hint = (
+            "each host knows what was changed on it; name them: "
+            f"sealer reset --hosts A,B --cluster-name {records.cluster}"
+        )
+        raise
 
 
 async def rollback(context: Context, records: ClusterRecords, identity: str | None) -> Summary:
@@ -76,8 +114,8 @@ async def rollback(context: Context, records: ClusterRecords, identity: str | No
     with records.lock(ROLLBACK):
         target = rollback_target(records, identity)
         abandon(records.open_operation())
-        request = Request.from_plain(target.request, str(target.directory))
-        operation = records.begin(ROLLBACK, {**request.to_plain(), _TARGET: target.id})
+        request = request_of(target)
+        operation = records.begin(ROLLBACK, {**request.to_plain(), **asdict(TakenBack(target=target.id))})
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
             return await take_back(context, records, operation, connections, redactor)
 
@@ -96,10 +134,24 @@ async def reset(context: Context, clusterfile: Clusterfile) -> Summary:
     redactor = Redactor()
     with records.lock(RESET):
         refuse_known(records, spec)
-        records.require_none_open()
+        require_none_to_finish(records)
+        abandon(records.open_operation())
         operation = records.begin(RESET, Request.of_hosts(clusterfile).to_plain())
         async with reach(context, spec, redactor) as connections:
             return await take_back(context, records, operation, connections, redactor)
+
+
+def require_none_to_finish(records: ClusterRecords) -> None:
+    """Refuse to reset hosts while an operation is open that can be gone on with.
+
+    Raises:
+        OperationLocked: One is; the hint says how to finish it.
+    """
+    operation = records.open_operation()
+    if operation is not None:
+        with contextlib.suppress(RecordDamaged):
+            request_of(operation)
+            records.require_none_open()
 
 
 def refuse_known(records: ClusterRecords, spec: ClusterSpec) -> None:
@@ -108,7 +160,10 @@ def refuse_known(records: ClusterRecords, spec: ClusterSpec) -> None:
     Raises:
         UsageError: It has some of them: deleting is the better way.
     """
-    state = load_state(records)
+    try:
+        state = load_state(records)
+    except RecordDamaged:
+        return
     if state is None:
         return
     members = {host.address for host in state.clusterfile.cluster.hosts}
@@ -129,9 +184,9 @@ async def take_back(
     Raises:
         HostsFailed: Some hosts could not be brought back; the others are.
     """
-    request = Request.from_plain(operation.request, str(operation.directory))
+    request = request_of(operation)
     spec = request.clusterfile.cluster
-    only = operation.request.get(_TARGET)
+    only = noted(operation, TakenBack).target
 
     def make_visitor(events: EventSink) -> Remover:
         data = f"{spec.data_root}/{spec.name}"
@@ -144,7 +199,7 @@ async def take_back(
         before = previous_state(records, only) if only is not None else None
         if only is not None:
             abandon(records.operation(only), state=ROLLED_BACK)
-        if operation.verb == RESET and load_state(records) is not None:
+        if operation.verb == RESET and is_remembered(records):
             # These hosts had left the cluster before; it goes on without them.
             return
         if before is None:
@@ -159,7 +214,7 @@ def left_behind(
     context: Context, operation: Operation, connections: Connections, data: str
 ) -> frozenset[str]:
     """Return the hosts that are left as they are, when the user wants that of those out of reach; say so."""
-    if not operation.request.get(FORCE):
+    if not noted(operation, TakenBack).force:
         return frozenset()
     left = [host for host, connection in connections.items() if isinstance(connection, HostError)]
     for host in left:
@@ -194,12 +249,8 @@ def removal_of(operation: Operation) -> Removal:
     Raises:
         SealerError: Its record is damaged.
     """
-    return Removal(
-        verb=operation.verb,
-        request=Request.from_plain(operation.request, str(operation.directory)),
-        force=bool(operation.request.get(FORCE)),
-        only=operation.request.get(_TARGET),
-    )
+    asked = noted(operation, TakenBack)
+    return Removal(verb=operation.verb, request=request_of(operation), force=asked.force, only=asked.target)
 
 
 def removal_plan(request: Request) -> Plan:

@@ -6,15 +6,17 @@ It is written down when the operation begins, so that resuming makes the same pl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
+from sealer.cluster.decoding import decode
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.clusterfile import Clusterfile, parse_clusterfile
 from sealer.clusterfile.render import render_clusterfile
-from sealer.errors import SealerError
-from sealer.model import Facts, Platform
+from sealer.errors import RecordDamaged, SealerError
+from sealer.model import Facts
+from sealer.operation.records import REQUEST_FILE, Operation
 
 NO_FACTS: Mapping[str, Facts] = MappingProxyType({})
 
@@ -128,22 +130,81 @@ class Request:
         """Read what ``to_plain`` wrote.
 
         Raises:
-            SealerError: It is damaged; the message names ``source``.
+            RecordDamaged: It is damaged; the message names ``source``.
         """
         try:
-            application = data["application"]
-            return cls(
-                clusterfile=parse_clusterfile(data["clusterfile"], source, {}),
-                image=_choice(data["image"]),
-                facts={address: _facts(facts) for address, facts in data["facts"].items()},
-                choice=LaunchChoice.from_plain(data["choice"]),
-                application=None if application is None else _choice(application),
-                foreign=None if data["foreign"] is None else Foreign(**data["foreign"]),
-                removals=tuple(data["removals"]),
-                stored=tuple(_choice(choice) for choice in data["stored"]),
-            )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise SealerError("the record is damaged", place=source) from error
+            found = decode(_Kept, {key: data[key] for key in _KEPT})
+            clusterfile = parse_clusterfile(found.clusterfile, source, {})
+        except (KeyError, TypeError, ValueError, SealerError) as error:
+            raise RecordDamaged("the record is damaged", place=source) from error
+        kept = {key: getattr(found, key) for key in _KEPT if key != "clusterfile"}
+        request = cls(clusterfile=clusterfile, **kept)
+        hosts = {host.address for host in clusterfile.cluster.hosts}
+        if request.is_installed and not hosts <= request.image.digests.keys() & request.facts.keys():
+            raise RecordDamaged("the record is damaged: what it says of hosts is not whole", place=source)
+        return request
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """A request as a record has it: the same, but for the Clusterfile, which is its text."""
+
+    clusterfile: str
+    image: ImageChoice
+    facts: Mapping[str, Facts]
+    choice: LaunchChoice
+    application: ImageChoice | None
+    foreign: Foreign | None
+    removals: tuple[str, ...]
+    stored: tuple[ImageChoice, ...]
+
+
+_KEPT = tuple(one.name for one in fields(_Kept))
+
+
+def request_of(operation: Operation) -> Request:
+    """Return what an operation was asked to do.
+
+    Raises:
+        RecordDamaged: Its record is damaged; the hint says how to do without it.
+    """
+    try:
+        return Request.from_plain(operation.request, str(operation.directory / REQUEST_FILE))
+    except RecordDamaged as error:
+        error.hint = operation.way_out
+        raise
+
+
+def state_before(operation: Operation) -> Request | None:
+    """Return what was remembered of the cluster before an operation, or None when it was not known.
+
+    Raises:
+        RecordDamaged: Its record is damaged; the hint says how to do without it.
+    """
+    try:
+        before = operation.before
+        place = str(operation.directory / REQUEST_FILE)
+        return None if before is None else Request.from_plain(before, place)
+    except RecordDamaged as error:
+        error.hint = operation.way_out
+        raise
+
+
+_Noted = TypeVar("_Noted")
+
+
+def noted(operation: Operation, kind: type[_Noted]) -> _Noted:
+    """Return what else the record of an operation says, as a dataclass whose fields are called as there.
+
+    Raises:
+        RecordDamaged: It is damaged; the hint says how to do without it.
+    """
+    names = get_type_hints(kind)
+    try:
+        return decode(kind, {name: text for name, text in operation.request.items() if name in names})
+    except (TypeError, ValueError) as error:
+        place = str(operation.directory / REQUEST_FILE)
+        raise RecordDamaged("the record is damaged", place=place, hint=operation.way_out) from error
 
 
 def _plain_choice(choice: ImageChoice) -> dict[str, Any]:
@@ -157,7 +218,3 @@ def _choice(data: Mapping[str, Any]) -> ImageChoice:
 def _plain_facts(facts: Facts) -> dict[str, Any]:
     plain = {name: getattr(facts, name) for name in facts.__dataclass_fields__}
     return plain | {"platform": asdict(facts.platform), "answers": dict(facts.answers)}
-
-
-def _facts(data: Mapping[str, Any]) -> Facts:
-    return Facts(**{**data, "platform": Platform(**data["platform"])})

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sealer.cluster.request import Request
-from sealer.errors import SealerError, UsageError
+from sealer.cluster.request import Request, request_of, state_before
+from sealer.errors import RecordDamaged, SealerError, UsageError
 from sealer.operation.records import ClusterRecords, read_json, write_json
 
 _FILE = "cluster.json"
@@ -25,12 +25,32 @@ def load_state(records: ClusterRecords) -> Request | None:
     """Return what is remembered of a cluster, or None when there is nothing.
 
     Raises:
-        SealerError: It is damaged.
+        RecordDamaged: It is damaged.
+        SealerError: It can't be read.
     """
     path = records.directory / _FILE
     if not path.exists():
         return None
-    return Request.from_plain(read_json(path), str(path))
+    try:
+        return Request.from_plain(read_json(path), str(path))
+    except RecordDamaged as error:
+        error.hint = (
+            "put a sound copy of the file there, or take the cluster away: "
+            f"sealer delete --all {records.cluster}"
+        )
+        raise
+
+
+def is_remembered(records: ClusterRecords) -> bool:
+    """Whether something whole is remembered of a cluster.
+
+    Raises:
+        SealerError: It can't be read.
+    """
+    try:
+        return load_state(records) is not None
+    except RecordDamaged:
+        return False
 
 
 def forget_state(records: ClusterRecords) -> None:
@@ -45,19 +65,22 @@ def previous_state(records: ClusterRecords, operation: str) -> Request | None:
         UsageError: There is no such operation.
         SealerError: Its record is damaged.
     """
-    found = records.operation(operation)
-    return None if found.before is None else Request.from_plain(found.before, str(found.directory))
+    return state_before(records.operation(operation))
 
 
 def known_clusters(home: Path) -> tuple[str, ...]:
     """Return the names of the clusters that are remembered, or that an open operation is about."""
     directory = home / "clusters"
     names = sorted(path.name for path in directory.iterdir()) if directory.is_dir() else []
-    return tuple(
-        name
-        for name in names
-        if (directory / name / _FILE).exists() or ClusterRecords(home, name).open_operation() is not None
-    )
+    return tuple(name for name in names if (directory / name / _FILE).exists() or _may_be_open(home, name))
+
+
+def _may_be_open(home: Path, name: str) -> bool:
+    """Whether an operation is open, as far as that can be read: a damaged cluster hides no other."""
+    try:
+        return ClusterRecords(home, name).open_operation() is not None
+    except SealerError:
+        return True
 
 
 def choose_cluster(home: Path, name: str | None) -> ClusterRecords:
@@ -74,7 +97,11 @@ def choose_cluster(home: Path, name: str | None) -> ClusterRecords:
         raise UsageError(f"which cluster? {which}", hint="name it, or run a cluster image first")
     if name not in known:
         listed = ", ".join(known) or "none"
-        raise UsageError(f"cluster {name} is not known here", hint=f"known clusters: {listed}")
+        raise UsageError(
+            f"cluster {name} is not known here",
+            hint=f"known clusters: {listed}   "
+            f"to clean hosts all the same: sealer reset --hosts A,B --cluster-name {name}",
+        )
     return ClusterRecords(home, name)
 
 
@@ -87,7 +114,7 @@ def require_state(records: ClusterRecords) -> Request:
     request = load_state(records)
     if request is None and (operation := records.open_operation()) is not None:
         # Whoever begins an operation and is killed at once has not come to remembering the cluster.
-        request = Request.from_plain(operation.request, str(operation.directory))
+        request = request_of(operation)
     if request is None:
         raise SealerError(f"nothing is known of cluster {records.cluster}")
     return request

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
 from sealer.cluster.comparison import compare
 from sealer.cluster.image_files import image_files
@@ -14,12 +13,12 @@ from sealer.cluster.install import ordered
 from sealer.cluster.outlook import Outlook
 from sealer.cluster.parts import choose_parts
 from sealer.cluster.pipeline import upgrade_plan
-from sealer.cluster.request import Request
+from sealer.cluster.request import Request, noted, request_of, state_before
 from sealer.cluster.request_plan import made_for
 from sealer.cluster.session import Connections, Context, drive, reach, require_all
 from sealer.cluster.state import require_state, save_state
 from sealer.cluster.view import cluster_view
-from sealer.errors import SealerError, UsageError
+from sealer.errors import RecordDamaged, UsageError
 from sealer.events import EventSink
 from sealer.hosts.secret import Redactor
 from sealer.image.pull import ensure
@@ -32,7 +31,21 @@ from sealer.operation.visit import Applier
 UPGRADE = "upgrade"
 """The verb of these operations."""
 
-_ASKED = "upgrade"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turns:
+    """How hosts have their turns: what the upgrade is called on them, and what the user asks for."""
+
+    stamp: str
+    batch: int
+    drain_seconds: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noted:
+    """What is recorded of an upgrade, beside the request."""
+
+    upgrade: Turns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,12 +75,12 @@ async def upgrade(context: Context, records: ClusterRecords, wish: UpgradeWish) 
     redactor = Redactor()
     with records.lock(UPGRADE):
         before = require_state(records)
-        request, asked = _asked(context, before, wish)
-        plan_of(context, request, before, asked)
+        request, turns = _asked(context, before, wish)
+        plan_of(context, request, before, turns)
         records.require_none_open()
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
             require_all(connections)
-            plain = {**request.to_plain(), _ASKED: asked}
+            plain = {**request.to_plain(), **asdict(Noted(upgrade=turns))}
             operation = records.begin(UPGRADE, plain, before=before.to_plain())
             return await carry_on_upgrading(context, records, operation, connections, redactor)
 
@@ -80,8 +93,8 @@ async def look_at_upgrade(context: Context, records: ClusterRecords, wish: Upgra
     """
     await ensure(context.store, wish.reference, sink=context.events)
     before = require_state(records)
-    request, asked = _asked(context, before, wish)
-    cluster, plan = plan_of(context, request, before, asked)
+    request, turns = _asked(context, before, wish)
+    cluster, plan = plan_of(context, request, before, turns)
     redactor = Redactor()
     async with reach(context, request.clusterfile.cluster, redactor) as connections:
         steps = await compare(context, plan, cluster.data, connections, redactor)
@@ -94,7 +107,7 @@ async def look_at_upgrade(context: Context, records: ClusterRecords, wish: Upgra
     )
 
 
-def _asked(context: Context, before: Request, wish: UpgradeWish) -> tuple[Request, dict[str, Any]]:
+def _asked(context: Context, before: Request, wish: UpgradeWish) -> tuple[Request, Turns]:
     """Return the cluster as it is to be, and what else the operation's record needs.
 
     Raises:
@@ -113,17 +126,15 @@ def _asked(context: Context, before: Request, wish: UpgradeWish) -> tuple[Reques
     if types[0] != types[1]:
         raise UsageError(f"cluster {name} runs {types[0]}, image {wish.reference} brings {types[1]}")
     request = replace(before, image=images.choice(wish.reference), application=None)
-    asked = {
-        "stamp": time.strftime("%Y%m%d%H%M%S", time.gmtime()),
-        "batch": wish.batch,
-        "drain_seconds": wish.drain_seconds,
-    }
-    return request, asked
+    turns = Turns(
+        stamp=time.strftime("%Y%m%d%H%M%S", time.gmtime()),
+        batch=wish.batch,
+        drain_seconds=wish.drain_seconds,
+    )
+    return request, turns
 
 
-def plan_of(
-    context: Context, request: Request, before: Request, asked: dict[str, Any]
-) -> tuple[Cluster, Plan]:
+def plan_of(context: Context, request: Request, before: Request, turns: Turns) -> tuple[Cluster, Plan]:
     """Return the cluster with its new image, and the plan.
 
     Raises:
@@ -136,7 +147,7 @@ def plan_of(
     files = image_files(context.store, images.main, parts.runtime.image_files)
     image = replace(images.metadata, files=files)
     cluster = cluster_view(request.clusterfile, image, request.facts, parts)
-    upgrading = Upgrade(previous=previous, **asked)
+    upgrading = Upgrade(previous=previous, **asdict(turns))
     choice, made = made_for(context, request, cluster, images, parts)
     plugins = request.clusterfile.plugins
     plan = upgrade_plan(
@@ -158,11 +169,11 @@ def plan_of_upgrade(context: Context, operation: Operation) -> tuple[Cluster, Pl
     Raises:
         SealerError: Its record is damaged.
     """
-    place = str(operation.directory)
-    if operation.before is None:
-        raise SealerError("the record is damaged", place=place)
-    request, before = (Request.from_plain(data, place) for data in (operation.request, operation.before))
-    return plan_of(context, request, before, operation.request[_ASKED])
+    before = state_before(operation)
+    if before is None:
+        place = str(operation.directory)
+        raise RecordDamaged("the record is damaged", place=place, hint=operation.way_out)
+    return plan_of(context, request_of(operation), before, noted(operation, Noted).upgrade)
 
 
 async def carry_on_upgrading(
@@ -177,7 +188,7 @@ async def carry_on_upgrading(
     Raises:
         HostsFailed: A host is not healthy.
     """
-    request = Request.from_plain(operation.request, str(operation.directory))
+    request = request_of(operation)
     cluster, plan = plan_of_upgrade(context, operation)
     uploads = asyncio.Semaphore(context.uploads)
     store = context.store

@@ -135,7 +135,11 @@ class Journal:
 
 
 def read_history(path: Path) -> History:
-    """Read a journal; lines that are no records (a torn last one) are passed over."""
+    """Read a journal; lines that are no records (a torn last one) are passed over.
+
+    Raises:
+        SealerError: The file is there and can't be read.
+    """
     done: dict[str, DoneStep] = {}
     started: dict[str, int] = {}
     finished: str | None = None
@@ -143,10 +147,12 @@ def read_history(path: Path) -> History:
         lines = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         lines = []
+    except OSError as error:
+        raise SealerError(f"the journal can't be read: {error.strerror}", place=str(path)) from error
     for line in lines:
         try:
             record = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         match record:
             case {"event": "started", "step": str(step)}:

@@ -52,6 +52,7 @@ class Owner:
         """Return the owner that is written in a lock; None when it is not, or not whole."""
         try:
             content = json.loads(text)
+            time.localtime(float(content["since"]))
             return cls(
                 verb=str(content["verb"]),
                 user=str(content["user"]),
@@ -60,7 +61,7 @@ class Owner:
                 since=float(content["since"]),
                 heartbeat=float(content["heartbeat"]),
             )
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, OSError, OverflowError, RecursionError):
             return None
 
     def silence(self) -> float:

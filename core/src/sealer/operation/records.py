@@ -14,15 +14,29 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sealer.errors import OperationLocked, SealerError, UsageError
+from sealer.errors import OperationLocked, RecordDamaged, SealerError, UsageError
 from sealer.operation.journal import History, read_history
 from sealer.operation.lock import hold, require_free
 
 _STAMP_FORMAT = "%Y%m%d-%H%M%S"
 _STAMP = re.compile(r"\d{8}-\d{6}")
+_IDENTITY = re.compile(r"\d{8}-\d{6}-([a-z-]+)-[0-9a-f]{4}")
+
+REQUEST_FILE = "request.json"
+"""What an operation was asked to do, in its directory."""
+
+_DAMAGED = "the file is damaged"
 
 DONE = "done"
 ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What an operation was asked to do, and what was remembered of the cluster before."""
+
+    request: Mapping[str, Any]
+    before: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,19 +45,49 @@ class Operation:
 
     Attributes:
         id: Unique; sorts by time.
-        verb: ``run``, ``delete``, ….
+        verb: ``run``, ``delete``, …; the id says it.
         cluster: The cluster's name.
-        request: All that its plan is made from, as plain data without secrets.
-        before: What was remembered of the cluster before, or None when it was not known.
         directory: Holds ``request.json``, ``journal.jsonl`` and ``log``.
+        asked: What ``request.json`` says, or why that can't be known.
     """
 
     id: str
     verb: str
     cluster: str
-    request: Mapping[str, Any]
-    before: Mapping[str, Any] | None
     directory: Path
+    asked: Asked | RecordDamaged
+
+    @property
+    def request(self) -> Mapping[str, Any]:
+        """All that its plan is made from, as plain data without secrets.
+
+        Raises:
+            RecordDamaged: It can't be read.
+        """
+        return self._asked().request
+
+    @property
+    def before(self) -> Mapping[str, Any] | None:
+        """What was remembered of the cluster before, or None when it was not known.
+
+        Raises:
+            RecordDamaged: It can't be read.
+        """
+        return self._asked().before
+
+    def _asked(self) -> Asked:
+        if isinstance(self.asked, RecordDamaged):
+            raise self.asked
+        return self.asked
+
+    @property
+    def way_out(self) -> str:
+        """What to do when its request is damaged, as a hint: no other way leads on from there."""
+        name = self.cluster
+        return (
+            f"it can't be gone on with; give it up: sealer operations abort --cluster {name}   "
+            f"or take the cluster away: sealer delete --all {name}"
+        )
 
     @property
     def journal(self) -> Path:
@@ -124,8 +168,12 @@ class ClusterRecords:
         directory = self.directory / "operations" / identity
         new = directory.with_name(f".{identity}.new")
         self._make(new)
-        write_json(new / "request.json", {"verb": verb, "request": dict(request), "before": before})
-        new.rename(directory)
+        write_json(new / REQUEST_FILE, {"verb": verb, "request": dict(request), "before": before})
+        try:
+            new.rename(directory)
+            _sync(directory.parent)
+        except OSError as error:
+            raise SealerError(f"can't write {directory}: {error.strerror}") from error
         return self._read(directory)
 
     def _stamp(self) -> str:
@@ -142,11 +190,15 @@ class ClusterRecords:
         return stamp
 
     def operations(self) -> tuple[Operation, ...]:
-        """Return all operations, oldest first."""
+        """Return all operations, oldest first; what else lies there is passed over."""
         parent = self.directory / "operations"
         if not parent.is_dir():
             return ()
-        return tuple(self._read(path) for path in sorted(parent.iterdir()) if path.name[0] != ".")
+        return tuple(
+            self._read(path)
+            for path in sorted(parent.iterdir())
+            if _IDENTITY.fullmatch(path.name) and path.is_dir()
+        )
 
     def operation(self, identity: str) -> Operation:
         """Return an operation by its id.
@@ -167,14 +219,15 @@ class ClusterRecords:
         return None
 
     def _read(self, directory: Path) -> Operation:
-        content = read_json(directory / "request.json")
+        identity = _IDENTITY.fullmatch(directory.name)
+        if identity is None:
+            raise ValueError(f"{directory.name} is no id of an operation")
         return Operation(
             id=directory.name,
-            verb=str(content["verb"]),
+            verb=identity[1],
             cluster=self.cluster,
-            request=content["request"],
-            before=content.get("before"),
             directory=directory,
+            asked=_read_asked(directory / REQUEST_FILE),
         )
 
     @staticmethod
@@ -183,6 +236,19 @@ class ClusterRecords:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise SealerError(f"can't make {directory}: {error.strerror}") from error
+
+
+def _read_asked(path: Path) -> Asked | RecordDamaged:
+    try:
+        content = read_json(path)
+    except RecordDamaged as error:
+        return error
+    except SealerError as error:
+        return RecordDamaged(error.message)
+    request, before = content.get("request"), content.get("before")
+    if not isinstance(request, dict) or not isinstance(before, dict | None):
+        return RecordDamaged(_DAMAGED, place=str(path))
+    return Asked(request=request, before=before)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -199,22 +265,33 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         new.rename(path)
+        _sync(path.parent)
     except OSError as error:
         raise SealerError(f"can't write {path}: {error.strerror}") from error
+
+
+def _sync(directory: Path) -> None:
+    """Have the disk keep the names in a directory."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a file of plain data.
 
     Raises:
-        SealerError: It can't be read or is damaged.
+        RecordDamaged: It is no whole JSON object.
+        SealerError: It can't be read.
     """
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
         raise SealerError(f"can't read {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise SealerError("the file is damaged", place=str(path)) from error
+    except (ValueError, RecursionError) as error:
+        raise RecordDamaged(_DAMAGED, place=str(path)) from error
     if not isinstance(content, dict):
-        raise SealerError("the file is damaged", place=str(path))
+        raise RecordDamaged(_DAMAGED, place=str(path))
     return content
