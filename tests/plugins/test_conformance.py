@@ -13,10 +13,11 @@ import pytest
 
 from sealer.model import RUNTIME_VERSION_LABEL, ImageMetadata
 from sealer.plugins import Kind
-from sealer.providers import AppType, ToolRunner
+from sealer.providers import AppType, SupportsBaseImages, ToolRunner
 from sealer.testing.conformance import (
     AppSample,
     AppTypeContract,
+    BaseImagesContract,
     BaseRecipeContract,
     ClusterRuntimeContract,
     ContainerRuntimeContract,
@@ -114,6 +115,20 @@ class TestBaseRecipes(BaseRecipeContract):
     @pytest.fixture
     def samples(self, built_in: Found) -> Sequence[RecipeSample]:
         return built_in.samples.RELEASES  # type: ignore[no-any-return]  # checked where it is written
+
+
+class TestBaseImages(BaseImagesContract):
+    @pytest.fixture(
+        name="built_in",
+        params=[one for kind in Kind for one in found(kind) if isinstance(one.provider, SupportsBaseImages)],
+        ids=lambda one: str(one.provider.name),
+    )
+    def built_in(self, request: pytest.FixtureRequest) -> Found:
+        return request.param  # type: ignore[no-any-return]  # one of the parameters
+
+    @pytest.fixture
+    def provider(self, built_in: Found) -> Any:
+        return built_in.provider
 
 
 class TestTaskTypes(TaskTypeContract):

@@ -121,6 +121,25 @@ class Plugins:
         """Return the registry of that name."""
         return cast(Registry, self._one(Kind.REGISTRY, name))
 
+    def only_registry(self) -> Registry:
+        """Return the registry, of which there has to be one.
+
+        Raises:
+            PluginError: There is none, or there are several.
+        """
+        registries = self.registries()
+        if not registries:
+            raise PluginError(
+                "no plugin provides a registry to serve container images in a cluster",
+                hint="install one; sealer plugin list shows what is there",
+            )
+        if len(registries) > 1:
+            raise PluginError(
+                f"several registries could serve the container images: {', '.join(registries)}",
+                hint="switch off all but one with --disable-plugin",
+            )
+        return next(iter(registries.values()))
+
     def app_type(self, name: str) -> AppType:
         """Return the application type of that name."""
         return cast(AppType, self._one(Kind.APP_TYPE, name))

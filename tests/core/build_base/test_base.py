@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sealer.build.base import DOWNLOADS, BaseRequest, build_base
+from sealer.build.base_parts import Blueprint
 from sealer.build.fetch import FetchSettings
 from sealer.errors import ImageError, TransportError
 from sealer.events import Event, TransferProgress
@@ -32,7 +33,7 @@ def request(
     skip_tls_verify: bool = False,
 ) -> BaseRequest:
     return BaseRequest(
-        recipe=ToyRecipe(),
+        blueprint=Blueprint(recipe=ToyRecipe()),
         name=parse_reference("toy:1"),
         platform=HERE,
         version=version,

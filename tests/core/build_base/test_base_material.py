@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sealer.build.base_material import Material, Order, gather
+from sealer.build.base_parts import Blueprint
 from sealer.build.fetch import FetchSettings
 from sealer.build.fetch_stream import Retries
 from sealer.errors import ImageError, TransportError, UsageError, VerificationError
@@ -46,7 +47,7 @@ def order(tmp_path: Path, events: list[Event], monkeypatch: pytest.MonkeyPatch) 
         scratch = tmp_path / f"scratch{len(list(tmp_path.iterdir()))}"
         scratch.mkdir()
         return Order(
-            recipe=ToyRecipe(),
+            blueprint=Blueprint(recipe=ToyRecipe()),
             version=version,
             platform=platform,
             directory=directory,

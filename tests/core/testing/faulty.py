@@ -21,6 +21,7 @@ from sealer.changes.owned import Claim
 from sealer.errors import ImageError
 from sealer.manifests import images_in
 from sealer.model import (
+    CONTAINER_RUNTIME_TYPE_LABEL,
     RUNTIME_TYPE_LABEL,
     RUNTIME_VERSION_LABEL,
     Application,
@@ -49,6 +50,7 @@ from sealer.providers import (
     Download,
     HostChecks,
     ProgramQuery,
+    SupportsBaseImages,
     SupportsCertificates,
     SupportsUpgrade,
     TaskType,
@@ -58,6 +60,7 @@ from sealer.providers import (
 from sealer.testing.conformance import (
     AppSample,
     AppTypeContract,
+    BaseImagesContract,
     BaseRecipeContract,
     ClusterRuntimeContract,
     ContainerRuntimeContract,
@@ -695,6 +698,45 @@ class TestSloppy(ToysContract):
         "test_a_recipe_only_declares",
     )
     provider = giving(Sloppy())
+
+
+class Stock(Toys, SupportsBaseImages):
+    """Brings what the recipe has."""
+
+    def base_components(self, platform: Platform) -> tuple[Component, ...]:
+        return tuple(replace(part, carries_version=False) for part in self.components(platform))
+
+    def base_downloads(self, kubernetes: str, platform: Platform) -> tuple[Download, ...]:
+        return self.downloads(kubernetes, platform)
+
+
+class TestSoundStock(BaseImagesContract):
+    provider = giving(Stock())
+
+
+class SloppyStock(Sloppy, Box, SupportsBaseImages):
+    name = "sloppy"
+
+    def base_components(self, platform: Platform) -> tuple[Component, ...]:
+        return self.components(platform)
+
+    def base_downloads(self, kubernetes: str, platform: Platform) -> tuple[Download, ...]:
+        Path("/etc/hostname").read_text()
+        return self.downloads(kubernetes, platform)
+
+    def base_labels(self, kubernetes: str, versions: Mapping[str, str]) -> Mapping[str, str]:
+        return {CONTAINER_RUNTIME_TYPE_LABEL: "another"}
+
+
+class TestSloppyStock(BaseImagesContract):
+    finds = (
+        "test_components_have_places_and_sources",
+        "test_downloads_are_verified",
+        "test_an_unknown_platform_is_refused",
+        "test_labels_say_what_the_image_brings",
+        "test_it_only_declares",
+    )
+    provider = giving(SloppyStock())
 
 
 class Even(Check):

@@ -6,11 +6,9 @@ import dataclasses
 import tomllib
 from typing import Any
 
-import pytest
-
 from sealer.model import fill
-from sealer_container_containerd.config import config_toml, hosts_toml, sandbox_image, unit_text
-from tests.plugins.kit import REGISTRY, image
+from sealer_container_containerd.config import config_toml, hosts_toml, unit_text
+from tests.plugins.kit import REGISTRY
 
 CRI = "io.containerd.grpc.v1.cri"
 VALUES = {("registry", "credentials"): "c2VhbGVyOnNlY3JldA=="}
@@ -37,19 +35,6 @@ def test_another_cgroup_driver_and_a_host_that_refuses_oom_scores_show() -> None
     assert cri["containerd"]["runtimes"]["runc"]["options"]["SystemdCgroup"] is False
     assert cri["restrict_oom_score_adj"] is True
     assert "sandbox_image" not in cri
-
-
-@pytest.mark.parametrize(
-    ("names", "wanted"),
-    [
-        ((), None),
-        (("docker.io/library/pauser:1",), None),
-        (("registry.k8s.io/pause:3.9", "registry.k8s.io/pause:3.10"), "registry.k8s.io/pause:3.10"),
-        (("localhost:5000/pause:3.6@sha256:00",), "localhost:5000/pause:3.6@sha256:00"),
-    ],
-)
-def test_the_newest_packed_pause_image_is_the_sandbox(names: tuple[str, ...], wanted: str | None) -> None:
-    assert sandbox_image(image(images=names).container_images) == wanted
 
 
 def test_a_mirror_asks_the_registry_below_the_domain_with_its_credentials() -> None:

@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from packaging.version import Version
 
+from sealer.build.base_parts import Blueprint
 from sealer.errors import ImageError
 from sealer.model import Platform
+from sealer_app_helm.app_type import Helm
+from sealer_container_containerd.runtime import Containerd
+from sealer_registry_distribution.registry import Distribution
 from sealer_runtime_k8s.recipe import KubernetesRecipe
 from tests.core.build_base.http_server import Resource, Server, http_server
 from tests.core.build_base.material import foreign_program, script, tar_gz
@@ -16,6 +20,7 @@ from tests.core.build_base.material import foreign_program, script, tar_gz
 AMD64 = Platform(architecture="amd64")
 ARM64 = Platform(architecture="arm64")
 RECIPE = KubernetesRecipe()
+BLUEPRINT = Blueprint(recipe=RECIPE, parts=(Containerd(), Distribution(), Helm()))
 
 
 @pytest.fixture
@@ -48,16 +53,16 @@ def test_what_is_no_version_is_refused(text: str) -> None:
 def test_every_component_comes_from_exactly_one_download(version: str, platform: Platform) -> None:
     names = [
         name
-        for download in RECIPE.downloads(version, platform)
+        for download in BLUEPRINT.downloads(version, platform)
         for name in (download.members.values() if download.members else (download.component,))
     ]
-    assert sorted(names) == sorted(component.name for component in RECIPE.components(platform))
+    assert sorted(names) == sorted(component.name for component in BLUEPRINT.components(platform))
 
 
 @pytest.mark.parametrize("platform", [AMD64, ARM64])
 def test_everything_is_secured_and_for_the_platform(platform: Platform) -> None:
     other = "arm64" if platform == AMD64 else "amd64"
-    for download in RECIPE.downloads("v1.33.1", platform):
+    for download in BLUEPRINT.downloads("v1.33.1", platform):
         assert download.url.startswith("https://")
         assert download.checksum.startswith("https://")
         assert platform.architecture in download.url
@@ -92,7 +97,7 @@ UPSTREAM = {
 
 
 def test_upstreams_addresses() -> None:
-    assert {d.url: d.checksum for d in RECIPE.downloads("v1.33.1", ARM64)} == {
+    assert {d.url: d.checksum for d in BLUEPRINT.downloads("v1.33.1", ARM64)} == {
         f"{base}/{file}": f"{base}/{checksum}"
         for base, files in UPSTREAM.items()
         for file, checksum in files.items()
@@ -100,7 +105,7 @@ def test_upstreams_addresses() -> None:
 
 
 def containerd_for(version: str) -> Version:
-    downloads = RECIPE.downloads(version, AMD64)
+    downloads = BLUEPRINT.downloads(version, AMD64)
     return Version(next(d.version for d in downloads if "containerd" in d.members.values()))
 
 
@@ -126,14 +131,14 @@ def test_containerd_is_one_that_supports_the_version(version: str, least: str, b
 
 def test_crictl_has_the_minor_version_of_kubernetes_as_far_as_one_is_known() -> None:
     def crictl(version: str) -> str:
-        return next(d.version for d in RECIPE.downloads(version, AMD64) if "crictl" in d.members.values())
+        return next(d.version for d in BLUEPRINT.downloads(version, AMD64) if "crictl" in d.members.values())
 
     assert [crictl("v1.20.2"), crictl("v1.33.5"), crictl("v1.99.0")] == ["v1.20.0", "v1.33.0", "v1.36.0"]
 
 
 def test_versions_older_than_the_recipe_can_be_built_from_files() -> None:
     with pytest.raises(ImageError, match=r"v1\.19\.9 is older") as caught:
-        RECIPE.downloads("v1.19.9", AMD64)
+        BLUEPRINT.downloads("v1.19.9", AMD64)
     assert "--from DIR" in (caught.value.hint or "")
 
 
@@ -141,8 +146,8 @@ def test_versions_older_than_the_recipe_can_be_built_from_files() -> None:
     "platform", [Platform(architecture="s390x"), Platform(os="windows", architecture="amd64")]
 )
 def test_other_platforms_are_refused(platform: Platform) -> None:
-    with pytest.raises(ImageError, match="there is no recipe of Kubernetes for"):
-        RECIPE.components(platform)
+    with pytest.raises(ImageError, match="there are no releases of Kubernetes for"):
+        BLUEPRINT.components(platform)
 
 
 def test_kubeadm_is_asked_for_the_container_images() -> None:
@@ -169,7 +174,7 @@ def test_an_answer_that_is_no_list_of_images_is_refused(answer: str) -> None:
 
 
 def test_labels_name_both_runtimes() -> None:
-    assert RECIPE.labels("v1.33.1", {"containerd": "2.2.7", "kubelet": "v1.33.1"}) == {
+    assert BLUEPRINT.labels("v1.33.1", {"containerd": "2.2.7", "kubelet": "v1.33.1"}) == {
         "cluster.alpha.sealer.io/cluster-runtime-type": "kubernetes",
         "cluster.alpha.sealer.io/cluster-runtime-version": "v1.33.1",
         "cluster.alpha.sealer.io/container-runtime-type": "containerd",
@@ -178,7 +183,7 @@ def test_labels_name_both_runtimes() -> None:
 
 
 def test_an_image_with_etcd_says_so() -> None:
-    labels = RECIPE.labels("v1.33.1", {"containerd": "2.2.7", "etcd": "3.5.21"})
+    labels = BLUEPRINT.labels("v1.33.1", {"containerd": "2.2.7", "etcd": "3.5.21"})
     assert labels["cluster.alpha.sealer.io/etcd-version"] == "3.5.21"
 
 
@@ -202,7 +207,7 @@ PRINTED = {
 def test_versions_are_found_in_what_programs_print() -> None:
     import re
 
-    patterns = {c.name: c.version_pattern for c in RECIPE.components(AMD64) if c.version_arguments}
+    patterns = {c.name: c.version_pattern for c in BLUEPRINT.components(AMD64) if c.version_arguments}
     assert set(patterns) == set(PRINTED)
     for name, answers in PRINTED.items():
         for answer, version in answers.items():
@@ -225,7 +230,7 @@ esac""",
 
 def publish(server: Server, platform: Platform, content: Callable[[str], bytes]) -> None:
     """Serve a release as upstream has it, below the names of upstream's hosts."""
-    for download in RECIPE.downloads("v1.33.1", platform):
+    for download in BLUEPRINT.downloads("v1.33.1", platform):
         name = download.url.rsplit("/", 1)[-1]
         file = content(download.component)
         if download.members:
@@ -249,7 +254,7 @@ async def test_a_release_is_gathered_from_a_mirror(
     publish(server, AMD64, lambda name: script(PROGRAMS.get(name, "exit 9")))
     material = await gather(
         Order(
-            recipe=RECIPE,
+            blueprint=BLUEPRINT,
             version="1.33.1",
             platform=platform,
             directory=None,
@@ -258,7 +263,7 @@ async def test_a_release_is_gathered_from_a_mirror(
             scratch=tmp_path,
         )
     )
-    assert tuple(component for component, _ in material.files) == RECIPE.components(platform)
+    assert tuple(component for component, _ in material.files) == BLUEPRINT.components(platform)
     assert material.labels["cluster.alpha.sealer.io/cluster-runtime-version"] == "v1.33.1"
     assert material.labels["cluster.alpha.sealer.io/container-runtime-version"] == "2.2.7"
     assert material.pulled == ("registry.k8s.io/pause:3.10",)
@@ -274,7 +279,7 @@ async def test_a_base_image_is_built_of_real_artifacts_and_again_with_the_same_d
     from sealer.image.store import ImageStore
 
     request = BaseRequest(
-        recipe=RECIPE,
+        blueprint=BLUEPRINT,
         name=parse_reference("kubernetes:test"),
         platform=host_platform(),
         directory=artifacts,

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sealer.build.base_material import Material, Order, gather
+from sealer.build.base_parts import Blueprint
 from sealer.build.builder import build_image
 from sealer.build.fetch import FetchSettings
 from sealer.build.inputs import BuildInput, GivenFile, GivenFiles
@@ -15,7 +16,7 @@ from sealer.events import EventSink, discard
 from sealer.image.reference import Reference
 from sealer.image.store import ImageStore
 from sealer.model import ImageType, Platform
-from sealer.providers import BaseRecipe, Component
+from sealer.providers import Component
 
 DOWNLOADS = "cache/downloads"
 """Where downloads are kept, below Sealer's home directory."""
@@ -26,7 +27,7 @@ class BaseRequest:
     """A base image that somebody wants.
 
     Attributes:
-        recipe: How it is made.
+        blueprint: How it is made.
         name: The name it gets in the store.
         platform: The platform it is for.
         version: The version of the distribution; None only with a directory, for that of its files.
@@ -35,7 +36,7 @@ class BaseRequest:
         skip_tls_verify: Whether any certificate of registries is accepted, and plain HTTP.
     """
 
-    recipe: BaseRecipe
+    blueprint: Blueprint
     name: Reference
     platform: Platform
     version: str | None = None
@@ -56,7 +57,7 @@ async def build_base(request: BaseRequest, store: ImageStore, *, sink: EventSink
     # Under the lease, what is left in the store's temporary directory by a crash is swept by a later prune.
     with store.lease(), TemporaryDirectory(dir=store.layout.temporary) as scratch:
         order = Order(
-            recipe=request.recipe,
+            blueprint=request.blueprint,
             version=request.version,
             platform=request.platform,
             directory=request.directory,
@@ -78,7 +79,7 @@ def _input(request: BaseRequest, material: Material) -> BuildInput:
     The distribution's own programs are a layer, because all of them change with each version, and the tools
     beside them are another, because they seldom do: the image of the next version shares that one.
     """
-    title = f"{request.recipe.name} {material.version}"
+    title = f"{request.blueprint.recipe.name} {material.version}"
     layers = (
         GivenFiles(files=_files(material, lambda part: not part.carries_version), created_by="tools"),
         GivenFiles(files=_files(material, lambda part: part.carries_version), created_by=title),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sealer.build.base_archives import ArchivedImage, read_archive
 from sealer.build.base_directory import Artifacts, find_components, look_below
+from sealer.build.base_parts import Blueprint
 from sealer.build.base_programs import CannotRunHereError, ask_version, is_for, run_program
 from sealer.build.base_unpack import unpack_members
 from sealer.build.fetch import FetchSettings, Wanted, fetch
@@ -45,7 +46,7 @@ class Order:
     """What is to be gathered.
 
     Attributes:
-        recipe: The recipe.
+        blueprint: The recipe, and whose files come to its own.
         version: The version of the distribution, or None for that of the files in the directory.
         platform: The platform of the image.
         directory: Where the files are, or None to download them.
@@ -55,7 +56,7 @@ class Order:
         sink: Told about downloads, and about files that are left out.
     """
 
-    recipe: BaseRecipe
+    blueprint: Blueprint
     version: str | None
     platform: Platform
     directory: Path | None
@@ -91,9 +92,10 @@ async def gather(order: Order) -> Material:
         TransportError: A download fails.
         VerificationError: A download is not what its checksum says.
     """
-    recipe, platform = order.recipe, order.platform
+    blueprint, platform = order.blueprint, order.platform
+    recipe = blueprint.recipe
     wanted = None if order.version is None else recipe.canonical_version(order.version)
-    components = {component.name: component for component in recipe.components(platform)}
+    components = {component.name: component for component in blueprint.components(platform)}
     if order.directory is not None:
         found = _look(order, look_below(order.directory), tuple(components.values()))
     elif wanted is not None:
@@ -107,7 +109,7 @@ async def gather(order: Order) -> Material:
         version=version,
         files=tuple((components[name], found.files[name]) for name in components if name in found.files),
         texts=recipe.files(version, platform),
-        labels=recipe.labels(version, versions),
+        labels=blueprint.labels(version, versions),
         archived=tuple(found.archived.values()),
         pulled=tuple(name for name in names if name not in found.archived),
     )
@@ -137,14 +139,14 @@ def _look(order: Order, artifacts: Artifacts, components: Sequence[Component]) -
 
 
 async def _download(order: Order, version: str, components: Mapping[str, Component]) -> _Found:
-    downloads = order.recipe.downloads(version, order.platform)
+    downloads = order.blueprint.downloads(version, order.platform)
     ours, theirs = host_platform(), order.platform
-    query = order.recipe.image_query(version)
+    query = order.blueprint.recipe.image_query(version)
     # The programs of the image may not run here, but those of this machine give the same answer.
     foreign = isinstance(query, ProgramQuery) and ours.architecture != theirs.architecture
     helpers = tuple(
         download
-        for download in (order.recipe.downloads(version, ours) if foreign else ())
+        for download in (order.blueprint.downloads(version, ours) if foreign else ())
         if query is not None and query.component in (download.component, *download.members.values())
     )
     wanted = [
@@ -232,7 +234,7 @@ def _version(
 
 
 async def _container_images(order: Order, version: str, found: _Found) -> tuple[str, ...]:
-    query = order.recipe.image_query(version)
+    query = order.blueprint.recipe.image_query(version)
     answer = ""
     if isinstance(query, FileQuery):
         path = found.files.get(query.component)
@@ -247,7 +249,7 @@ async def _container_images(order: Order, version: str, found: _Found) -> tuple[
                 f"it is for {order.platform}, which {host_platform()} can't run",
                 hint="build where such programs run, natively or by qemu-user-static",
             ) from error
-    names = order.recipe.container_images(version, order.platform, answer)
+    names = order.blueprint.recipe.container_images(version, order.platform, answer)
     return tuple(dict.fromkeys(str(parse_reference(name)) for name in names))
 
 

@@ -48,6 +48,11 @@ def list_recipes(application: Application, output: Format) -> None:
 @click.option(
     "--mirror", metavar="URL", help="Download from URL/<host>/<path> instead of upstream's addresses."
 )
+@click.option(
+    "--container-runtime",
+    metavar="NAME",
+    help="Pack this container runtime instead of the one that the recipe takes.",
+)
 @platform_option
 @click.option("-t", "--tag", "name", metavar="NAME", required=True, help="The name of the image.")
 @skip_tls_verify_option
@@ -61,6 +66,7 @@ def build(
     version: str | None,
     directory: Path | None,
     mirror: str | None,
+    container_runtime: str | None,
     platform: str | None,
     name: str,
     skip_tls_verify: bool,
@@ -72,6 +78,7 @@ def build(
     Without --from, the files are downloaded from upstream and checked against its checksums.
     """
     from sealer.build.base import BaseRequest, build_base
+    from sealer.build.base_parts import make_blueprint
     from sealer.build.fetch import FetchSettings
     from sealer.errors import UsageError
     from sealer.image.platforms import host_platform, parse_platform
@@ -86,8 +93,11 @@ def build(
         raise UsageError(f"--mirror {mirror} is not the address of a server", hint="begin it with https://")
     if directory is None and version is None:
         raise UsageError("which version is not said", hint="give --version V, or files with --from DIR")
+    plugins = application.plugins()
     request = BaseRequest(
-        recipe=application.plugins().base_recipe(distribution),
+        blueprint=make_blueprint(
+            plugins.base_recipe(distribution), plugins, container_runtime=container_runtime
+        ),
         name=parse_reference(name),
         platform=parse_platform(platform) if platform else host_platform(),
         version=version,

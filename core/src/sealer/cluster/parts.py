@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from sealer.errors import ImageError, PluginError
+from sealer.errors import ImageError
 from sealer.model import (
     CONTAINER_RUNTIME_TYPE_LABEL,
     RUNTIME_TYPE_LABEL,
@@ -64,22 +64,7 @@ def choose_parts(image: ImageMetadata, plugins: Plugins, *, container: str | Non
     return Parts(
         runtime=plugins.cluster_runtime(runtime),
         container=plugins.container_runtime(container) if container else None,
-        registry=_registry(plugins) if image.container_images else None,
+        registry=plugins.only_registry() if image.container_images else None,
         app_types=plugins.app_types(),
         task_types=plugins.task_types(),
     )
-
-
-def _registry(plugins: Plugins) -> Registry:
-    registries = plugins.registries()
-    if not registries:
-        raise PluginError(
-            "the image has container images, but no plugin provides a registry to serve them",
-            hint="install one; sealer plugin list shows what is there",
-        )
-    if len(registries) > 1:
-        raise PluginError(
-            f"several registries could serve the image's container images: {', '.join(registries)}",
-            hint="switch off all but one with --disable-plugin",
-        )
-    return next(iter(registries.values()))

@@ -1,21 +1,34 @@
-"""What all distributions of Kubernetes have in common once they run; cluster runtimes share it."""
+"""What distributions of Kubernetes have in common; cluster runtimes and container runtimes share it."""
 
 from sealer.kubernetes.checks import PORTS, NodeNames, PortsFree, listening_ports
+from sealer.kubernetes.cni import CNI_PROGRAMS, cni_programs
+from sealer.kubernetes.containers import END_PODS, end_containers
 from sealer.kubernetes.leaving import drain_command, is_forgotten, require_quorum, speaker
 from sealer.kubernetes.marks import Taint, mark_step, parse_taint, taint_holds
+from sealer.kubernetes.pause import pause_image
+from sealer.kubernetes.releases import cni_components, cni_downloads, release_minor, require_platform
 from sealer.kubernetes.units import UnitRuns
 
 __all__ = [
+    "CNI_PROGRAMS",
+    "END_PODS",
     "PORTS",
     "NodeNames",
     "PortsFree",
     "Taint",
     "UnitRuns",
+    "cni_components",
+    "cni_downloads",
+    "cni_programs",
     "drain_command",
+    "end_containers",
     "is_forgotten",
     "listening_ports",
     "mark_step",
     "parse_taint",
+    "pause_image",
+    "release_minor",
+    "require_platform",
     "require_quorum",
     "speaker",
     "taint_holds",

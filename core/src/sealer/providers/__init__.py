@@ -9,7 +9,14 @@ from sealer.providers.apps import AppType, Comparison, ToolRunner
 from sealer.providers.base import HostChecks, HostProvider, Provider
 from sealer.providers.cluster_runtimes import ClusterRuntime, SupportsCertificates, SupportsUpgrade
 from sealer.providers.container_runtimes import ContainerRuntime
-from sealer.providers.recipes import BaseRecipe, Component, Download, FileQuery, ProgramQuery
+from sealer.providers.recipes import (
+    BaseRecipe,
+    Component,
+    Download,
+    FileQuery,
+    ProgramQuery,
+    SupportsBaseImages,
+)
 from sealer.providers.registries import Registry
 from sealer.providers.tasks import TaskType
 from sealer.providers.vocabulary import Vocabulary
@@ -28,6 +35,7 @@ __all__ = [
     "ProgramQuery",
     "Provider",
     "Registry",
+    "SupportsBaseImages",
     "SupportsCertificates",
     "SupportsUpgrade",
     "TaskType",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from sealer.model import Platform
 from sealer.model.image import EMPTY
@@ -73,12 +74,58 @@ class FileQuery:
     component: str
 
 
+class SupportsBaseImages(ABC):
+    """What a container runtime, a registry or an application type is besides when base images have its files.
+
+    So no recipe knows where containerd or helm come from: it says whom it wants, and core asks them.
+    """
+
+    @abstractmethod
+    def base_components(self, platform: Platform) -> tuple[Component, ...]:
+        """Return the files of the rootfs that it needs, whatever the version of Kubernetes.
+
+        Raises:
+            ImageError: There are none for the platform.
+        """
+
+    @abstractmethod
+    def base_downloads(self, kubernetes: str, platform: Platform) -> tuple[Download, ...]:
+        """Return where upstream publishes those that go with a version of Kubernetes, such as ``v1.33.1``.
+
+        Raises:
+            ImageError: Nothing goes with it; the message says from which version on something does.
+        """
+
+    def base_labels(self, kubernetes: str, versions: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the labels of the image that are about it.
+
+        Args:
+            kubernetes: The version of Kubernetes.
+            versions: The version of each component that is asked for it, by name.
+
+        Raises:
+            ImageError: With this version of Kubernetes it needs a component that is not there.
+        """
+        return {}
+
+
 class BaseRecipe(Provider):
     """How a base image of a distribution is made from its upstream release, or from files at hand.
 
     ``name`` is what ``sealer base build NAME`` takes; equal to the cluster runtime's name. A recipe only
     declares: core downloads, looks files up, runs programs, compares versions and pulls container images.
+    What others bring is not its own: their components, downloads and labels come to those of the recipe.
+
+    Attributes:
+        container_runtime: The container runtime that the image gets unless the user wants another one; ""
+            when the distribution has its own inside.
+        registry: Whether the image gets a registry, which serves its container images.
+        app_types: Application types whose programs go along.
     """
+
+    container_runtime: ClassVar[str] = ""
+    registry: ClassVar[bool] = False
+    app_types: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def canonical_version(self, version: str) -> str:
@@ -103,6 +150,10 @@ class BaseRecipe(Provider):
         Raises:
             ImageError: The version can't be built this way; the message says from which one on it can.
         """
+
+    def kubernetes_version(self, version: str) -> str:
+        """Return the version of Kubernetes inside a version of the distribution: it comes before a ``+``."""
+        return version.partition("+")[0]
 
     def image_query(self, version: str) -> ProgramQuery | FileQuery | None:
         """Return the question whose answer ``container_images`` reads, or None when none is needed."""

@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import ClassVar
 
 from sealer.changes import Change
+from sealer.kubernetes import require_platform
 from sealer.manifests import YAML_SUFFIXES, images_in
-from sealer.model import Application, Cluster
-from sealer.providers import AppType, Comparison, ToolRunner
+from sealer.model import Application, Cluster, Platform
+from sealer.providers import AppType, Comparison, Component, Download, SupportsBaseImages, ToolRunner
 from sealer_app_helm.charts import is_chart
 from sealer_app_helm.release import DIRECTORY, Chart, compared, listed, removed
 
 _RELEASE = "release"
+_VERSION = "v3.18.4"
+"""Of the helm that base images get."""
 
 
-class Helm(AppType):
+class Helm(AppType, SupportsBaseImages):
     """One chart, as a directory or an archive, and files of values for it.
 
     The chart comes first in ``files``: ``.`` for a directory, whose content is at the top of the
@@ -40,6 +43,17 @@ class Helm(AppType):
         flags = _values_flags(str(directory / file) for file in values)
         manifests = run(("helm", "template", _RELEASE, str(directory / chart), *flags))
         return images_in(manifests, f"manifests that helm makes of {chart}")
+
+    def base_components(self, platform: Platform) -> tuple[Component, ...]:
+        require_platform(platform, "helm")
+        return (Component(name="helm", path="bin/helm", optional=True),)
+
+    def base_downloads(self, kubernetes: str, platform: Platform) -> tuple[Download, ...]:
+        require_platform(platform, "helm")
+        directory = f"linux-{platform.architecture}"
+        url = f"https://get.helm.sh/helm-{_VERSION}-{directory}.tar.gz"
+        program = {f"{directory}/helm": "helm"}
+        return (Download(url=url, checksum=f"{url}.sha256sum", version=_VERSION, members=program),)
 
     def takes_values(self) -> bool:
         return True

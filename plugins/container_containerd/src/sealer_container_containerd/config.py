@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from itertools import chain
 
-from sealer.model import ContainerImage, RegistryEndpoint
+from sealer.kubernetes import CNI_PROGRAMS
+from sealer.model import RegistryEndpoint
 
 PROGRAMS = "/usr/local/bin"
 SOCKET = "/run/containerd/containerd.sock"
 CONFIG = "/etc/containerd/config.toml"
 MIRRORS = "/etc/containerd/certs.d"
-CNI_PROGRAMS = "/opt/cni/bin"
 CNI_CONFIG = "/etc/cni/net.d"
 UNIT = "containerd.service"
 UNIT_PATH = f"/etc/systemd/system/{UNIT}"
 MARK = "# Written by Sealer for the cluster "
 """How our unit's first line begins; the cluster's name follows."""
-
-
-def sandbox_image(images: Iterable[ContainerImage]) -> str | None:
-    """Return the newest pause image among those packed, or None when there is none."""
-    names = {image.image for image in images if _repository(image.image).endswith("/pause")}
-    return max(names, key=_natural, default=None)
-
-
-def _repository(name: str) -> str:
-    """Return an image's name without its tag and digest."""
-    path, _, last = name.partition("@")[0].rpartition("/")
-    return f"{path}/{last.partition(':')[0]}"
-
-
-def _natural(name: str) -> tuple[int, ...]:
-    """Return the numbers of an image's tag, so that 3.10 comes after 3.9."""
-    tag = name.partition("@")[0].rpartition(":")[2]
-    return tuple(int(part) for part in tag.replace("-", ".").split(".") if part.isdecimal())
 
 
 def config_toml(*, sandbox: str | None, cgroup_driver: str, restrict_oom: bool) -> str:

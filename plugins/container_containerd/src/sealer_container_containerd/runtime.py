@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from sealer.changes import Change, Cleanup, Command, Copy, File, OwnedPath, Unit, Wait
+from sealer.changes import Change, Cleanup, Copy, File, OwnedPath, Unit, Wait
+from sealer.kubernetes import cni_components, cni_programs, end_containers, pause_image
 from sealer.model import (
+    CONTAINER_RUNTIME_TYPE_LABEL,
+    CONTAINER_RUNTIME_VERSION_LABEL,
     Check,
     Cluster,
     ContainerRuntimeSettings,
     Host,
+    Platform,
     Probe,
     RegistryEndpoint,
     Step,
     at,
 )
-from sealer.providers import ContainerRuntime
-from sealer_container_containerd import fragments
+from sealer.providers import Component, ContainerRuntime, Download, SupportsBaseImages
+from sealer_container_containerd import fragments, releases
 from sealer_container_containerd.checks import OVERLAY, STATE, HasOverlay, NoOtherRuntime, Runs
 from sealer_container_containerd.config import (
-    CNI_PROGRAMS,
     CONFIG,
     MIRRORS,
     PROGRAMS,
@@ -28,12 +31,11 @@ from sealer_container_containerd.config import (
     config_toml,
     crictl_yaml,
     hosts_toml,
-    sandbox_image,
     unit_text,
 )
 
 _OOM = Probe(name="containerd/oom", script=fragments.OOM_PROBE)
-_COPIED = ("containerd", "containerd-shim-runc-v2", "ctr", "runc", "crictl")
+_COPIED = ("containerd", "containerd-shim-runc-v2", "ctr", "runc")
 _CLAIMED = (
     "/var/lib/containerd",
     "/run/containerd",
@@ -46,8 +48,8 @@ _CLAIMED = (
 )
 
 
-class Containerd(ContainerRuntime):
-    """containerd 1.6 and later, with runc, crictl and the CNI programs, all from the cluster image."""
+class Containerd(ContainerRuntime, SupportsBaseImages):
+    """containerd 1.6 and later, with runc and the CNI programs, all from the cluster image."""
 
     name = "containerd"
     summary = "containerd from the cluster image, under systemd"
@@ -71,21 +73,16 @@ class Containerd(ContainerRuntime):
         settings = cluster.container_runtime or self.settings(cluster.hosts)
         rootfs = cluster.rootfs
         config = config_toml(
-            sandbox=sandbox_image(cluster.image.container_images),
+            sandbox=pause_image(cluster.image.container_images),
             cgroup_driver=settings.cgroup_driver,
             restrict_oom=host.facts.answers.get(_OOM.name) == "refused",
         )
         changes: tuple[Change, ...] = (
             *(OwnedPath(path=path) for path in _CLAIMED),
             # After the unit has been stopped, and before the claims are released.
-            Cleanup(title="containers end with containerd", run=fragments.end_containers(SOCKET)),
+            Cleanup(title="containers end with containerd", run=end_containers(SOCKET)),
             *(Copy(source=f"{rootfs}/bin/{name}", path=f"{PROGRAMS}/{name}") for name in _COPIED),
-            Command(
-                title="CNI programs",
-                run=fragments.install_cni(f"{rootfs}/cni", CNI_PROGRAMS),
-                unless=fragments.cni_is_installed(f"{rootfs}/cni", CNI_PROGRAMS),
-                revert=fragments.restore_cni(CNI_PROGRAMS),
-            ),
+            cni_programs(rootfs),
             File(path=CONFIG, content=config),
             File(path="/etc/crictl.yaml", content=crictl_yaml()),
             Unit(name=UNIT, content=unit_text(cluster.name), watches=(CONFIG, f"{PROGRAMS}/containerd")),
@@ -116,3 +113,15 @@ class Containerd(ContainerRuntime):
                 content=hosts_toml(domain, registry, ca),
                 mode=0o600,
             )
+
+    def base_components(self, platform: Platform) -> tuple[Component, ...]:
+        return (*releases.COMPONENTS, *cni_components(platform))
+
+    def base_downloads(self, kubernetes: str, platform: Platform) -> tuple[Download, ...]:
+        return releases.downloads(kubernetes, platform)
+
+    def base_labels(self, kubernetes: str, versions: Mapping[str, str]) -> Mapping[str, str]:
+        return {
+            CONTAINER_RUNTIME_TYPE_LABEL: self.name,
+            CONTAINER_RUNTIME_VERSION_LABEL: versions["containerd"],
+        }

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from sealer.changes import Command, Copy, File, Output, Unit, Wait, quote
-from sealer.model import Check, Cluster, Host, Probe, RegistryEndpoint, Step, Traffic, Value, at
-from sealer.providers import Registry
+from sealer.kubernetes import require_platform
+from sealer.model import Check, Cluster, Host, Platform, Probe, RegistryEndpoint, Step, Traffic, Value, at
+from sealer.providers import Component, Download, Registry, SupportsBaseImages
 from sealer_registry_distribution import fragments
 from sealer_registry_distribution.checks import STATE, PortIsFree
 from sealer_registry_distribution.config import PROGRAM, UNIT, config_yml, unit_text
@@ -18,8 +19,11 @@ DEFAULT_DOMAIN = "sea.hub"
 DEFAULT_PORT = 5000
 USERNAME = "sealer"
 
+_VERSION = "2.8.3"
+"""Of the release that base images get."""
 
-class Distribution(Registry):
+
+class Distribution(Registry, SupportsBaseImages):
     """The ``registry`` program of the cluster image, serving the image's container images."""
 
     name = "distribution"
@@ -43,6 +47,17 @@ class Distribution(Registry):
 
     def certificate_files(self, cluster: Cluster, host: Host) -> tuple[str, ...]:
         return (f"{cluster.data}/registry/{_domain(cluster)}/*.crt",) if host.is_master else ()
+
+    def base_components(self, platform: Platform) -> tuple[Component, ...]:
+        require_platform(platform, "the registry")
+        return (Component(name="registry", path="bin/registry"),)
+
+    def base_downloads(self, kubernetes: str, platform: Platform) -> tuple[Download, ...]:
+        require_platform(platform, "the registry")
+        release = f"https://github.com/distribution/distribution/releases/download/v{_VERSION}"
+        url = f"{release}/registry_{_VERSION}_linux_{platform.architecture}.tar.gz"
+        program = {"registry": "registry"}
+        return (Download(url=url, checksum=f"{url}.sha256", version=_VERSION, members=program),)
 
     def hosts(self, cluster: Cluster) -> tuple[Host, ...]:
         return cluster.masters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sealer.changes import quote
+from sealer.kubernetes import END_PODS, end_containers
 from sealer_runtime_k3s.names import (
     AGENT_UNIT,
     DATA,
@@ -80,29 +81,11 @@ def mirrors_are_read(unit: str) -> str:
     return f"! systemctl is-active -q {unit} || [ {settings} -nt {REGISTRIES} ]"
 
 
-# Shims are the parents of all that runs in containers, and outlive k3s. They are found by the socket they
-# report to, so that those of another containerd are left alone.
 END_CONTAINERS = f"""\
 systemctl stop {SERVER_UNIT} {AGENT_UNIT} 2>/dev/null || :
-shims() {{
-  for file in $(grep -ls '[c]ontainerd-shim' /proc/[0-9]*/cmdline); do
-    if tr '\\000' ' ' < "$file" 2>/dev/null | grep -q -F -e '-address {SOCKET} '; then
-      file=${{file#/proc/}}
-      printf '%s\\n' "${{file%/cmdline}}"
-    fi
-  done
-}}
-for attempt in 1 2 3 4 5 6 7 8 9 10; do
-  found="$(shims) $(grep -ls '[/:]kubepods' /proc/[0-9]*/cgroup | cut -d / -f 3)"
-  [ -n "${{found# }}" ] || break
-  # Process ids are words.
-  # shellcheck disable=SC2086
-  kill -KILL $found 2>/dev/null || :
-  sleep 1
-done
-systemctl stop kubepods.slice 2>/dev/null || :
-find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {{}} + 2>/dev/null || :
+{end_containers(SOCKET)}
+{END_PODS}
 unmount_below /run/k3s
 unmount_below /var/lib/kubelet
 unmount_below {DATA}"""
-"""Ends all containers of k3s."""
+"""Ends all containers of k3s, which outlive it."""

@@ -15,8 +15,6 @@ _ARCHITECTURES = {"amd64": "k3s", "arm64": "k3s-arm64"}
 """What the program is called in a release, by architecture."""
 
 _IMAGE = re.compile(r"[^\s/]+(?:/[^\s/]+)*[:@][^\s/]+")
-_REGISTRY_VERSION = "2.8.3"
-_HELM_VERSION = "v3.18.4"
 
 _COMPONENTS = (
     Component(
@@ -26,8 +24,6 @@ _COMPONENTS = (
         version_pattern=r"^k3s(?:-\S+)? version (v\S+)",
         carries_version=True,
     ),
-    Component(name="registry", path="bin/registry"),
-    Component(name="helm", path="bin/helm", optional=True),
     Component(name=_IMAGES, path=f"k3s/{_IMAGES}", optional=True, executable=False),
 )
 
@@ -37,6 +33,8 @@ class K3sRecipe(BaseRecipe):
 
     name = "k3s"
     summary = "Kubernetes by k3s, with a registry"
+    registry = True
+    app_types = ("helm",)
 
     def canonical_version(self, version: str) -> str:
         match = FORM.fullmatch(version.strip())
@@ -75,8 +73,6 @@ class K3sRecipe(BaseRecipe):
                 version=version,
                 component=_IMAGES,
             ),
-            _registry(arch),
-            _helm(arch),
         )
 
     def image_query(self, version: str) -> FileQuery:
@@ -98,18 +94,3 @@ def _check_platform(platform: Platform) -> None:
         raise ImageError(
             f"there is no recipe of k3s for {platform}", hint="choose linux/amd64 or linux/arm64"
         )
-
-
-def _registry(arch: str) -> Download:
-    release = f"https://github.com/distribution/distribution/releases/download/v{_REGISTRY_VERSION}"
-    url = f"{release}/registry_{_REGISTRY_VERSION}_linux_{arch}.tar.gz"
-    return Download(
-        url=url, checksum=f"{url}.sha256", version=_REGISTRY_VERSION, members={"registry": "registry"}
-    )
-
-
-def _helm(arch: str) -> Download:
-    url = f"https://get.helm.sh/helm-{_HELM_VERSION}-linux-{arch}.tar.gz"
-    return Download(
-        url=url, checksum=f"{url}.sha256sum", version=_HELM_VERSION, members={f"linux-{arch}/helm": "helm"}
-    )

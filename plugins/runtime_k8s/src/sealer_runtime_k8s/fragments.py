@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sealer.changes import quote
+from sealer.kubernetes import END_PODS
 from sealer_runtime_k8s.names import (
     ADMIN_KUBECONFIG,
     API_PORT,
@@ -252,16 +253,7 @@ systemctl stop {KUBELET_UNIT} 2>/dev/null || :
 if [ -x {PROGRAMS}/kubeadm ]; then
   within 120 {PROGRAMS}/kubeadm reset --force --cri-socket {quote(socket)} || :
 fi
-for attempt in 1 2 3 4 5 6 7 8 9 10; do
-  found=$(grep -ls '[/:]kubepods' /proc/[0-9]*/cgroup | cut -d / -f 3)
-  [ -n "$found" ] || break
-  # Process ids are words.
-  # shellcheck disable=SC2086
-  kill -KILL $found 2>/dev/null || :
-  sleep 1
-done
-systemctl stop kubepods.slice 2>/dev/null || :
-find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {{}} + 2>/dev/null || :
+{END_PODS}
 unmount_below /var/lib/kubelet
 rm -rf /etc/kubernetes/manifests /etc/kubernetes/pki /etc/kubernetes/*.conf
 rm -rf /var/lib/etcd/* /var/lib/kubelet/*"""

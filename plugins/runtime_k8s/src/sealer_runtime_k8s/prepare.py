@@ -125,7 +125,7 @@ def _kernel(cluster: Cluster, host: Host) -> Iterator[Change]:
 
 
 def _programs(cluster: Cluster, host: Host) -> Iterator[Change]:
-    for name in ("kubeadm", "kubelet", "kubectl"):
+    for name in ("kubeadm", "kubelet", "kubectl", "crictl"):
         yield Copy(source=f"{cluster.rootfs}/bin/{name}", path=f"{PROGRAMS}/{name}")
     yield Unit(name=KUBELET_UNIT, content=kubelet_unit(cluster.name), running=False)
     if is_own_endpoint(cluster):

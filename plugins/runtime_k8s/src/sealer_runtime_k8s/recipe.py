@@ -1,4 +1,4 @@
-"""The recipe of Kubernetes base images: what kubeadm, containerd and the registry need on a host."""
+"""The recipe of Kubernetes base images: kubeadm with what belongs to it, and etcd."""
 
 from __future__ import annotations
 
@@ -6,13 +6,8 @@ import re
 from collections.abc import Mapping
 
 from sealer.errors import ImageError
-from sealer.model import (
-    CONTAINER_RUNTIME_TYPE_LABEL,
-    CONTAINER_RUNTIME_VERSION_LABEL,
-    RUNTIME_TYPE_LABEL,
-    RUNTIME_VERSION_LABEL,
-    Platform,
-)
+from sealer.kubernetes import require_platform
+from sealer.model import RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Platform
 from sealer.providers import BaseRecipe, Component, Download, ProgramQuery
 from sealer_runtime_k8s import releases
 from sealer_runtime_k8s.balancer import ETCD_VERSION_LABEL
@@ -23,7 +18,7 @@ _IMAGE = re.compile(r"[^\s/]+(?:/[^\s/]+)+[:@][^\s/]+")
 # kubectl has printed its version in three layouts; this is JSON, which all releases have.
 _KUBECTL_VERSION = r'"gitVersion": "(v[^"]+)"'
 
-_PROGRAMS = (
+_COMPONENTS = (
     Component(
         name="kubeadm",
         path="bin/kubeadm",
@@ -45,17 +40,7 @@ _PROGRAMS = (
         version_pattern=_KUBECTL_VERSION,
         carries_version=True,
     ),
-    Component(
-        name="containerd",
-        path="bin/containerd",
-        version_arguments=("--version",),
-        version_pattern=r"^containerd \S+ v?(\S+)",
-    ),
-    Component(name="containerd-shim-runc-v2", path="bin/containerd-shim-runc-v2"),
-    Component(name="ctr", path="bin/ctr"),
-    Component(name="runc", path="bin/runc"),
     Component(name="crictl", path="bin/crictl"),
-    Component(name="registry", path="bin/registry"),
     Component(
         name="etcd",
         path="bin/etcd",
@@ -64,18 +49,17 @@ _PROGRAMS = (
         optional=True,
     ),
     Component(name="etcdctl", path="bin/etcdctl", optional=True),
-    Component(name="helm", path="bin/helm", optional=True),
 )
-
-# A pod network needs at least these; what else a release of the plugins has is taken along.
-_CNI_NEEDED = frozenset({"bridge", "host-local", "loopback", "portmap"})
 
 
 class KubernetesRecipe(BaseRecipe):
-    """Kubernetes by kubeadm, with containerd, runc, the CNI plugins, crictl, etcd, the registry and helm."""
+    """Kubernetes by kubeadm with etcd's programs, beside a container runtime, a registry and helm."""
 
     name = "kubernetes"
-    summary = "Kubernetes by kubeadm, with containerd and a registry"
+    summary = "Kubernetes by kubeadm, with a container runtime and a registry"
+    container_runtime = "containerd"
+    registry = True
+    app_types = ("helm",)
 
     def canonical_version(self, version: str) -> str:
         match = _VERSION.fullmatch(version.strip())
@@ -87,12 +71,8 @@ class KubernetesRecipe(BaseRecipe):
         return f"v{match['version']}"
 
     def components(self, platform: Platform) -> tuple[Component, ...]:
-        releases.check_platform(platform)
-        plugins = (
-            Component(name=name, path=f"cni/{name}", optional=name not in _CNI_NEEDED)
-            for name in releases.CNI_PLUGINS
-        )
-        return (*_PROGRAMS, *plugins)
+        require_platform(platform, "Kubernetes")
+        return _COMPONENTS
 
     def downloads(self, version: str, platform: Platform) -> tuple[Download, ...]:
         return releases.downloads(version, platform)
@@ -115,7 +95,5 @@ class KubernetesRecipe(BaseRecipe):
         return {
             RUNTIME_TYPE_LABEL: self.name,
             RUNTIME_VERSION_LABEL: version,
-            CONTAINER_RUNTIME_TYPE_LABEL: "containerd",
-            CONTAINER_RUNTIME_VERSION_LABEL: versions["containerd"],
             **({ETCD_VERSION_LABEL: versions["etcd"]} if "etcd" in versions else {}),
         }

@@ -6,6 +6,7 @@ so they need neither hosts nor a network; ``sealer.testing.lab`` is for the rest
 
 from sealer.testing.conformance.app_type import AppSample, AppTypeContract
 from sealer.testing.conformance.base import Contract, deviates
+from sealer.testing.conformance.base_images import BaseImagesContract
 from sealer.testing.conformance.base_recipe import BaseRecipeContract, RecipeSample
 from sealer.testing.conformance.cluster_runtime import ClusterRuntimeContract
 from sealer.testing.conformance.container_runtime import ContainerRuntimeContract
@@ -19,6 +20,7 @@ __all__ = [
     "SCENARIOS",
     "AppSample",
     "AppTypeContract",
+    "BaseImagesContract",
     "BaseRecipeContract",
     "ClusterRuntimeContract",
     "ContainerRuntimeContract",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 import pytest
@@ -16,11 +15,17 @@ from sealer.errors import ImageError
 from sealer.model import RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Platform
 from sealer.providers import BaseRecipe, Component, Download, FileQuery, ProgramQuery
 from sealer.testing.conformance.base import Contract
+from sealer.testing.conformance.releases import (
+    brought,
+    is_inside,
+    require_places,
+    require_readable_versions,
+    require_sources,
+    require_verified,
+)
 from sealer.testing.examples import AMD64
 from sealer.testing.purity import pure
 
-_CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|https://\S+")
-_URL = re.compile(r"https://[^\s/]+/\S+")
 _IMAGE = re.compile(r"[^\s/]+\.[^\s/]+/\S+(?::[\w.-]+|@sha256:[0-9a-f]{64})")
 
 
@@ -82,10 +87,7 @@ class BaseRecipeContract(Contract):
     ) -> None:
         """Below the rootfs, each at another path, by another name."""
         for sample in samples:
-            components = provider.components(sample.platform)
-            for names in ([part.name for part in components], [part.path for part in components]):
-                assert len(set(names)) == len(names)
-            assert all(_is_inside(part.path) for part in components)
+            require_places(provider.components(sample.platform))
 
     def test_versions_of_programs_can_be_read(
         self, provider: BaseRecipe, samples: Sequence[RecipeSample]
@@ -93,12 +95,7 @@ class BaseRecipeContract(Contract):
         """A program that is asked has a pattern with one group, and one at least is asked for the version."""
         for sample in samples:
             components = provider.components(sample.platform)
-            for part in components:
-                assert bool(part.version_arguments) == bool(part.version_pattern), part.name
-                if part.version_pattern:
-                    assert re.compile(part.version_pattern).groups == 1, part.name
-                    assert part.executable, f"{part.name} is asked for its version and is no program"
-                assert part.version_pattern or not part.carries_version, part.name
+            require_readable_versions(components)
             assert any(part.carries_version for part in components)
 
     def test_every_component_has_one_download(
@@ -106,24 +103,12 @@ class BaseRecipeContract(Contract):
     ) -> None:
         """Or is optional; and no download brings what nobody knows."""
         for sample in samples:
-            components = provider.components(sample.platform)
-            names = [name for download in _downloads(provider, sample) for name in _brought(download)]
-            assert len(set(names)) == len(names), "two downloads bring the same component"
-            assert set(names) <= {part.name for part in components}
-            needed = {part.name for part in components if not part.optional}
-            assert needed <= set(names), "a component that is needed has no download"
+            require_sources(provider.components(sample.platform), _downloads(provider, sample))
 
     def test_downloads_are_verified(self, provider: BaseRecipe, samples: Sequence[RecipeSample]) -> None:
         """Over https, against a digest or the address of one, each from one address."""
         for sample in samples:
-            downloads = _downloads(provider, sample)
-            assert len({download.url for download in downloads}) == len(downloads)
-            for download in downloads:
-                assert _URL.fullmatch(download.url), download.url
-                assert _CHECKSUM.fullmatch(download.checksum), f"{download.url}: {download.checksum}"
-                assert download.version.strip(), download.url
-                assert bool(download.component) != bool(download.members), download.url
-                assert all(_is_inside(member) for member in download.members), download.url
+            require_verified(_downloads(provider, sample))
 
     def test_components_of_the_distribution_have_its_version(
         self, provider: BaseRecipe, samples: Sequence[RecipeSample]
@@ -133,7 +118,7 @@ class BaseRecipeContract(Contract):
             version = provider.canonical_version(sample.version)
             carrying = {part.name for part in provider.components(sample.platform) if part.carries_version}
             for download in _downloads(provider, sample):
-                if carrying & set(_brought(download)):
+                if carrying & set(brought(download)):
                     assert download.version == version, download.url
 
     def test_an_unknown_platform_is_refused(
@@ -193,7 +178,7 @@ class BaseRecipeContract(Contract):
         """And none is in the place of a component."""
         for sample in samples:
             files = provider.files(provider.canonical_version(sample.version), sample.platform)
-            assert all(_is_inside(path) for path in files)
+            assert all(is_inside(path) for path in files)
             assert not set(files) & {part.path for part in provider.components(sample.platform)}
 
     def test_a_recipe_only_declares(self, provider: BaseRecipe, samples: Sequence[RecipeSample]) -> None:
@@ -228,13 +213,3 @@ def _require_careful_reading(provider: BaseRecipe, version: str, platform: Platf
 
 def _downloads(provider: BaseRecipe, sample: RecipeSample) -> tuple[Download, ...]:
     return provider.downloads(provider.canonical_version(sample.version), sample.platform)
-
-
-def _brought(download: Download) -> tuple[str, ...]:
-    return tuple(download.members.values()) or (download.component,)
-
-
-def _is_inside(path: str) -> bool:
-    """Tell whether a path stays where it is put."""
-    parts = PurePosixPath(path).parts
-    return bool(parts) and not path.startswith("/") and ".." not in parts
