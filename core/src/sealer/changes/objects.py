@@ -58,6 +58,10 @@ class Objects(Change):
         return f"objects of {self.owner}"
 
     @property
+    def repeatable(self) -> bool:
+        return True  # a webhook or definition among them may not answer at once
+
+    @property
     def timeout(self) -> float | None:
         return APPLY_TIMEOUT
 
@@ -100,6 +104,7 @@ def removed_objects(owner: str) -> Command:
         run=f"{objects_helpers()}\nmake_work\nremove_objects {name} {REMOVAL_TIMEOUT}",
         unless=f'found=$({kept}) && [ -z "$found" ]',
         limit=REMOVAL_TIMEOUT + 120.0,
+        repeatable=True,
     )
 
 

@@ -133,7 +133,11 @@ def noted(app: Application, record: str, state: str) -> Command:
         '  -f "$work/map" > /dev/null',
     ]
     return Command(
-        title=f"note that {app.release} is {state}", run="\n".join(lines), unless=unless, limit=120
+        title=f"note that {app.release} is {state}",
+        run="\n".join(lines),
+        unless=unless,
+        limit=120,
+        repeatable=True,
     )
 
 
@@ -146,6 +150,7 @@ def forgotten(app: Application) -> Change:
         run=f"kubectl delete configmap {name} -n {RECORDS_NAMESPACE} --ignore-not-found",
         unless=f'found=$({get}) && [ -z "$found" ]',
         limit=120,
+        repeatable=True,
     )
 
 

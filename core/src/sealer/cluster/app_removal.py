@@ -66,6 +66,7 @@ def _changes(
             run=f"kubectl delete namespace {quote(namespace)} --timeout=300s",
             unless=f'found=$({there}) && [ -z "$found" ]',
             limit=360,
+            repeatable=True,
         )
     values = f"{cluster.data}/values/{record_name(app.release)}"
     yield Command(

@@ -237,9 +237,12 @@ def _namespace(app: Application) -> Iterator[Change]:
         label = f"sealer.io/made-for={label_value(app)}"
         yield Command(
             title=f"namespace {app.settings.namespace} of {app.release}",
-            run=f"kubectl create namespace {name}\nkubectl label namespace {name} {label}",
+            # At once, so that none is left that does not say who made it.
+            run=f"kubectl create namespace {name} --dry-run=client -o yaml"
+            f" | kubectl label --local -f - {label} -o yaml | kubectl create -f - >&2",
             unless=f"kubectl get namespace {name} -o name",
             limit=120,
+            repeatable=True,
         )
 
 

@@ -100,6 +100,7 @@ def _labels(host: Host, node: str, kubectl: str) -> Change:
         title=f"labels of node {node}",
         run=f"{kubectl} label --overwrite node {name} {pairs}",
         unless=f"{kubectl} get node -l {selector} -o name | grep -Fx node/{name}",
+        repeatable=True,
     )
 
 
@@ -112,6 +113,7 @@ def _taints(host: Host, node: str, kubectl: str) -> tuple[Change, ...]:
             title=f"taint {taint.argument} of node {node}",
             run=f"{kubectl} taint --overwrite node {name} {quote(taint.argument)}",
             unless=taint_holds(held, taint),
+            repeatable=True,
         )
         for taint in map(parse_taint, host.taints)
     )

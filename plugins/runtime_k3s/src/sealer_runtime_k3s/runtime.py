@@ -102,6 +102,7 @@ class K3s(ClusterRuntime):
             run=f"systemctl restart {unit(host)}",
             unless=fragments.mirrors_are_read(unit(host)),
             limit=300,
+            repeatable=True,
         )
 
 

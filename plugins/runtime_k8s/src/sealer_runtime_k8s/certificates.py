@@ -66,6 +66,7 @@ def _master_step(cluster: Cluster, host: Host, renewal: Renewal, before: tuple[s
                 title=f"keep the names of the API server, {renewal.stamp}",
                 run=f"{PROGRAMS}/kubeadm init phase upload-config kubeadm --config {quote(config)}",
                 limit=120,
+                repeatable=True,
             )
         )
     return Step(

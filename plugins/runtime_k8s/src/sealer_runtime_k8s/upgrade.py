@@ -287,6 +287,7 @@ def _gate_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
                 title=f"let pods onto {name} again",
                 run=f"{fragments.KUBECTL} uncordon {quote(name)}",
                 unless=f'[ -z "$({kubectl} get node {quote(name)} -o jsonpath={{.spec.unschedulable}})" ]',
+                repeatable=True,
             ),
         ),
         provides=(at("member", host.name),),

@@ -43,6 +43,7 @@ class _NodeTask(TaskType):
                 yield Command(
                     title=f"{task.name} at {task.phase}: {self.verb} {one.address}",
                     run=f'{find}kubectl {self.verb} node "$node" --overwrite {line}',
+                    repeatable=True,
                 )
 
     def _words(self, task: Task, host: Host) -> Iterator[str]:
