@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sealer.cluster.inspection import point_to
+from sealer.cluster.kubeconfig import point_to
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.removal import removal_plan
 from sealer.cluster.request import ImageChoice, Request

@@ -1,4 +1,4 @@
-"""``sealer resume``, ``delete``, ``status`` and ``kubeconfig``: verbs on a cluster that is known here."""
+"""``sealer resume``, ``delete`` and ``kubeconfig``: verbs on a cluster that is known here."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ import click
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, host_options
 from sealer.cli.options import confirm, output_option, yes_option
-from sealer.cli.output import Format, print_document, table
+from sealer.cli.output import Format
 from sealer.cli.plans import dry_run_option, print_plan
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
-    from sealer.cluster.inspection import Status
     from sealer.cluster.outlook import Outlook
     from sealer.cluster.session import Context
 
@@ -116,71 +115,12 @@ def delete(
 
 @click.command()
 @click.argument("cluster", required=False)
-@output_option()
-@host_options
-@pass_application
-def status(application: Application, /, cluster: str | None, *, output: Format, **options: Any) -> None:
-    """Show a cluster: its last operation, its hosts, and what the API server says of them."""
-    from sealer.cluster.inspection import status as cluster_status
-    from sealer.cluster.state import choose_cluster
-
-    records = choose_cluster(application.home, cluster)
-    found = drive(application, lambda context: cluster_status(context, records), **options)
-    document = _status_document(found)
-    if output is not Format.TABLE:
-        print_document(document, output)
-        return
-    click.echo(f"cluster    {document['cluster']}\nimage      {document['image']}")
-    click.echo(f"operation  {document['operation']} ({document['state']})\n")
-    click.echo(table(document["hosts"], ("host", "roles", "reachable", "node", "ready", "version")))
-
-
-@click.command()
-@click.argument("cluster", required=False)
 @host_options
 @pass_application
 def kubeconfig(application: Application, /, cluster: str | None, **options: Any) -> None:
     """Print the administrator's kubeconfig, for use from this machine."""
-    from sealer.cluster.inspection import kubeconfig as fetch
+    from sealer.cluster.kubeconfig import kubeconfig as fetch
     from sealer.cluster.state import choose_cluster
 
     records = choose_cluster(application.home, cluster)
     click.echo(drive(application, lambda context: fetch(context, records), **options), nl=False)
-
-
-def _status_document(found: Status) -> dict[str, Any]:
-    spec = found.request.clusterfile.cluster
-    nodes = {_internal_address(node): node for node in found.nodes or ()}
-    identity, state = found.operation or ("none", "not on record")
-    hosts = []
-    for host in (*spec.masters, *spec.nodes):
-        node = nodes.get(host.address)
-        hosts.append(
-            {
-                "host": host.address,
-                "roles": ",".join(host.roles),
-                "reachable": found.hosts[host.address] or "yes",
-                "node": node["metadata"]["name"] if node else "",
-                "ready": _ready(node) if node else "",
-                "version": node["status"]["nodeInfo"]["kubeletVersion"] if node else "",
-            }
-        )
-    return {
-        "cluster": spec.name,
-        "image": found.request.image.reference,
-        "operation": identity,
-        "state": state or "open: sealer resume goes on with it",
-        "api": "answers" if found.nodes is not None else "does not answer",
-        "hosts": hosts,
-    }
-
-
-def _internal_address(node: Any) -> str:
-    addresses = node["status"].get("addresses", [])
-    return next((item["address"] for item in addresses if item["type"] == "InternalIP"), "")
-
-
-def _ready(node: Any) -> str:
-    conditions = node["status"].get("conditions", [])
-    state = next((item["status"] for item in conditions if item["type"] == "Ready"), "Unknown")
-    return {"True": "Ready", "False": "NotReady"}.get(state, state)

@@ -50,7 +50,7 @@ COMMANDS: dict[str, Entry] = {
     "check": Entry("sealer.cli.check", "check", RUN, "Check whether hosts are fit for a cluster."),
     "resume": Entry("sealer.cli.cluster", "resume", RUN, "Go on with an operation that was cut off."),
     "app": Entry("sealer.cli.app", "app", RUN, "Applications on a cluster: list, compare, upgrade, remove."),
-    "status": Entry("sealer.cli.cluster", "status", RUN, "Show a cluster and its nodes."),
+    "status": Entry("sealer.cli.status", "status", RUN, "Show a cluster as it is."),
     "kubeconfig": Entry("sealer.cli.cluster", "kubeconfig", RUN, "Print the administrator's kubeconfig."),
     "scale-up": Entry("sealer.cli.scale", "scale_up", RUN, "Add masters and nodes to a cluster."),
     "join": Entry("sealer.cli.scale", "join", RUN, "The same as scale-up, by its old name."),

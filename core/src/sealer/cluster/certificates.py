@@ -81,14 +81,28 @@ async def certificates(context: Context, records: ClusterRecords) -> tuple[Certi
     request = require_state(records)
     prepared = prepare_again(context, request)
     async with reach(context, request.clusterfile.cluster, Redactor()) as connections:
-        answers = await asyncio.gather(
-            *(_look(context, prepared, host, connections[host.name]) for host in prepared.cluster.hosts)
+        for host, found in connections.items():
+            if isinstance(found, HostError):
+                context.events(Message(text=str(found), host=host, warning=True))
+        return await look_at_certificates(context, prepared, connections)
+
+
+async def look_at_certificates(
+    context: Context, prepared: Prepared, connections: Connections
+) -> tuple[Certificate, ...]:
+    """Look at the certificates on all hosts that can be reached."""
+    answers = await asyncio.gather(
+        *(
+            _look(context, prepared, host, found)
+            for host in prepared.cluster.hosts
+            if not isinstance(found := connections[host.name], HostError)
         )
+    )
     return tuple(found for answer in answers for found in answer)
 
 
 async def _look(
-    context: Context, prepared: Prepared, host: Host, connection: Connection | HostError
+    context: Context, prepared: Prepared, host: Host, connection: Connection
 ) -> tuple[Certificate, ...]:
     patterns = [
         pattern
@@ -96,8 +110,6 @@ async def _look(
         for pattern in provider.certificate_files(prepared.cluster, host)
     ]
     try:
-        if isinstance(connection, HostError):
-            raise connection
         result = await connection.run_script(listing_script(patterns), timeout=60)
     except HostError as error:
         context.events(Message(text=str(error), host=host.name, warning=True))

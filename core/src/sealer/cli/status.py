@@ -1,0 +1,111 @@
+"""``sealer status``: a cluster as it is, for people and for programs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from sealer.cli.application import Application, pass_application
+from sealer.cli.driving import drive, host_options
+from sealer.cli.options import output_option
+from sealer.cli.output import Format, print_document, table
+
+_APPS = ("name", "type", "namespace", "state", "revision", "image")
+_HOSTS = ("host", "roles", "reachable", "node", "ready", "version")
+_ENDING = ("host", "file", "days", "ends")
+
+
+@click.command()
+@click.argument("cluster", required=False)
+@output_option()
+@host_options
+@pass_application
+def status(application: Application, /, cluster: str | None, *, output: Format, **options: Any) -> None:
+    """Show a cluster: hosts, versions, applications, certificates, registry, and what differs from its plan.
+
+    What can't be found out, because hosts can't be reached or an operation is open, is said, and the rest is
+    shown.
+    """
+    from sealer.cluster.state import choose_cluster
+    from sealer.cluster.status import status as cluster_status
+
+    records = choose_cluster(application.home, cluster)
+    found = drive(application, lambda context: cluster_status(context, records), **options)
+    document = found.to_plain(datetime.now(UTC))
+    if output is Format.TABLE:
+        click.echo("\n".join(status_lines(document)))
+    else:
+        print_document(document, output)
+
+
+def status_lines(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines in which a status is written for people."""
+    yield f"cluster    {document['cluster']}"
+    yield f"image      {document['image'] or '-'}"
+    yield f"operation  {document['operation'] or '-'} ({document['state']})"
+    if document["state"].startswith("open"):
+        yield f"           {document['progress']}; log: {document['log']}"
+    if document["busy"]:
+        yield f"busy       {document['busy']}"
+    versions = document["versions"]
+    if versions["server"] or versions["image"]:
+        yield f"version    {versions['server'] or 'unknown'}{_skew(document)}"
+    yield from _registry_lines(document["registry"])
+    yield from ("", table(document["hosts"], _HOSTS))
+    if document["apps"]:
+        yield from ("", table(document["apps"], _APPS))
+    yield from _certificate_lines(document["certificates"])
+    yield from _drift_lines(document["drift"])
+    if document["problems"]:
+        yield from ("", "not known:", *(f"  {' '.join(problem.split())}" for problem in document["problems"]))
+
+
+def _skew(document: Mapping[str, Any]) -> str:
+    """Return what is to be said of versions that are not the image's."""
+    wanted, server = document["versions"]["image"], document["versions"]["server"]
+    behind = [host["host"] for host in document["hosts"] if host["version"] and host["version"] != wanted]
+    if wanted and (behind or (server and server != wanted)):
+        other = f"; other versions on {', '.join(behind)}" if behind else ""
+        return f" (the image has {wanted}{other})"
+    return ""
+
+
+def _registry_lines(registry: Mapping[str, Any] | None) -> Iterator[str]:
+    if registry is None:
+        return
+    bad = {host: state for host, state in registry["hosts"].items() if state != "answers"}
+    told = "answers all hosts" if not bad else f"answers {len(registry['hosts']) - len(bad)} hosts"
+    yield f"registry   {registry['address']} {told}"
+    yield from (f"           {host}: {state}" for host, state in bad.items())
+
+
+def _certificate_lines(certificates: list[Mapping[str, Any]] | None) -> Iterator[str]:
+    from sealer.cluster.status_report import EXPIRES_SOON, ending_soon
+
+    if not certificates:
+        return
+    first = certificates[0]
+    yield ""
+    yield f"certificates: {len(certificates)}, the first ends in {first['days']} days ({first['ends'][:10]})"
+    ending = ending_soon(certificates)
+    if ending:
+        yield f"{len(ending)} end within {EXPIRES_SOON} days; sealer cert --renew makes new ones:"
+        yield table(ending, _ENDING)
+
+
+def _drift_lines(drift: Mapping[str, Any] | None) -> Iterator[str]:
+    if drift is None:
+        return
+    yield ""
+    if not drift["changes"]:
+        yield "drift: none; the hosts are as the plan says"
+    else:
+        yield f"drift: {drift['changes']} changes; sealer run with the same image makes them:"
+    for step in drift["steps"]:
+        for one in step["changes"]:
+            yield f"  {step['host']}  {one['change']}: {' '.join(one['reason'].split())}"
+    if drift["unknown"]:
+        yield f"drift is not known in full of {', '.join(drift['unknown'])}"
