@@ -51,6 +51,7 @@ COMMANDS: dict[str, Entry] = {
     "resume": Entry("sealer.cli.cluster", "resume", RUN, "Go on with an operation that was cut off."),
     "app": Entry("sealer.cli.app", "app", RUN, "Applications on a cluster: list, compare, upgrade, remove."),
     "status": Entry("sealer.cli.status", "status", RUN, "Show a cluster as it is."),
+    "exec": Entry("sealer.cli.exec", "execute", RUN, "Run a command on hosts of a cluster."),
     "kubeconfig": Entry("sealer.cli.cluster", "kubeconfig", RUN, "Print the administrator's kubeconfig."),
     "scale-up": Entry("sealer.cli.scale", "scale_up", RUN, "Add masters and nodes to a cluster."),
     "join": Entry("sealer.cli.scale", "join", RUN, "The same as scale-up, by its old name."),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from sealer.clusterfile.fields import Fields, Reader, nearest
+from sealer.clusterfile.selectors import is_part, parts_of, selects
 from sealer.clusterfile.tree import Node
 from sealer.errors import Place
 from sealer.model import Host, Phase
@@ -29,8 +29,6 @@ _EARLIER = {
 """The names that phases had in Sealer 0.8."""
 
 _TYPE = re.compile(r"[A-Za-z0-9]+(?:[-._][A-Za-z0-9]+)*")
-_LABEL = re.compile(r"(?P<key>[A-Za-z0-9][A-Za-z0-9._/-]*)=(?P<value>[A-Za-z0-9._-]*)")
-_ROLE = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,28 +53,7 @@ class PluginSpec:
 
     def chooses(self, host: Host) -> bool:
         """Tell whether a host is one of those it is for."""
-        parts = [part.strip() for part in re.split(r"[|,]", self.scope) if part.strip()]
-        return not parts or any(_matches(part, host) for part in parts)
-
-
-def _matches(part: str, host: Host) -> bool:
-    label = _LABEL.fullmatch(part)
-    if label is not None:
-        return host.labels.get(label["key"]) == label["value"]
-    if part in host.roles or part in {host.address, host.name}:
-        return True
-    first, dash, last = part.partition("-")
-    low, high, own = _address(first), _address(last), _address(host.address)
-    if not dash or low is None or high is None or own is None:
-        return own is not None and own == _address(part)
-    return low.version == own.version == high.version and int(low) <= int(own) <= int(high)
-
-
-def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(text.strip())
-    except ValueError:
-        return None
+        return selects(self.scope, names=(host.name, host.address), roles=host.roles, labels=host.labels)
 
 
 def read_plugin(reader: Reader, node: Node) -> PluginSpec:
@@ -126,11 +103,8 @@ def _scope(spec: Fields) -> str:
     if scope is not None and on is not None:
         spec.problem("on", "stands beside scope", "keep one of them")
     text = scope or on or ""
-    for part in re.split(r"[|,]", text) if text else ():
-        word = part.strip()
-        first, dash, last = word.partition("-")
-        is_range = dash and _address(first) is not None and _address(last) is not None
-        if not (is_range or _address(word) or _LABEL.fullmatch(word) or _ROLE.fullmatch(word)):
+    for word in parts_of(text):
+        if not is_part(word):
             field_name = "on" if scope is None else "scope"
             spec.problem(
                 field_name, f"{word!r} chooses no hosts", "write roles, addresses, a-b, or key=value"
