@@ -33,6 +33,7 @@ def shown(page: Path) -> list[str]:
 def test_a_command_that_is_shown_exists_with_its_options(page: str, line: str) -> None:
     del page
     words = shlex.split(line)[1:]
+    words = words[: words.index("--")] if "--" in words else words  # what follows is another program's
     command: click.Command = root
     context = click.Context(command)
     known = {name for param in command.params for name in (*param.opts, *param.secondary_opts)}
