@@ -1,0 +1,111 @@
+"""Checks of k0s: what would fail later without a clear word."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from sealer.kubernetes import NodeNames, PortsFree
+from sealer.model import Check, Cluster, Finding, Host, Probe, Traffic
+from sealer_runtime_k0s import probes
+from sealer_runtime_k0s.config import has_etcd, networks, ports
+from sealer_runtime_k0s.names import node_name
+
+_KUBELET_PORT = 10250
+_ETCD_CLIENTS, _ETCD_PEERS = 2379, 2380
+
+
+class Unused(Check):
+    """The host has no Kubernetes but that of this cluster."""
+
+    id = "k0s-unused"
+    title = "no other Kubernetes"
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (probes.STATE,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        for host in cluster.hosts:
+            text = probes.answer(host, probes.STATE)
+            if not text:
+                yield self.not_checked(host.name, probes.NO_ANSWER)
+            elif text != "none" and probes.owner(host) != cluster.name:
+                owner = probes.owner(host)
+                found = ", ".join(line.partition(" ")[2] for line in text.splitlines())
+                yield self.finding(
+                    host.name,
+                    found=f"it belongs to the cluster {owner}" if owner else f"signs of Kubernetes: {found}",
+                    wanted="a host without Kubernetes",
+                    mend="delete that cluster first, or choose another host",
+                )
+
+
+class FreePorts(PortsFree):
+    """The ports of k0s are free."""
+
+    id = "k0s-ports"
+    title = "ports of k0s"
+
+    def probes(self) -> tuple[Probe, ...]:
+        return (*super().probes(), probes.STATE)
+
+    def ports(self, cluster: Cluster, host: Host) -> tuple[int, ...]:
+        """Return those of https://docs.k0sproject.io/stable/networking/#required-ports-and-protocols."""
+        if not host.is_master:
+            return (_KUBELET_PORT,)
+        etcd = (_ETCD_CLIENTS, _ETCD_PEERS) if has_etcd(cluster) else ()
+        return (*ports(cluster), *etcd, _KUBELET_PORT)
+
+    def is_member(self, cluster: Cluster, host: Host) -> bool:
+        return probes.owner(host) == cluster.name
+
+
+class Names(NodeNames):
+    """A host's name can be the name of a node."""
+
+    id = "k0s-node-name"
+
+    def node_name(self, cluster: Cluster, host: Host) -> str:
+        return node_name(host)
+
+
+class NetworksApart(Check):
+    """No address of a host lies in a network of pods or services."""
+
+    id = "k0s-networks"
+    title = "networks of pods and services"
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        pods, services = networks(cluster)
+        for host in cluster.hosts:
+            address = ipaddress.ip_address(host.address)
+            for network in (*pods, *services):
+                if address in network:
+                    yield self.finding(
+                        host.name,
+                        found=f"its address {address} lies in {network}, a network of pods or services",
+                        wanted="networks apart from those of the hosts",
+                        mend="set PodCIDR and SvcCIDR in the environment to others",
+                    )
+
+
+def all_checks() -> tuple[Check, ...]:
+    """Return a check of each kind."""
+    return (Unused(), FreePorts(), Names(), NetworksApart())
+
+
+def traffic(cluster: Cluster) -> Iterable[Traffic]:
+    """Return the connections between hosts; those of pods depend on the network that is chosen.
+
+    Raises:
+        PlanError: The documents ask for what can't work.
+    """
+    everyone = tuple(host.name for host in cluster.hosts)
+    masters = tuple(host.name for host in cluster.masters)
+    api, joining, konnectivity = ports(cluster)
+    yield Traffic(purpose="API server", port=api, sources=everyone, targets=masters)
+    yield Traffic(purpose="konnectivity", port=konnectivity, sources=everyone, targets=masters)
+    yield Traffic(purpose="kubelet", port=_KUBELET_PORT, sources=masters, targets=everyone)
+    yield Traffic(purpose="controllers that join", port=joining, sources=masters, targets=masters)
+    if has_etcd(cluster):
+        yield Traffic(purpose="etcd for its peers", port=_ETCD_PEERS, sources=masters, targets=masters)

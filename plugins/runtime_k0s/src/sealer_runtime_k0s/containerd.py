@@ -1,0 +1,130 @@
+"""Settings of the containerd inside k0s: its own file or one beside it, and the mirrors of registries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+
+from sealer.changes import Change, Command, File
+from sealer.model import Cluster, ContainerImage, Host, RegistryEndpoint
+from sealer_runtime_k0s import fragments, probes
+from sealer_runtime_k0s.names import CONTAINERD_CONFIG, CONTAINERD_DROP_IN, MIRRORS, REGISTRY_AUTHORITY
+from sealer_runtime_k0s.version import K0sVersion, image_version
+
+_CRI = 'plugins."io.containerd.grpc.v1.cri"'
+_IMAGES_2, _RUNTIME_2 = 'plugins."io.containerd.cri.v1.images"', 'plugins."io.containerd.cri.v1.runtime"'
+"""Where containerd 2 has what was one section before."""
+
+_UPSTREAM = {"docker.io": "registry-1.docker.io"}
+"""Registries that are reached under another name than images have."""
+
+
+def prepared(cluster: Cluster, host: Host) -> Iterator[Change]:
+    """Yield the settings that a host has from the beginning.
+
+    Raises:
+        PlanError: The image's version can't be installed.
+    """
+    version = image_version(cluster.image)
+    if version.manages_containerd:
+        yield File(path=CONTAINERD_DROP_IN, content=_drop_in(version, restrict_oom=_is_refused(host)))
+    elif version.reads_mirror_files:
+        yield File(path=CONTAINERD_CONFIG, content=_own(cluster, host, [f"config_path = {_text(MIRRORS)}"]))
+    elif cluster.registry is None:
+        yield File(path=CONTAINERD_CONFIG, content=_own(cluster, host, []), mode=0o600)
+
+
+def mirrors(
+    cluster: Cluster, host: Host, registry: RegistryEndpoint, domains: Sequence[str]
+) -> Iterator[Change]:
+    """Yield what lets names of domains be pulled from the cluster's registry.
+
+    Raises:
+        PlanError: The image's version can't be installed.
+    """
+    yield File(path=REGISTRY_AUTHORITY, content=str(registry.certificate_authority))
+    if image_version(cluster.image).reads_mirror_files:
+        for domain in dict.fromkeys((registry.netloc, *domains)):
+            yield File(
+                path=f"{MIRRORS}/{domain}/hosts.toml", content=hosts_toml(domain, registry), mode=0o600
+            )
+        return
+    own = [image.domain for image in cluster.image.container_images]
+    lines = _mirror_lines(registry, (*own, *probes.mirrored(host), *domains))
+    yield File(path=CONTAINERD_CONFIG, content=_own(cluster, host, lines), mode=0o600)
+    yield Command(
+        title="containerd reads its mirrors",
+        run=fragments.RESTART_CONTAINERD,
+        unless=fragments.CONTAINERD_HAS_READ,
+        limit=60,
+    )
+
+
+def hosts_toml(domain: str, registry: RegistryEndpoint) -> str:
+    """Return how containerd finds the images of a domain: in the cluster's registry, then upstream.
+
+    It holds a secret.
+    """
+    is_registry = domain == registry.netloc
+    host = _text(f"https://{registry.netloc}/v2{'' if is_registry else '/' + _below(domain)}")
+    lines = ["# Written by Sealer.", f"[host.{host}]", '  capabilities = ["pull", "resolve"]']
+    if not is_registry:
+        lines.append("  override_path = true")
+    lines += [
+        f"  ca = {_text(REGISTRY_AUTHORITY)}",
+        f"  [host.{host}.header]",
+        f'    Authorization = "Basic {registry.credentials}"',
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def sandbox_image(images: Iterable[ContainerImage]) -> str | None:
+    """Return the pause image among those packed, or None: then containerd takes the one it knows."""
+    names = (image.image for image in images)
+    found = {name for name in names if "pause" in name.rpartition("/")[2].partition(":")[0].split("-")}
+    return max(found, default=None)
+
+
+def _own(cluster: Cluster, host: Host, registry: Sequence[str]) -> str:
+    """Return the whole of containerd's configuration, for a k0s that writes none itself."""
+    lines = ["# Written by Sealer.", "version = 2", "", f"[{_CRI}]"]
+    sandbox = sandbox_image(cluster.image.container_images)
+    if sandbox is not None:
+        lines.append(f"  sandbox_image = {_text(sandbox)}")
+    if _is_refused(host):
+        lines.append("  restrict_oom_score_adj = true")
+    lines += [f"  [{_CRI}.registry]", *(f"    {line}" for line in registry)]
+    return "\n".join(lines) + "\n"
+
+
+def _drop_in(version: K0sVersion, *, restrict_oom: bool) -> str:
+    images, runtime = (_IMAGES_2, _RUNTIME_2) if version.has_containerd_2 else (_CRI, _CRI)
+    lines = ["# Written by Sealer.", f"version = {3 if version.has_containerd_2 else 2}", ""]
+    if restrict_oom:
+        lines += [f"[{runtime}]", "  restrict_oom_score_adj = true"]
+    lines += [f"[{images}.registry]", f"  config_path = {_text(MIRRORS)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _mirror_lines(registry: RegistryEndpoint, domains: Iterable[str]) -> list[str]:
+    """Return mirrors as containerd 1.4 has them: all in its one file, which holds a secret."""
+    lines = []
+    for domain in sorted(set(domains) - {registry.netloc}):
+        ways = [f"https://{registry.netloc}/v2/{_below(domain)}", f"https://{_UPSTREAM.get(domain, domain)}"]
+        lines += [f"[{_CRI}.registry.mirrors.{_text(domain)}]", f"  endpoint = {_text(ways)}"]
+    access = f"{_CRI}.registry.configs.{_text(registry.netloc)}"
+    lines += [f"[{access}.tls]", f"  ca_file = {_text(REGISTRY_AUTHORITY)}"]
+    return [*lines, f"[{access}.auth]", f'  auth = "{registry.credentials}"']
+
+
+def _below(domain: str) -> str:
+    return domain.replace(":", "_")
+
+
+def _is_refused(host: Host) -> bool:
+    return probes.answer(host, probes.OOM) == "refused"
+
+
+def _text(value: str | list[str]) -> str:
+    """Return a TOML string, or an array of some; JSON's escapes are among TOML's."""
+    return json.dumps(value, ensure_ascii=False)

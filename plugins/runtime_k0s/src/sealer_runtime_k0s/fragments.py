@@ -1,0 +1,167 @@
+"""Pieces of sh that the steps of a k0s cluster are made of."""
+
+from __future__ import annotations
+
+from sealer.changes import quote
+from sealer_runtime_k0s.names import (
+    CONFIG,
+    CONTAINERD_CONFIG,
+    CONTROLLER_UNIT,
+    DATA,
+    JOIN_ENVIRONMENT,
+    JOIN_TOKEN,
+    KUBECTL,
+    MARK,
+    PROGRAM,
+    RUN,
+    SETTINGS,
+    UNITS,
+    WORKER_UNIT,
+)
+from sealer_runtime_k0s.version import K0sVersion
+
+
+def told(script: str) -> str:
+    """Return sh that prints what a script prints, or ``none`` when that is nothing: an answer in any case."""
+    return f'found=$({script}\n) || exit 1\necho "${{found:-none}}"'
+
+
+STATE_PROBE = told(f"""\
+cluster=$(cat {UNITS}/{CONTROLLER_UNIT} {UNITS}/{WORKER_UNIT} 2>/dev/null |
+  sed -n {quote(f"1s/^{MARK}//p")}) || :
+if [ -n "$cluster" ]; then
+  echo "ours $cluster"
+else
+  for unit in k0scontroller k0sworker kubelet k3s k3s-agent rke2-server rke2-agent; do
+    if systemctl is-active -q "$unit" 2>/dev/null; then echo "runs $unit"; fi
+  done
+  for path in {SETTINGS} {DATA} /etc/kubernetes/manifests/*.yaml /var/lib/kubelet/config.yaml \\
+    /etc/rancher/k3s /etc/rancher/rke2 /var/snap/microk8s/current; do
+    if [ -e "$path" ]; then echo "left $path"; fi
+  done
+fi""")
+"""Prints ``ours CLUSTER``, a line for each sign of another Kubernetes, or ``none``."""
+
+MIRRORS_PROBE = told(
+    f"""\
+sed -n 's/^ *\\[.*\\.registry\\.mirrors\\."\\(.*\\)"\\]$/\\1/p' {CONTAINERD_CONFIG} 2>/dev/null || :"""
+)
+"""Prints the domains that containerd's one file has mirrors for, or ``none``."""
+
+OOM_PROBE = """\
+if sh -c 'echo -999 > /proc/self/oom_score_adj' 2>/dev/null; then echo allowed; else echo refused; fi"""
+"""Prints whether processes may be protected from the kernel's out-of-memory killer; only the shell tries."""
+
+API_ANSWERS = f"{KUBECTL} get --raw /readyz"
+
+_LAST_WORDS = (
+    "journalctl -q -o cat -n 40 -u {unit} 2>/dev/null | grep -E 'level=(error|fatal)|^Error' | tail -n 1"
+)
+
+WHY_NO_API = f"""\
+if systemctl is-active -q {CONTROLLER_UNIT}; then
+  {API_ANSWERS} 2>&1 | tail -n 1
+else
+  echo "{CONTROLLER_UNIT} is $(systemctl is-active {CONTROLLER_UNIT})"
+fi
+{_LAST_WORDS.format(unit=CONTROLLER_UNIT)}"""
+"""Prints what stands between us and the API server."""
+
+IS_REGISTERED = f"[ -s {DATA}/kubelet.conf ]"
+"""Succeeds when the kubelet has got its certificate from the cluster."""
+
+WHY_NOT_REGISTERED = f"""\
+echo "{WORKER_UNIT} is $(systemctl is-active {WORKER_UNIT}), and its kubelet has no certificate yet"
+{_LAST_WORDS.format(unit=WORKER_UNIT)}"""
+"""Prints why a worker has not come so far."""
+
+HAS_JOINED_ETCD = f"[ -e {DATA}/etcd/member/snap/db ]"
+HAS_AUTHORITY = f"[ -s {DATA}/pki/ca.key ] && [ -s {DATA}/pki/sa.key ]"
+"""Succeed when a controller has come so far that it needs no token any more."""
+
+
+def new_token(version: K0sVersion, role: str) -> str:
+    """Return sh that prints a token with which hosts can join for an hour."""
+    return f"{PROGRAM} token create{config_flag(version)} --role={role} --expiry=1h"
+
+
+def config_flag(version: K0sVersion) -> str:
+    """Return the argument by which commands know what the controller was told, with a blank before it."""
+    return f" --config={CONFIG}" if version.names_its_config else ""
+
+
+def keep_token(token: str, *, controller: bool) -> str:
+    """Return sh that keeps a token where k0s will read it.
+
+    What a controller has got of an attempt that was cut off goes: k0s would take it for a sign that it has
+    joined, and begin a cluster of its own.
+
+    Args:
+        token: A value that is filled in later, and free of single quotes.
+        controller: Whether the host is to be a controller.
+    """
+    write = f"umask 077\nmkdir -p {SETTINGS}\nprintf '%s\\n' '{token}' > {JOIN_TOKEN}"
+    if not controller:
+        return write
+    fresh = f"systemctl stop {CONTROLLER_UNIT} 2>/dev/null || :\nrm -rf {DATA}/pki {DATA}/etcd"
+    return f"{fresh}\n{write}\nprintf '%s\\n' 'JOIN=--token-file={JOIN_TOKEN}' > {JOIN_ENVIRONMENT}"
+
+
+# k0s starts containerd again by itself when it has ended; containers outlive it.
+RESTART_CONTAINERD = f"""\
+kill -TERM "$(cat {RUN}/containerd.pid)"
+attempt=0
+until [ {RUN}/containerd.pid -nt {CONTAINERD_CONFIG} ]; do
+  attempt=$((attempt + 1))
+  if [ $attempt -ge 45 ]; then echo "k0s has not started containerd again" >&2; exit 1; fi
+  sleep 1
+done"""
+CONTAINERD_HAS_READ = (
+    f"[ ! -e {RUN}/containerd.pid ] || [ {RUN}/containerd.pid -nt {CONTAINERD_CONFIG} ] || "
+    f"! systemctl is-active -q {CONTROLLER_UNIT} {WORKER_UNIT}"
+)
+"""Succeeds when k0s is off, or its containerd has started since its file was written."""
+
+
+def link_images(source: str) -> str:
+    """Return sh that makes the archives in a directory those that k0s imports."""
+    return f"""\
+mkdir -p {DATA}/images
+for archive in {quote(source)}/*; do
+  if [ -f "$archive" ]; then ln -sfn "$archive" {DATA}/images/; fi
+done"""
+
+
+def images_are_linked(source: str) -> str:
+    """Return sh that succeeds when each archive in a directory is among those that k0s imports."""
+    return f"""\
+for archive in {quote(source)}/*; do
+  if [ -f "$archive" ] && [ ! {DATA}/images/"${{archive##*/}}" -ef "$archive" ]; then exit 1; fi
+done"""
+
+
+# k0s' own programs are told by where they lie: shims too, the parents of all that runs in containers, which
+# outlive k0s. Those of a container runtime beside it are found by their control group.
+END_CONTAINERS = f"""\
+systemctl stop {CONTROLLER_UNIT} {WORKER_UNIT} 2>/dev/null || :
+ours() {{
+  for program in /proc/[0-9]*/exe; do
+    case $(readlink "$program" 2>/dev/null) in
+      {DATA}/bin/*) program=${{program#/proc/}}; printf '%s\\n' "${{program%/exe}}" ;;
+    esac
+  done
+}}
+for attempt in 1 2 3 4 5 6 7 8 9 10; do
+  found="$(ours) $(grep -ls '[/:]kubepods' /proc/[0-9]*/cgroup | cut -d / -f 3)"
+  [ -n "${{found# }}" ] || break
+  # Process ids are words.
+  # shellcheck disable=SC2086
+  kill -KILL $found 2>/dev/null || :
+  sleep 1
+done
+systemctl stop kubepods.slice 2>/dev/null || :
+find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {{}} + 2>/dev/null || :
+unmount_below {RUN}
+unmount_below /var/lib/kubelet
+unmount_below {DATA}"""
+"""Ends all containers of k0s, and what k0s itself is made of."""

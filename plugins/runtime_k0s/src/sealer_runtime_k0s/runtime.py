@@ -1,0 +1,182 @@
+"""k0s as a cluster runtime: the steps that start the first controller and let others join."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from sealer.changes import Change, Command, Output, Wait
+from sealer.kubernetes import mark_step
+from sealer.model import Check, Cluster, Departure, Host, Probe, RegistryEndpoint, Step, Traffic, at
+from sealer.providers import ClusterRuntime
+from sealer_runtime_k0s import containerd, fragments, probes
+from sealer_runtime_k0s.checks import all_checks, traffic
+from sealer_runtime_k0s.config import has_etcd, is_worker
+from sealer_runtime_k0s.documents import IMAGE_FILE
+from sealer_runtime_k0s.names import KUBECONFIG, KUBECTL, node_name
+from sealer_runtime_k0s.prepare import PREPARED, prepare_step
+from sealer_runtime_k0s.removal import removal_steps
+from sealer_runtime_k0s.units import unit_change
+from sealer_runtime_k0s.version import image_version
+
+_JOINED = "k0s-joined"
+_CONTROLLER, _WORKER = "controller", "worker"
+
+
+class K0s(ClusterRuntime):
+    """k0s: Kubernetes in one program, with etcd, containerd and a network of pods inside."""
+
+    name = "k0s"
+    summary = "Kubernetes by k0s, with etcd on each controller"
+    image_files = (IMAGE_FILE,)
+
+    def probes(self) -> tuple[Probe, ...]:
+        return probes.ALL
+
+    def checks(self, cluster: Cluster) -> Iterable[Check]:
+        return all_checks()
+
+    def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
+        return traffic(cluster)
+
+    def kubeconfig_path(self, cluster: Cluster) -> str:
+        return KUBECONFIG
+
+    def create(self, cluster: Cluster) -> Iterable[Step]:
+        """Return the steps of the first controller: prepare, serve, and its labels.
+
+        Raises:
+            PlanError: The image, the environment or the documents ask for what can't work.
+        """
+        host = cluster.first_master
+        yield prepare_step(cluster, host)
+        yield _serve_step(cluster, host)
+        if is_worker(cluster, host):
+            yield _mark_step(cluster, host)
+
+    def join(self, cluster: Cluster, hosts: Sequence[Host]) -> Iterable[Step]:
+        """Return the steps of further hosts: workers join side by side, controllers one after the other.
+
+        Raises:
+            PlanError: The image, the environment or the documents ask for what can't work.
+        """
+        tokens = {role: _token_step(cluster, role) for role in dict.fromkeys(map(_role, hosts))}
+        yield from tokens.values()
+        before: tuple[str, ...] = ()
+        for host in hosts:
+            yield prepare_step(cluster, host)
+            yield _join_step(cluster, host, tokens[_role(host)], before if host.is_master else ())
+            if is_worker(cluster, host):
+                yield _mark_step(cluster, host, at(_JOINED, host.name))
+            if host.is_master:
+                # etcd takes one new member at a time.
+                before = (at(_JOINED, host.name),)
+
+    def remove(self, cluster: Cluster, departure: Departure) -> Iterable[Step]:
+        """Return a step for each host: drained, out of etcd if it is a controller, and forgotten.
+
+        Raises:
+            PlanError: etcd would lose its quorum, nobody could do it, or workers know that controller alone.
+        """
+        return removal_steps(cluster, departure)
+
+    def mirrors(
+        self, cluster: Cluster, host: Host, registry: RegistryEndpoint, domains: Sequence[str]
+    ) -> Iterable[Change]:
+        """Return the mirrors of the containerd inside k0s; where nothing runs in containers there are none.
+
+        Raises:
+            PlanError: The image's version can't be installed.
+        """
+        return containerd.mirrors(cluster, host, registry, domains) if is_worker(cluster, host) else ()
+
+
+def _role(host: Host) -> str:
+    return _CONTROLLER if host.is_master else _WORKER
+
+
+def _mark_step(cluster: Cluster, host: Host, *requires: str) -> Step:
+    return mark_step(cluster, host, node=node_name(host), kubectl=KUBECTL, requires=requires)
+
+
+def _member(cluster: Cluster, host: Host) -> tuple[str, ...]:
+    """Return that a controller that is no node is a member as soon as it serves."""
+    return () if is_worker(cluster, host) else (at("member", host.name),)
+
+
+def _needs(cluster: Cluster, host: Host) -> Iterator[str]:
+    """Yield what k0s needs on a host."""
+    yield at("rootfs", host.name)
+    yield at(PREPARED, host.name)
+    if cluster.container_runtime is not None:
+        yield at("container-runtime", host.name)
+    if cluster.registry is not None:
+        yield at("registry-access", host.name)
+
+
+def _api_answers() -> Change:
+    return Wait(
+        title="the API server answers",
+        until=fragments.API_ANSWERS,
+        why=fragments.WHY_NO_API,
+        limit=360,
+    )
+
+
+def _serve_step(cluster: Cluster, host: Host) -> Step:
+    return Step(
+        id=at("k0s/serve", host.name),
+        title="start the control plane",
+        host=host.name,
+        changes=(unit_change(cluster, host), _api_answers()),
+        provides=("api", *_member(cluster, host)),
+        requires=tuple(_needs(cluster, host)),
+        timeout=900,
+    )
+
+
+def _token_step(cluster: Cluster, role: str) -> Step:
+    """Return the step whose every visit makes a new token for a role: a secret is never written down."""
+    host = cluster.first_master
+    script = fragments.new_token(image_version(cluster.image), role)
+    return Step(
+        id=at(f"k0s/token/{role}", host.name),
+        title=f"make a join token for {role}s",
+        host=host.name,
+        changes=(
+            Command(
+                title=f"join token for {role}s",
+                run=":",
+                unless="true",
+                yields=(Output(key="token", script=script, secret=True, fresh=True),),
+            ),
+        ),
+        requires=("api",),
+    )
+
+
+def _join_step(cluster: Cluster, host: Host, token: Step, before: Sequence[str]) -> Step:
+    if host.is_master:
+        joined = fragments.HAS_JOINED_ETCD if has_etcd(cluster) else fragments.HAS_AUTHORITY
+        wait = _api_answers()
+    else:
+        joined = fragments.IS_REGISTERED
+        wait = Wait(
+            title="the kubelet has its certificate",
+            until=fragments.IS_REGISTERED,
+            why=fragments.WHY_NOT_REGISTERED,
+            limit=300,
+        )
+    text = fragments.keep_token(str(token.value("token")), controller=host.is_master)
+    return Step(
+        id=at("k0s/join", host.name),
+        title="join the control plane" if host.is_master else "join the cluster",
+        host=host.name,
+        changes=(
+            Command(title="join token of k0s", run=text, unless=joined),
+            unit_change(cluster, host),
+            wait,
+        ),
+        provides=(at(_JOINED, host.name), *_member(cluster, host)),
+        requires=("api", *_needs(cluster, host), *before),
+        timeout=900,
+    )
