@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from sealer.kubernetes import NodeNames, PortsFree
+from sealer.kubernetes import NodeNames, PortsFree, UnitRuns
 from sealer.model import Check, Cluster, Finding, Host, Probe, Traffic
 from sealer_runtime_k0s import probes
 from sealer_runtime_k0s.config import has_etcd, networks, ports
-from sealer_runtime_k0s.names import node_name
+from sealer_runtime_k0s.names import node_name, unit
 
 _KUBELET_PORT = 10250
 _ETCD_CLIENTS, _ETCD_PEERS = 2379, 2380
@@ -87,6 +87,16 @@ class NetworksApart(Check):
                         wanted="networks apart from those of the hosts",
                         mend="set PodCIDR and SvcCIDR in the environment to others",
                     )
+
+
+class ServiceRuns(UnitRuns):
+    """The controller runs on masters, the worker on nodes."""
+
+    id = "k0s-runs"
+    title = "k0s runs"
+
+    def unit(self, cluster: Cluster, host: Host) -> str | None:
+        return unit(host)
 
 
 def all_checks() -> tuple[Check, ...]:

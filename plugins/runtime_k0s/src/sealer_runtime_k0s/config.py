@@ -70,7 +70,7 @@ def specification(cluster: Cluster, host: Host | None = None) -> dict[str, Any]:
     parts = [_DEFAULTS, image, _networks_of_environment(cluster), _endpoint(cluster, version, given)]
     if host is not None:
         parts.append(_of_host(cluster, host, etcd=_holds_etcd(merge(_DEFAULTS, given))))
-    spec = reduce(merge, [*parts, user])
+    spec: dict[str, Any] = reduce(merge, [*parts, user], {})
     _require_networks(spec, version)
     return spec
 

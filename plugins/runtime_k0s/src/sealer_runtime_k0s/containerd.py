@@ -49,8 +49,7 @@ def mirrors(
                 path=f"{MIRRORS}/{domain}/hosts.toml", content=hosts_toml(domain, registry), mode=0o600
             )
         return
-    own = [image.domain for image in cluster.image.container_images]
-    lines = _mirror_lines(registry, (*own, *probes.mirrored(host), *domains))
+    lines = _mirror_lines(registry, domains)
     yield File(path=CONTAINERD_CONFIG, content=_own(cluster, host, lines), mode=0o600)
     yield Command(
         title="containerd reads its mirrors",

@@ -42,12 +42,6 @@ else
 fi""")
 """Prints ``ours CLUSTER``, a line for each sign of another Kubernetes, or ``none``."""
 
-MIRRORS_PROBE = told(
-    f"""\
-sed -n 's/^ *\\[.*\\.registry\\.mirrors\\."\\(.*\\)"\\]$/\\1/p' {CONTAINERD_CONFIG} 2>/dev/null || :"""
-)
-"""Prints the domains that containerd's one file has mirrors for, or ``none``."""
-
 OOM_PROBE = """\
 if sh -c 'echo -999 > /proc/self/oom_score_adj' 2>/dev/null; then echo allowed; else echo refused; fi"""
 """Prints whether processes may be protected from the kernel's out-of-memory killer; only the shell tries."""

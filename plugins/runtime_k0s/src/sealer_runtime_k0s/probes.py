@@ -7,9 +7,8 @@ from sealer.model import Host, Probe
 from sealer_runtime_k0s import fragments
 
 STATE = Probe(name="k0s/state", script=fragments.STATE_PROBE)
-MIRRORS = Probe(name="k0s/mirrors", script=fragments.MIRRORS_PROBE)
 OOM = Probe(name="k0s/oom", script=fragments.OOM_PROBE)
-ALL = (STATE, PORTS, MIRRORS, OOM)
+ALL = (STATE, PORTS, OOM)
 
 NO_ANSWER = "the host could not answer"
 """Why a check was not made."""
@@ -24,8 +23,3 @@ def owner(host: Host) -> str:
     """Return the name of the cluster whose k0s the host has, or the empty text."""
     kind, _, cluster = answer(host, STATE).partition(" ")
     return cluster if kind == "ours" else ""
-
-
-def mirrored(host: Host) -> tuple[str, ...]:
-    """Return the domains that containerd's one file has mirrors for on the host."""
-    return tuple(line for line in answer(host, MIRRORS).splitlines() if line not in ("", "none"))

@@ -9,7 +9,7 @@ from sealer.kubernetes import mark_step
 from sealer.model import Check, Cluster, Departure, Host, Probe, RegistryEndpoint, Step, Traffic, at
 from sealer.providers import ClusterRuntime
 from sealer_runtime_k0s import containerd, fragments, probes
-from sealer_runtime_k0s.checks import all_checks, traffic
+from sealer_runtime_k0s.checks import ServiceRuns, all_checks, traffic
 from sealer_runtime_k0s.config import has_etcd, is_worker
 from sealer_runtime_k0s.documents import IMAGE_FILE
 from sealer_runtime_k0s.names import KUBECONFIG, KUBECTL, node_name
@@ -34,6 +34,9 @@ class K0s(ClusterRuntime):
 
     def checks(self, cluster: Cluster) -> Iterable[Check]:
         return all_checks()
+
+    def health(self, cluster: Cluster) -> Iterable[Check]:
+        return (ServiceRuns(),)
 
     def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
         return traffic(cluster)
