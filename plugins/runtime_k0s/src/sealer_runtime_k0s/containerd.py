@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 
 from sealer.changes import Change, Command, File
-from sealer.model import Cluster, ContainerImage, Host, RegistryEndpoint
+from sealer.kubernetes import pause_image
+from sealer.model import Cluster, Host, RegistryEndpoint
 from sealer_runtime_k0s import fragments, probes
 from sealer_runtime_k0s.names import CONTAINERD_CONFIG, CONTAINERD_DROP_IN, MIRRORS, REGISTRY_AUTHORITY
 from sealer_runtime_k0s.version import K0sVersion, image_version
@@ -77,17 +78,10 @@ def hosts_toml(domain: str, registry: RegistryEndpoint) -> str:
     return "\n".join(lines) + "\n"
 
 
-def sandbox_image(images: Iterable[ContainerImage]) -> str | None:
-    """Return the pause image among those packed, or None: then containerd takes the one it knows."""
-    names = (image.image for image in images)
-    found = {name for name in names if "pause" in name.rpartition("/")[2].partition(":")[0].split("-")}
-    return max(found, default=None)
-
-
 def _own(cluster: Cluster, host: Host, registry: Sequence[str]) -> str:
     """Return the whole of containerd's configuration, for a k0s that writes none itself."""
     lines = ["# Written by Sealer.", "version = 2", "", f"[{_CRI}]"]
-    sandbox = sandbox_image(cluster.image.container_images)
+    sandbox = pause_image(cluster.image.container_images)
     if sandbox is not None:
         lines.append(f"  sandbox_image = {_text(sandbox)}")
     if _is_refused(host):

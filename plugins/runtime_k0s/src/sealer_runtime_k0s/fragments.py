@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sealer.changes import quote
+from sealer.kubernetes import END_PODS, end_containers
 from sealer_runtime_k0s.names import (
     CONFIG,
     CONTAINERD_CONFIG,
@@ -15,6 +16,7 @@ from sealer_runtime_k0s.names import (
     PROGRAM,
     RUN,
     SETTINGS,
+    SOCKET,
     UNITS,
     WORKER_UNIT,
 )
@@ -134,28 +136,25 @@ for archive in {quote(source)}/*; do
 done"""
 
 
-# k0s' own programs are told by where they lie: shims too, the parents of all that runs in containers, which
-# outlive k0s. Those of a container runtime beside it are found by their control group.
+# What k0s starts is told by where it lies. It is still there when k0s itself was killed.
 END_CONTAINERS = f"""\
 systemctl stop {CONTROLLER_UNIT} {WORKER_UNIT} 2>/dev/null || :
-ours() {{
+{end_containers(SOCKET)}
+{END_PODS}
+for attempt in 1 2 3 4 5; do
+  found=
   for program in /proc/[0-9]*/exe; do
     case $(readlink "$program" 2>/dev/null) in
-      {DATA}/bin/*) program=${{program#/proc/}}; printf '%s\\n' "${{program%/exe}}" ;;
+      {DATA}/bin/*) program=${{program#/proc/}}; found="$found ${{program%/exe}}" ;;
     esac
   done
-}}
-for attempt in 1 2 3 4 5 6 7 8 9 10; do
-  found="$(ours) $(grep -ls '[/:]kubepods' /proc/[0-9]*/cgroup | cut -d / -f 3)"
-  [ -n "${{found# }}" ] || break
+  [ -n "$found" ] || break
   # Process ids are words.
   # shellcheck disable=SC2086
   kill -KILL $found 2>/dev/null || :
   sleep 1
 done
-systemctl stop kubepods.slice 2>/dev/null || :
-find /sys/fs/cgroup -depth -type d -path '*/kubepods*' -exec rmdir {{}} + 2>/dev/null || :
 unmount_below {RUN}
 unmount_below /var/lib/kubelet
 unmount_below {DATA}"""
-"""Ends all containers of k0s, and what k0s itself is made of."""
+"""Ends all containers of k0s, which outlive it, and what k0s itself is made of."""

@@ -6,17 +6,14 @@ import re
 from collections.abc import Mapping
 
 from sealer.errors import ImageError
+from sealer.kubernetes import require_platform
 from sealer.model import RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Platform
 from sealer.providers import BaseRecipe, Component, Download, ProgramQuery
 from sealer_runtime_k0s.version import FORM, K0sVersion, parse_version
 
-_ARCHITECTURES = ("amd64", "arm64")
 _IMAGE = re.compile(r"[^\s/]+(?:/[^\s/]+)*[:@][^\s/]+")
 _OLDEST_DOWNLOAD = 28
 """The first minor release that is published with checksums."""
-
-_REGISTRY_VERSION = "2.8.3"
-_HELM_VERSION = "v3.18.4"
 
 _COMPONENTS = (
     Component(
@@ -26,8 +23,6 @@ _COMPONENTS = (
         version_pattern=r"^(v\S+)",
         carries_version=True,
     ),
-    Component(name="registry", path="bin/registry"),
-    Component(name="helm", path="bin/helm", optional=True),
 )
 
 
@@ -36,6 +31,8 @@ class K0sRecipe(BaseRecipe):
 
     name = "k0s"
     summary = "Kubernetes by k0s, with a registry"
+    registry = True
+    app_types = ("helm",)
 
     def canonical_version(self, version: str) -> str:
         match = FORM.fullmatch(version.strip())
@@ -47,12 +44,12 @@ class K0sRecipe(BaseRecipe):
         return f"v{version.strip().removeprefix('v')}"
 
     def components(self, platform: Platform) -> tuple[Component, ...]:
-        _check_platform(platform)
+        require_platform(platform, "k0s")
         return _COMPONENTS
 
     def downloads(self, version: str, platform: Platform) -> tuple[Download, ...]:
-        """Return what is published as https://github.com/k0sproject/k0s/releases, and what goes with it."""
-        _check_platform(platform)
+        """Return what is published as https://github.com/k0sproject/k0s/releases."""
+        require_platform(platform, "k0s")
         if _parsed(version).minor < _OLDEST_DOWNLOAD:
             raise ImageError(
                 f"k0s {version} was published without checksums",
@@ -68,8 +65,6 @@ class K0sRecipe(BaseRecipe):
                 version=version,
                 component="k0s",
             ),
-            _registry(arch),
-            _helm(arch),
         )
 
     def image_query(self, version: str) -> ProgramQuery:
@@ -94,25 +89,3 @@ def _parsed(version: str) -> K0sVersion:
     if parsed is None:
         raise ImageError(f"{version!r} is not a version of k0s")
     return parsed
-
-
-def _check_platform(platform: Platform) -> None:
-    if platform.os != "linux" or platform.architecture not in _ARCHITECTURES:
-        raise ImageError(
-            f"there is no recipe of k0s for {platform}", hint="choose linux/amd64 or linux/arm64"
-        )
-
-
-def _registry(arch: str) -> Download:
-    release = f"https://github.com/distribution/distribution/releases/download/v{_REGISTRY_VERSION}"
-    url = f"{release}/registry_{_REGISTRY_VERSION}_linux_{arch}.tar.gz"
-    return Download(
-        url=url, checksum=f"{url}.sha256", version=_REGISTRY_VERSION, members={"registry": "registry"}
-    )
-
-
-def _helm(arch: str) -> Download:
-    url = f"https://get.helm.sh/helm-{_HELM_VERSION}-linux-{arch}.tar.gz"
-    return Download(
-        url=url, checksum=f"{url}.sha256sum", version=_HELM_VERSION, members={f"linux-{arch}/helm": "helm"}
-    )
