@@ -178,7 +178,7 @@ def _names_in(path: Path, shown: str, environment: Mapping[str, str]) -> Iterabl
     """Return what a manifest names, filled in first if it is a template."""
     data = path.read_bytes()
     if path.name.endswith(SUFFIX):
-        data = render(data.decode(errors="replace"), shown, environment).encode()
+        data = render(data.decode(errors="replace"), environment, shown).encode()
     return images_in(data, shown)
 
 

@@ -16,7 +16,7 @@ from sealer.build.registry_tree import large_blobs, registry_layers, registry_pl
 from sealer.image.store import ImageStore
 from sealer.image.transport import Transport
 
-_WRITERS = 2
+_WRITERS = 4
 
 Write = Callable[[Sequence[LayerPlan]], tuple[Layer, ...]]
 

@@ -13,12 +13,11 @@ from sealer.cluster.launch_choice import LaunchChoice
 from sealer.clusterfile import Clusterfile, ConfigSpec, SecretReference
 from sealer.clusterfile.processing import content_of
 from sealer.clusterfile.settings import Processor
-from sealer.clusterfile.template import render_template
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
 from sealer.model import APPS_DIRECTORY, Application, Cluster, Host
+from sealer.templates import SUFFIX, render
 
-TEMPLATE = ".tmpl"
 TEMPLATE_DIRECTORIES = ("etc", "charts", "manifests")
 """Where templates of an image are rendered, beside those of applications."""
 
@@ -110,8 +109,8 @@ def _of_application(making: Making, app: Application, root: str) -> tuple[File, 
     configs = [config for config in making.clusterfile.configs if config.app_name == app.name]
     secrets |= _configured(making, configs, texts, f"{directory}/")
     # A file of the Clusterfile may be a template itself.
-    for path in [path for path in texts if path.endswith(TEMPLATE)]:
-        texts[path.removesuffix(TEMPLATE)] = render_template(texts[path], env, path)
+    for path in [path for path in texts if path.endswith(SUFFIX)]:
+        texts[path.removesuffix(SUFFIX)] = render(texts[path], env, path, strict=True)
     texts = {**_rendered(making, (directory,), env, without=texts), **texts}
     return _files(texts, root, secrets, making.owner)
 
@@ -119,13 +118,13 @@ def _of_application(making: Making, app: Application, root: str) -> tuple[File, 
 def _rendered(
     making: Making, directories: tuple[str, ...], env: Mapping[str, str], without: Iterable[str] = ()
 ) -> dict[str, str]:
-    found = image_templates(making.store, making.image, TEMPLATE)
+    found = image_templates(making.store, making.image, SUFFIX)
     chosen = {
         path: text
         for path, text in found.items()
         if path not in without and any(path.startswith(f"{directory}/") for directory in directories)
     }
-    return {path.removesuffix(TEMPLATE): render_template(text, env, path) for path, text in chosen.items()}
+    return {path.removesuffix(SUFFIX): render(text, env, path, strict=True) for path, text in chosen.items()}
 
 
 def _configured(
