@@ -117,7 +117,7 @@ def tokens_of(text: str) -> tuple[Token, ...]:
     while end < len(text):
         match = _TOKEN.match(text, end)
         if match is None:
-            raise ExpressionError(f"{text[end : end + 40].split()[0]!r} is not understood", _KNOWN)
+            raise ExpressionError(f"{text[end : end + 40].split(maxsplit=1)[0]!r} is not understood", _KNOWN)
         found.append(Token(kind=str(match.lastgroup), text=match[0]))
         end = _BLANK.match(text, match.end()).end()  # type: ignore[union-attr]
     return tuple(found)
@@ -142,7 +142,7 @@ def evaluate(expression: Expression, environment: Mapping[str, str], *, strict: 
     Args:
         expression: The expression.
         environment: The values of variables.
-        strict: Whether a variable that is not set is an error where nothing stands in for it; else it is empty.
+        strict: Whether a variable that is not set, and has no default, is an error; else it is empty.
 
     Raises:
         ExpressionError: It can't be made of these values.
@@ -175,7 +175,7 @@ class _Reader:
         return self._left[-1] if self._left else None
 
     def pipeline(self, depth: int) -> Expression:
-        """Read commands with ``|`` between them; each gets what the one before came to as its last argument."""
+        """Read commands with ``|`` between them; what one comes to is the last argument of the next."""
         if depth > _DEEPEST:
             raise ExpressionError(f"parentheses are nested deeper than {_DEEPEST}")
         found = self._command((), depth)
