@@ -39,6 +39,7 @@ def _lookup(plugins: Plugins, kind: Kind) -> Any:
         Kind.HOST_CHECKS: plugins.host_checks,
         Kind.VOCABULARY: plugins.vocabularies,
         Kind.TASK_TYPE: plugins.task_types,
+        Kind.IMAGE_POLICY: plugins.image_policies,
     }[kind]()
 
 

@@ -22,6 +22,7 @@ from sealer.testing.conformance import (
     ClusterRuntimeContract,
     ContainerRuntimeContract,
     HostChecksContract,
+    ImagePolicyContract,
     RecipeSample,
     RegistryContract,
     TaskSample,
@@ -152,6 +153,14 @@ if found(Kind.HOST_CHECKS):
         @pytest.fixture
         def provider(self, built_in: Found) -> Any:
             return built_in.provider
+
+
+class TestImagePolicies(ImagePolicyContract):
+    built_in = each(Kind.IMAGE_POLICY)
+
+    @pytest.fixture
+    def provider(self, built_in: Found) -> Any:
+        return built_in.provider
 
 
 class TestVocabularies(VocabularyContract):

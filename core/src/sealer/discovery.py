@@ -24,6 +24,7 @@ from sealer.providers import (
     ClusterRuntime,
     ContainerRuntime,
     HostChecks,
+    ImagePolicy,
     Provider,
     Registry,
     TaskType,
@@ -44,6 +45,7 @@ class Kind(enum.StrEnum):
     HOST_CHECKS = "host checks"
     VOCABULARY = "vocabulary"
     TASK_TYPE = "task type"
+    IMAGE_POLICY = "image policy"
 
 
 class State(enum.StrEnum):
@@ -92,6 +94,9 @@ CONTRACTS: Mapping[Kind, Contract] = MappingProxyType(
             hook="sealer_vocabularies", base=Vocabulary, distribution="sealer-vocabulary-{name}"
         ),
         Kind.TASK_TYPE: Contract(hook="sealer_task_types", base=TaskType, distribution="sealer-task-{name}"),
+        Kind.IMAGE_POLICY: Contract(
+            hook="sealer_image_policies", base=ImagePolicy, distribution="sealer-policy-{name}"
+        ),
     }
 )
 

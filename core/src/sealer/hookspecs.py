@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         ClusterRuntime,
         ContainerRuntime,
         HostChecks,
+        ImagePolicy,
         Registry,
         TaskType,
         Vocabulary,
@@ -61,6 +62,11 @@ def sealer_registries() -> Iterable[Registry]:  # type: ignore[empty-body]  # a 
 @hookspec
 def sealer_base_recipes() -> Iterable[BaseRecipe]:  # type: ignore[empty-body]  # a spec has no body
     """Return recipes for base images, used by ``sealer base build NAME``."""
+
+
+@hookspec
+def sealer_image_policies() -> Iterable[ImagePolicy]:  # type: ignore[empty-body]  # a spec has no body
+    """Return image policies, each chosen by the label ``app.alpha.sealer.io/image-policy-plugin``."""
 
 
 @hookspec

@@ -21,6 +21,7 @@ from sealer.providers import (
     ClusterRuntime,
     ContainerRuntime,
     HostChecks,
+    ImagePolicy,
     Provider,
     Registry,
     TaskType,
@@ -183,6 +184,14 @@ class Plugins:
     def task_types(self) -> Mapping[str, TaskType]:
         """Return all types of tasks by name, in the order of names."""
         return cast(Mapping[str, TaskType], self._all(Kind.TASK_TYPE))
+
+    def image_policy(self, name: str) -> ImagePolicy:
+        """Return the image policy of that name."""
+        return cast(ImagePolicy, self._one(Kind.IMAGE_POLICY, name))
+
+    def image_policies(self) -> Mapping[str, ImagePolicy]:
+        """Return all image policies by name, in the order of names."""
+        return cast(Mapping[str, ImagePolicy], self._all(Kind.IMAGE_POLICY))
 
     def records(self) -> tuple[PluginRecord, ...]:
         """Load every plugin and return what became of each, in the order of names and distributions."""

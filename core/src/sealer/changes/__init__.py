@@ -10,8 +10,10 @@ from sealer.changes.objects import (
     kept_objects,
     live_objects,
     ready_objects,
+    record_name,
     removed_objects,
     wanted_objects,
+    with_images,
 )
 from sealer.changes.owned import Cleanup, OwnedChains, OwnedLinks, OwnedPath, OwnedRoutes
 from sealer.changes.quoting import quote, words
@@ -47,7 +49,9 @@ __all__ = [
     "live_objects",
     "quote",
     "ready_objects",
+    "record_name",
     "removed_objects",
     "wanted_objects",
+    "with_images",
     "words",
 ]

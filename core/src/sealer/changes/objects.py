@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -78,6 +79,19 @@ class Objects(Change):
 def _made(render: str, namespace: str) -> str:
     """Return a list of commands that leaves manifests in a directory of its own."""
     return f'make_work && in_namespace {quote(namespace)} && {{\n{render}\n}} > "$work/manifests"'
+
+
+def with_images(render: str, images: Sequence[tuple[str, str]]) -> str:
+    """Return sh that prints manifests with other names of container images.
+
+    Args:
+        render: sh that prints the manifests.
+        images: Names as they are written, and those to put in their place.
+    """
+    if not images:
+        return render
+    table = "\n".join(f"{name} {target}" for name, target in images)
+    return f'{{\n{render}\n}} > "$work/named" && rename_images {quote(table)} < "$work/named"'
 
 
 def kept_objects(owner: str) -> str:

@@ -25,6 +25,22 @@ in_namespace() {
   kubectl config set-context --current --namespace="$1" > /dev/null
 }
 
+# rename_images TABLE: prints the manifests on standard input with other names of images: a line "NAME TARGET" for each
+rename_images() {
+  awk 'BEGIN {
+      lines = split(ARGV[1], line, "\n"); ARGV[1] = ""
+      for (i = 1; i <= lines; i++) { split(line[i], part, " "); target[part[1]] = part[2] }
+    }
+    { rest = $0; done = ""
+      while (match(rest, /image["\047]?[ \t]*:[ \t]+["\047]?[^"\047 \t\r,{}]+/)) {
+        found = substr(rest, RSTART, RLENGTH); name = found; sub(/^.*[ \t"\047]/, "", name)
+        if (name in target) found = substr(found, 1, length(found) - length(name)) target[name]
+        done = done substr(rest, 1, RSTART - 1) found; rest = substr(rest, RSTART + RLENGTH)
+      }
+      print done rest
+    }' "$1"
+}
+
 # kept_objects LIST: prints the list that is kept in the cluster
 kept_objects() {
   kubectl get configmap "$1" -n "$RECORDS" --ignore-not-found \

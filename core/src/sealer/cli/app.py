@@ -8,7 +8,7 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, driving_flags, host_options
-from sealer.cli.launching import chosen_context, context_options
+from sealer.cli.launching import chosen_context, context_options, delivery_options
 from sealer.cli.options import confirm, output_option, yes_option
 from sealer.cli.output import Format, print_document, print_rows, table
 from sealer.cli.plans import dry_run_option, print_plan
@@ -105,6 +105,7 @@ def _history(status: AppStatus) -> list[dict[str, str]]:
 @image_app_options
 @cluster_option
 @context_options
+@delivery_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 7 when something would change.")
 @host_options
 @pass_application
@@ -143,6 +144,7 @@ def _print_diff(found: AppDiff) -> None:
 @image_app_options
 @cluster_option
 @context_options
+@delivery_options
 @dry_run_option
 @host_options
 @pass_application

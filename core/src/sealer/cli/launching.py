@@ -12,6 +12,7 @@ import click
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
+    from sealer.cluster.delivery import Delivery
     from sealer.cluster.launch_choice import AppChoice, LaunchChoice
     from sealer.cluster.request import Foreign
 
@@ -84,6 +85,31 @@ def context_options(function: Function) -> Function:
         ),
         click.option(
             "--context", "kube_context", help="The context of the kubeconfig.  [default: its current one]"
+        ),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def delivery_options(function: Function) -> Function:
+    """Add the flags that say where container images go on a cluster that Sealer did not make."""
+    options = (
+        click.option(
+            "--registry",
+            metavar="HOST[:PORT][/PATH]",
+            help="With --kubeconfig: the registry to which the image's container images are pushed.",
+        ),
+        click.option(
+            "--to-nodes", is_flag=True, help="With --kubeconfig: send them to the nodes, by the API server."
+        ),
+        click.option(
+            "--image-policy",
+            metavar="NAME",
+            help="What redirects pods to --registry; none if nodes have mirrors.  [default: the image's]",
+        ),
+        click.option(
+            "--skip-tls-verify", is_flag=True, help="Accept any certificate of --registry, and plain HTTP."
         ),
     )
     for option in reversed(options):
@@ -169,6 +195,32 @@ def _read(path: str) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
         raise UsageError(f"the values can't be read: {reason}", place=path) from error
+
+
+def chosen_delivery(flags: Mapping[str, Any]) -> Delivery:
+    """Return where flags want container images to go.
+
+    Raises:
+        UsageError: They make no sense.
+    """
+    from sealer.cluster.delivery import STAY, deliver_to
+
+    names = ("registry", "to_nodes", "image_policy", "skip_tls_verify")
+    given = [name for name in names if flags.get(name)]
+    if not given:
+        return STAY
+    if flags.get("kubeconfig") is None and flags.get("kube_context") is None:
+        flag = f"--{given[0].replace('_', '-')}"
+        raise UsageError(
+            f"{flag} is for clusters that Sealer did not make: those it made have a registry",
+            hint="name such a cluster with --kubeconfig or --context",
+        )
+    return deliver_to(
+        flags["registry"],
+        nodes=flags["to_nodes"],
+        policy=flags["image_policy"],
+        skip_tls_verify=flags["skip_tls_verify"],
+    )
 
 
 def chosen_context(flags: Mapping[str, Any]) -> Foreign | None:

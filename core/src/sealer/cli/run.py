@@ -10,7 +10,14 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, driving_flags, host_options
-from sealer.cli.launching import chosen_context, context_options, launch_choice, setting_options
+from sealer.cli.launching import (
+    chosen_context,
+    chosen_delivery,
+    context_options,
+    delivery_options,
+    launch_choice,
+    setting_options,
+)
 from sealer.cli.options import confirm, ignore_option, output_option, yes_option
 from sealer.cli.output import Format
 from sealer.cli.plans import dry_run_option, print_plan
@@ -77,6 +84,7 @@ def image_app_options(function: Function) -> Function:
 @click.argument("image", required=False)
 @cluster_options
 @context_options
+@delivery_options
 @dry_run_option
 @yes_option
 @host_options
@@ -117,6 +125,7 @@ def apply(application: Application, /, file: Path | None, *, dry_run: bool, yes:
 @click.argument("image", required=False)
 @cluster_options
 @context_options
+@delivery_options
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 7 when there is something to do.")
 @click.option(
     "--out", type=click.Path(dir_okay=False, path_type=Path), help="Keep the plan for sealer apply."
@@ -218,6 +227,7 @@ def _wish(image: str | None, flags: dict[str, Any]) -> Wish:
             cmds=tuple(flags["cmds"]) or clusterfile.launch_cmds,
         ),
         foreign=chosen_context(flags),
+        delivery=chosen_delivery(flags),
         # Who has it written down which hosts there are means all of them.
         shrink=image is None and flags["clusterfile"] is not None,
     )
@@ -244,6 +254,7 @@ def app_wish(image: str, flags: dict[str, Any]) -> Wish:
         named=bool(flags["cluster"]),
         choice=launch_choice(flags, apps=_apps(flags), cmds=tuple(flags["cmds"]) or None),
         foreign=chosen_context(flags),
+        delivery=chosen_delivery(flags),
     )
 
 

@@ -20,6 +20,7 @@ from sealer.cluster.applications import chosen_applications
 from sealer.cluster.install import Wish
 from sealer.cluster.launching import Asking, application_request
 from sealer.cluster.pipeline import read_reference
+from sealer.cluster.redirecting import redirecting_elsewhere
 from sealer.cluster.session import Context
 from sealer.errors import ImageError
 from sealer.image.stored import StoredImage
@@ -57,11 +58,14 @@ async def app_diffs(context: Context, cluster: Asking, state: Wish) -> tuple[App
         return ()
     image = context.store.resolve(next(iter(request.application.digests.values())))
     choice = request.choice
+    redirecting = redirecting_elsewhere(image.metadata, request.delivery, cluster.prepared.parts)
     found = []
     for app in chosen_applications(image.metadata, choice):
         wanted = choice.of(app.name)
         texts = (*wanted.values, *(read_reference(reference) for reference in wanted.values_from))
-        found.append(await _diff(context, cluster, image, app, texts, own=wanted.cmds is not None))
+        settings = replace(app.settings, images=redirecting.renamed(app, image.metadata))
+        renamed = replace(app, settings=settings)
+        found.append(await _diff(context, cluster, image, renamed, texts, own=wanted.cmds is not None))
     return tuple(found)
 
 

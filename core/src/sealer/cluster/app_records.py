@@ -57,8 +57,8 @@ class AppRecord:
     text: str
 
 
-def record_text(app: Application, image: ImageMetadata, directory: str) -> str:
-    """Return the record of an application as one line of JSON."""
+def record_text(app: Application, image: ImageMetadata, directory: str, *, policy: str = "") -> str:
+    """Return the record of an application as one line of JSON; ``policy`` redirects its container images."""
     record = {
         "app": app.name,
         "type": app.type,
@@ -71,6 +71,7 @@ def record_text(app: Application, image: ImageMetadata, directory: str) -> str:
         "image": image.reference,
         "digest": image.digest,
         "directory": directory,
+        "policy": policy,
     }
     return json.dumps(record, ensure_ascii=True, sort_keys=True)
 

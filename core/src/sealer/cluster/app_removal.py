@@ -57,6 +57,8 @@ def _changes(
 ) -> Iterator[Change]:
     yield noted(app, record, REMOVING)
     yield from _taken_away(cluster, parts, app, choice)
+    if choice.cmds != ():
+        yield from _policy_removed(cluster, parts, app, json.loads(record)["policy"])
     namespace = app.settings.namespace
     if namespace:
         label = f"sealer.io/made-for={label_value(app)}"
@@ -96,6 +98,19 @@ def _taken_away(cluster: Cluster, parts: Parts, app: Application, choice: Launch
         # A script that takes away runs each time it is asked to.
         yield _unguarded(change) if isinstance(change, Command) else change
     yield from _undone(cluster, parts, app)
+
+
+def _policy_removed(cluster: Cluster, parts: Parts, app: Application, policy: str) -> Iterator[Change]:
+    """Take away what redirects the application's container images, and what is left of an engine."""
+    if policy:
+        if policy not in parts.image_policies:
+            raise ImageError(
+                f"application {app.name} has the image policy {policy!r}, which no plugin provides"
+            )
+        yield from parts.image_policies[policy].withdraw(cluster, app.release)
+    for engine in parts.image_policies.values():
+        if engine.application == app.name:
+            yield from engine.clean(cluster)
 
 
 def _unguarded(change: Command) -> Command:

@@ -12,6 +12,7 @@ from sealer.changes import Change, Command, File, quote, ready_objects
 from sealer.changes.objects import record_name
 from sealer.cluster.app_records import DEPLOYED, LAUNCHING, label_value, noted, record_text
 from sealer.cluster.launch_choice import LaunchChoice
+from sealer.cluster.redirecting import NOTHING, Redirecting
 from sealer.errors import ImageError, UsageError
 from sealer.model import Application, AppSettings, Cluster, ImageMetadata, Step
 from sealer.model.image import READY_TIMEOUT
@@ -65,6 +66,7 @@ class Launch:
         requires: What all of it waits for.
         read: Reads references to values.
         prepared: Changes that come before those of an application, by its name: files that are made for it.
+        redirecting: Where container images come from, when not from where their names say.
     """
 
     cluster: Cluster
@@ -75,6 +77,12 @@ class Launch:
     requires: tuple[str, ...]
     read: ReadReference
     prepared: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
+    redirecting: Redirecting = NOTHING
+
+    @property
+    def engine(self) -> str | None:
+        """The name of the application that brings the engine of the image's policy."""
+        return None if self.redirecting.policy is None else self.redirecting.policy.application
 
     @property
     def own_env(self) -> Mapping[str, str]:
@@ -100,15 +108,18 @@ def launch_steps(launch: Launch) -> tuple[Step, ...]:
     if commands:
         env = {**image.env, **launch.own_env}
         return (_step(launch, "commands", "launch commands", _commands(commands), launch.requires, env),)
-    chosen = chosen_applications(image, choice)
+    chosen = _with_engine(launch, chosen_applications(image, choice))
     names = {app.name for app in chosen}
     first = [app.name for app in chosen if _is_needed_by_all(image, app.name)]
+    engine = launch.engine if launch.engine in names else None
     launches: list[Step] = []
     waits: list[Step] = []
     for app in chosen:
         asked = set(_required(image, app.name)) & names
         # What all others need does not wait for its like, which comes later or earlier in the list.
         needed = sorted(asked | (set(first) if app.name not in first else set()))
+        if engine is not None and app.name not in {engine, *first}:
+            needed.append(engine)
         requires = (*launch.requires, *(f"app/{name}" for name in needed))
         step, ready = _application(launch, app, requires)
         launches.append(step)
@@ -133,6 +144,22 @@ def chosen_applications(image: ImageMetadata, choice: LaunchChoice) -> tuple[App
     return tuple(_with_settings(known[name], choice) for name in dict.fromkeys(names))
 
 
+def _with_engine(launch: Launch, chosen: tuple[Application, ...]) -> tuple[Application, ...]:
+    """Return applications with the engine of the image's policy where there is something to redirect.
+
+    Where there is not, it is left out, unless the user names it.
+    """
+    image, choice = launch.image, launch.choice
+    own = None if launch.engine is None else image.application(launch.engine)
+    if own is None or (choice.apps is not None and own.name in choice.apps):
+        return chosen
+    others = tuple(app for app in chosen if app.name != own.name)
+    # What all others need goes ahead of it: it has pods of its own.
+    network = tuple(app for app in others if _is_needed_by_all(image, app.name))
+    rest = tuple(app for app in others if app not in network)
+    return (*network, _with_settings(own, choice), *rest) if launch.redirecting.targets and rest else others
+
+
 def _with_settings(app: Application, choice: LaunchChoice) -> Application:
     wanted = choice.of(app.name)
     timeout = READY_TIMEOUT if wanted.timeout is None else wanted.timeout
@@ -144,16 +171,21 @@ def _application(launch: Launch, app: Application, requires: Sequence[str]) -> t
     """Return the step that launches an application, and in parallel the one that waits until it is ready."""
     wanted = launch.choice.of(app.name)
     values = _values(launch, app)
-    app = replace(app, settings=replace(app.settings, values=tuple(file.path for file in values)))
+    renamed = launch.redirecting.renamed(app, launch.image)
+    paths = tuple(file.path for file in values)
+    app = replace(app, settings=replace(app.settings, values=paths, images=renamed))
     env = {**launch.image.env, **app.env, **launch.own_env, **wanted.env}
     own = replace(app, cmds=wanted.cmds) if wanted.cmds is not None else app
-    record = record_text(own, launch.image, launch.site.root)
+    policy = _policy_changes(launch, app)
+    name_of_policy = launch.redirecting.policy.name if policy and launch.redirecting.policy else ""
+    record = record_text(own, launch.image, launch.site.root, policy=name_of_policy)
     name, title = f"app/{app.name}", f"launch {app.name}"
     changes = [
         *_namespace(app),
         *values,
         *launch.prepared.get(app.name, ()),
         noted(app, record, LAUNCHING),
+        *policy,
         *_launched(launch, app),
         noted(app, record, DEPLOYED),
     ]
@@ -163,6 +195,13 @@ def _application(launch: Launch, app: Application, requires: Sequence[str]) -> t
     launched = _step(launch, f"launched/{app.name}", title, changes, requires, env)
     waiting = f"wait until {app.name} is ready"
     return launched, (_step(launch, name, waiting, ready, launched.provides, env),)
+
+
+def _policy_changes(launch: Launch, app: Application) -> tuple[Change, ...]:
+    policy, redirection = launch.redirecting.policy, launch.redirecting.redirection(app, launch.image)
+    if policy is None or redirection is None:
+        return ()
+    return tuple(policy.redirect(launch.cluster, redirection))
 
 
 def _ready(launch: Launch, app: Application) -> tuple[Change, ...]:

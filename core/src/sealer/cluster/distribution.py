@@ -36,6 +36,15 @@ def image_store(layers: Sequence[Descriptor]) -> tuple[LayerBlob, ...]:
     return tuple(_blob(layer) for layer in (*unsaid, *said))
 
 
+def whole_image(layers: Sequence[Descriptor]) -> tuple[LayerBlob, ...]:
+    """Return all layers: the image's files, and the container images below ``registry/``.
+
+    Raises:
+        ImageError: A layer is of a kind that can't be unpacked.
+    """
+    return tuple(_blob(layer) for layer in layers)
+
+
 def rootfs_steps(
     images: Mapping[str, Sequence[Descriptor]],
     hosts: Sequence[Host],
@@ -44,6 +53,7 @@ def rootfs_steps(
     name: str = "rootfs",
     files: Mapping[str, Sequence[File]] = MappingProxyType({}),
     provides: Callable[[str], str] | None = None,
+    content: Callable[[Sequence[Descriptor]], tuple[LayerBlob, ...]] = image_files,
 ) -> tuple[Step, ...]:
     """Return a step for each host that unpacks the files of its image.
 
@@ -54,13 +64,14 @@ def rootfs_steps(
         name: What the steps provide, on each host.
         files: What comes over the image's files, by the host's name.
         provides: What the step of a host provides, by the host's name, when that is not ``name``.
+        content: Chooses the layers.
     """
     return tuple(
         Step(
             id=at(name, host.name),
             title="unpack the image's files",
             host=host.name,
-            changes=(Tree(path=path, layers=image_files(images[host.name])), *files.get(host.name, ())),
+            changes=(Tree(path=path, layers=content(images[host.name])), *files.get(host.name, ())),
             provides=(at(name, host.name) if provides is None else provides(host.name),),
             retries=5,
             timeout=UPLOAD_TIMEOUT,

@@ -142,7 +142,13 @@ def foreign_parts(data: str, foreign: Foreign, plugins: Plugins) -> Parts:
     """Return the providers for a cluster that exists."""
     owner = f"{os.getuid()}:{os.getgid()}"
     runtime = Existing(kubeconfig_of(data, foreign), owner=owner, path=os.environ.get("PATH", os.defpath))
-    return Parts(runtime=runtime, container=None, registry=None, app_types=plugins.app_types())
+    return Parts(
+        runtime=runtime,
+        container=None,
+        registry=None,
+        app_types=plugins.app_types(),
+        image_policies=plugins.image_policies(),
+    )
 
 
 def _own_facts() -> Facts:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
 from sealer.cluster.checks import describe_finding, group, judge, leave_out, refuse
+from sealer.cluster.delivery import STAY, Delivery
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
 from sealer.cluster.images import HostImages, images_again, images_for_hosts
 from sealer.cluster.kube_version import require_supported
@@ -58,6 +59,7 @@ class Wish:
         ignore: The ids of host checks to leave out.
         shrink: Whether hosts of the cluster that are not named are to leave it.
         foreign: The cluster that an application image goes to, when Sealer did not make it.
+        delivery: Where its container images go then.
     """
 
     clusterfile: Clusterfile
@@ -67,6 +69,7 @@ class Wish:
     ignore: tuple[str, ...] = ()
     shrink: bool = False
     foreign: Foreign | None = None
+    delivery: Delivery = STAY
 
 
 Confirm = Callable[[Prepared, Connections], Awaitable[None]]

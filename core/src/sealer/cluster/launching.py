@@ -117,7 +117,13 @@ def application_request(context: Context, state: Request, wish: Wish) -> Request
     clusterfile = state.clusterfile
     if wish.clusterfile.settings:
         clusterfile = replace(clusterfile, settings=wish.clusterfile.settings)
-    return replace(state, clusterfile=clusterfile, application=images.choice(wish.reference), choice=choice)
+    return replace(
+        state,
+        clusterfile=clusterfile,
+        application=images.choice(wish.reference),
+        choice=choice,
+        delivery=wish.delivery,
+    )
 
 
 async def _require_version(context: Context, prepared: Prepared, connections: Connections) -> None:

@@ -13,9 +13,18 @@ from sealer.model import (
     ImageMetadata,
 )
 from sealer.plugins import Plugins
-from sealer.providers import AppType, ClusterRuntime, ContainerRuntime, HostProvider, Registry, TaskType
+from sealer.providers import (
+    AppType,
+    ClusterRuntime,
+    ContainerRuntime,
+    HostProvider,
+    ImagePolicy,
+    Registry,
+    TaskType,
+)
 
 NO_TASKS: Mapping[str, TaskType] = MappingProxyType({})
+NO_POLICIES: Mapping[str, ImagePolicy] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +37,7 @@ class Parts:
         registry: The one registry that is installed, or None when the image has no container images.
         app_types: All application types, by name.
         task_types: All types of tasks, by name.
+        image_policies: All image policies, by name.
     """
 
     runtime: ClusterRuntime
@@ -35,6 +45,7 @@ class Parts:
     registry: Registry | None
     app_types: Mapping[str, AppType]
     task_types: Mapping[str, TaskType] = field(default_factory=lambda: NO_TASKS)
+    image_policies: Mapping[str, ImagePolicy] = field(default_factory=lambda: NO_POLICIES)
 
     @property
     def host_providers(self) -> tuple[HostProvider, ...]:
@@ -67,4 +78,5 @@ def choose_parts(image: ImageMetadata, plugins: Plugins, *, container: str | Non
         registry=plugins.only_registry() if image.container_images else None,
         app_types=plugins.app_types(),
         task_types=plugins.task_types(),
+        image_policies=plugins.image_policies(),
     )

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
 
 from sealer.changes import Change, HostsEntry, Wait, quote
 from sealer.cluster.applications import Launch, LaunchSite, launch_steps
-from sealer.cluster.distribution import rootfs_steps, store_steps
+from sealer.cluster.delivery import STAY, Delivery
+from sealer.cluster.delivery_steps import Delivering, pushing, with_deliveries
+from sealer.cluster.distribution import image_files, rootfs_steps, store_steps, whole_image
 from sealer.cluster.foreign import Existing
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.made_files import MadeFiles
 from sealer.cluster.parts import Parts
+from sealer.cluster.redirecting import redirecting_elsewhere, redirecting_here
 from sealer.cluster.tasks import UNPACKED, TaskPlan, plan_tasks, plan_upgrade_tasks
 from sealer.clusterfile import PluginSpec
 from sealer.errors import PlanError
@@ -28,6 +32,7 @@ Layers = Mapping[str, Sequence[Descriptor]]
 READY_TIMEOUT = 900
 
 NOTHING_MADE = MadeFiles()
+_NO_HOME = Path()
 
 
 def application_root(cluster: Cluster, digest: str) -> str:
@@ -166,6 +171,7 @@ def _with_launches(
         requires=("cluster", *(name for step in tasks.launching for name in step.provides)),
         read=read_reference,
         prepared=made.apps,
+        redirecting=redirecting_here(cluster, cluster.image, parts),
     )
     launches = launch_steps(launch)
     ready = [_ready_step(cluster, parts, launches[-1])] if launches else []
@@ -185,6 +191,8 @@ def application_plan(
     *,
     made: MadeFiles = NOTHING_MADE,
     domains: Sequence[str] = (),
+    delivery: Delivery = STAY,
+    home: Path = _NO_HOME,
 ) -> Plan:
     """Plan an application image onto a cluster that exists.
 
@@ -196,6 +204,8 @@ def application_plan(
         choice: What the user wants launched.
         made: Files that come over those of the image.
         domains: The registry domains of earlier application images, which the cluster's registry serves too.
+        delivery: Where container images go, when Sealer did not make the cluster.
+        home: Sealer's home directory, with credentials for registries.
 
     Raises:
         PlanError: The image brings container images, but the cluster has no registry.
@@ -203,11 +213,12 @@ def application_plan(
     short = image.digest[7:19]
     path = _application_path(image.digest)
     first = cluster.first_master
-    unpack = rootfs_steps(layers, (first,), path=path, name=f"application/{short}")
+    content = whole_image if delivery else image_files
+    unpack = rootfs_steps(layers, (first,), path=path, name=f"application/{short}", content=content)
     steps: list[Step] = list(unpack)
     requires = [provided for step in unpack for provided in step.provides]
-    # On a cluster that is not ours, container images come from where they are, or were sent elsewhere.
-    if image.container_images and not isinstance(parts.runtime, Existing):
+    own = not isinstance(parts.runtime, Existing)
+    if image.container_images and own:
         if parts.registry is None or cluster.registry is None:
             raise PlanError(
                 f"image {image.reference} brings container images, but {cluster.name} has no registry",
@@ -227,8 +238,21 @@ def application_plan(
         requires=tuple(requires),
         read=read_reference,
         prepared=made.apps,
+        redirecting=redirecting_here(cluster, image, parts)
+        if own
+        else redirecting_elsewhere(image, delivery, parts),
     )
-    steps += launch_steps(launch)
+    launches = launch_steps(launch)
+    if delivery:
+        delivering = Delivering(
+            image=image,
+            host=first.name,
+            bring=pushing(launch.site.root, delivery, home),
+            requires=tuple(requires),
+            env=launch.site.environment({}),
+        )
+        launches = tuple(with_deliveries(delivering, launches))
+    steps += launches
     given = [at("rootfs", host.name) for host in cluster.hosts]
     given += [at("container-runtime", host.name) for host in cluster.hosts]
     return make_plan(steps, given=[*given, "api", "cluster"], groups=_groups(cluster, parts))

@@ -156,6 +156,7 @@ def wish_of(saved: SavedPlan) -> Wish:
         ignore=saved.ignore,
         shrink=bool(saved.leaving),
         foreign=request.foreign,
+        delivery=request.delivery,
     )
 
 

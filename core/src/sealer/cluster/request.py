@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
 
 from sealer.cluster.decoding import decode
+from sealer.cluster.delivery import STAY, Delivery
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.clusterfile import Clusterfile, parse_clusterfile
 from sealer.clusterfile.render import render_clusterfile
@@ -62,6 +63,7 @@ class Request:
         choice: What to launch.
         application: An application image to put on the cluster, when that is what was asked for.
         foreign: Which cluster it is, when Sealer did not make it; its one host is the operator's machine.
+        delivery: Where its container images go, when Sealer did not make the cluster.
         removals: The records of applications to take away, when that is what was asked for.
         stored: The application images whose container images the cluster's registries have.
     """
@@ -72,6 +74,7 @@ class Request:
     choice: LaunchChoice = field(default_factory=LaunchChoice)
     application: ImageChoice | None = None
     foreign: Foreign | None = None
+    delivery: Delivery = STAY
     removals: tuple[str, ...] = ()
     stored: tuple[ImageChoice, ...] = ()
 
@@ -121,6 +124,7 @@ class Request:
             "choice": self.choice.to_plain(),
             "application": None if self.application is None else _plain_choice(self.application),
             "foreign": None if self.foreign is None else asdict(self.foreign),
+            "delivery": asdict(self.delivery),
             "removals": list(self.removals),
             "stored": [_plain_choice(choice) for choice in self.stored],
         }
@@ -155,6 +159,7 @@ class _Kept:
     choice: LaunchChoice
     application: ImageChoice | None
     foreign: Foreign | None
+    delivery: Delivery
     removals: tuple[str, ...]
     stored: tuple[ImageChoice, ...]
 
@@ -209,10 +214,6 @@ def noted(operation: Operation, kind: type[_Noted]) -> _Noted:
 
 def _plain_choice(choice: ImageChoice) -> dict[str, Any]:
     return asdict(choice) | {"digests": dict(choice.digests), "domains": list(choice.domains)}
-
-
-def _choice(data: Mapping[str, Any]) -> ImageChoice:
-    return ImageChoice(**{**data, "domains": tuple(data["domains"])})
 
 
 def _plain_facts(facts: Facts) -> dict[str, Any]:

@@ -125,6 +125,8 @@ def _application(
         choice,
         made=made,
         domains=request.stored_domains,
+        delivery=request.delivery,
+        home=context.home,
     )
     return cluster, parts, plan
 

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from sealer.model.image import (
     CONTAINER_RUNTIME_TYPE_LABEL,
     CONTAINER_RUNTIME_VERSION_LABEL,
+    IMAGE_POLICY_LABEL,
     KUBE_CNI_LABEL,
     KUBE_CSI_LABEL,
     RUNTIME_TYPE_LABEL,
@@ -23,6 +24,7 @@ KNOWN = frozenset(
         CONTAINER_RUNTIME_TYPE_LABEL,
         CONTAINER_RUNTIME_VERSION_LABEL,
         SUPPORTED_KUBE_VERSION_LABEL,
+        IMAGE_POLICY_LABEL,
         KUBE_CNI_LABEL,
         f"{KUBE_CNI_LABEL}-*",
         KUBE_CSI_LABEL,

@@ -23,6 +23,7 @@ CONTAINER_RUNTIME_VERSION_LABEL = "cluster.alpha.sealer.io/container-runtime-ver
 KUBE_CNI_LABEL = "cluster.alpha.sealer.io/kube-cni"
 KUBE_CSI_LABEL = "cluster.alpha.sealer.io/kube-csi"
 SUPPORTED_KUBE_VERSION_LABEL = "app.alpha.sealer.io/supported-kube-version"
+IMAGE_POLICY_LABEL = "app.alpha.sealer.io/image-policy-plugin"
 
 
 class ImageType(enum.StrEnum):
@@ -58,12 +59,14 @@ class AppSettings:
         release: What it is called there, where its type gives it a name; "" for the application's name.
         values: Files of values on the host, later ones over earlier ones; they may hold secrets.
         timeout: Seconds it may take to become ready; 0 is for not waiting.
+        images: Names of container images that its manifests have, and the names to put in their place.
     """
 
     namespace: str = ""
     release: str = ""
     values: tuple[str, ...] = ()
     timeout: int = READY_TIMEOUT
+    images: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from sealer.providers.apps import AppType, Comparison, ToolRunner
 from sealer.providers.base import HostChecks, HostProvider, Provider
 from sealer.providers.cluster_runtimes import ClusterRuntime, SupportsCertificates, SupportsUpgrade
 from sealer.providers.container_runtimes import ContainerRuntime
+from sealer.providers.policies import ImagePolicy, Redirection
 from sealer.providers.recipes import (
     BaseRecipe,
     Component,
@@ -32,8 +33,10 @@ __all__ = [
     "FileQuery",
     "HostChecks",
     "HostProvider",
+    "ImagePolicy",
     "ProgramQuery",
     "Provider",
+    "Redirection",
     "Registry",
     "SupportsBaseImages",
     "SupportsCertificates",

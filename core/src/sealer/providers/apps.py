@@ -45,9 +45,11 @@ class AppType(Provider):
     Attributes:
         renders: Whether a program makes the manifests of what lies in a directory. Such directories below the
             image's ``manifests/`` are given to ``images`` too; the files of others are manifests themselves.
+        renames_images: Whether ``launch`` puts other names in the place of those in ``app.settings.images``.
     """
 
     renders: ClassVar[bool] = False
+    renames_images: ClassVar[bool] = False
 
     @abstractmethod
     def detect(self, sources: Sequence[Path]) -> tuple[str, ...] | None:

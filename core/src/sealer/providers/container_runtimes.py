@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 from sealer.changes.base import Change
 from sealer.model import Cluster, ContainerRuntimeSettings, Host, RegistryEndpoint, Step
@@ -11,7 +12,14 @@ from sealer.providers.base import HostProvider
 
 
 class ContainerRuntime(HostProvider):
-    """A container runtime, such as containerd, that a cluster runtime talks to through a socket."""
+    """A container runtime, such as containerd, that a cluster runtime talks to through a socket.
+
+    Attributes:
+        has_mirrors: Whether ``mirrors`` lets images be pulled by their own names. A runtime that can't do
+            that only comes to trust the registry, and an image policy redirects pods where the image has one.
+    """
+
+    has_mirrors: ClassVar[bool] = True
 
     @abstractmethod
     def settings(self, hosts: Sequence[Host]) -> ContainerRuntimeSettings:

@@ -11,6 +11,7 @@ from sealer.testing.conformance.base_recipe import BaseRecipeContract, RecipeSam
 from sealer.testing.conformance.cluster_runtime import ClusterRuntimeContract
 from sealer.testing.conformance.container_runtime import ContainerRuntimeContract
 from sealer.testing.conformance.host_checks import HostChecksContract
+from sealer.testing.conformance.image_policy import ImagePolicyContract
 from sealer.testing.conformance.registry import RegistryContract
 from sealer.testing.conformance.scenarios import SCENARIOS, Scenario
 from sealer.testing.conformance.task_type import TaskSample, TaskTypeContract
@@ -26,6 +27,7 @@ __all__ = [
     "ContainerRuntimeContract",
     "Contract",
     "HostChecksContract",
+    "ImagePolicyContract",
     "RecipeSample",
     "RegistryContract",
     "Scenario",

@@ -1,0 +1,128 @@
+"""The steps that bring container images where a cluster that Sealer did not make finds them.
+
+They work beside the files of the application image, on the operator's machine. Each application's images come
+right before it, so that the next ones are on their way while its pods start.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from sealer.changes import Change, Command, quote, words
+from sealer.cluster.delivery import Delivery
+from sealer.cluster.distribution import UPLOAD_TIMEOUT
+from sealer.cluster.redirecting import repository, target_in
+from sealer.image.access import Access
+from sealer.image.reference import parse_reference
+from sealer.model import ContainerImage, ImageMetadata, Step
+
+_STORAGE = "registry/docker/registry/v2"
+_SHARED = "images"
+
+Bring = Callable[[Sequence[ContainerImage]], Sequence[Change]]
+"""Returns the changes after which a cluster finds some container images."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivering:
+    """From where, and how, container images are brought.
+
+    Attributes:
+        image: The application image.
+        host: The name of the host whose steps these are.
+        bring: Says how.
+        requires: What has to be there before.
+        env: Of the scripts.
+    """
+
+    image: ImageMetadata
+    host: str
+    bring: Bring
+    requires: tuple[str, ...]
+    env: Mapping[str, str]
+
+
+def with_deliveries(delivering: Delivering, launches: Sequence[Step]) -> Iterator[Step]:
+    """Yield the steps of launches, each behind the one that brings its container images.
+
+    What belongs to none of the applications that are launched comes first.
+    """
+    apps = {name for step in launches for name in _applications(step)}
+    shared = [image for image in delivering.image.container_images if image.app_name not in apps]
+    brought: set[str] = {image.image for image in shared}
+    if shared:
+        yield _step(delivering, _SHARED, "bring container images", shared)
+    for step in launches:
+        needed = [_SHARED] if shared else []
+        for app in _applications(step):
+            own = [image for image in delivering.image.container_images if image.app_name == app]
+            missing = [image for image in own if image.image not in brought]
+            if missing:
+                yield _step(delivering, f"{_SHARED}/{app}", f"bring container images of {app}", missing)
+                brought |= {image.image for image in missing}
+                needed.append(f"{_SHARED}/{app}")
+        yield replace(step, requires=(*step.requires, *needed))
+
+
+def _applications(step: Step) -> Iterator[str]:
+    for name in step.provides:
+        kind, _, app = name.partition("/")
+        if app and kind in {"app", "launched"}:
+            yield app
+
+
+def _step(delivering: Delivering, name: str, title: str, images: Sequence[ContainerImage]) -> Step:
+    return Step(
+        id=f"{delivering.image.digest[7:19]}/{name}",
+        title=title,
+        host=delivering.host,
+        changes=tuple(delivering.bring(images)),
+        provides=(name,),
+        requires=delivering.requires,
+        env=delivering.env,
+        retries=3,
+        timeout=UPLOAD_TIMEOUT,
+    )
+
+
+def pushing(root: str, delivery: Delivery, home: Path) -> Bring:
+    """Return what pushes container images to a registry, with the credentials of ``sealer login``.
+
+    Args:
+        root: The directory with the application image's files.
+        delivery: Names the registry.
+        home: Sealer's home directory.
+    """
+    access = Access(home=home, skip_tls_verify=delivery.skip_tls_verify)
+    asking = words((*access.registries, *access.flags(delivery.domain)))
+    sending = words((*access.registries, *access.flags(delivery.domain, "dest-")))
+    helpers = f"tree={quote(f'{root}/{_STORAGE}')}\n{_helpers()}"
+
+    def push(image: ContainerImage) -> Command:
+        reference = parse_reference(image.image)
+        target = target_in(delivery.registry, image.image)
+        named = words((repository(reference), reference.digest or str(reference.tag), target))
+        return Command(
+            title=f"push {target}",
+            run=f"{helpers}\npush_image {named} {sending}",
+            unless=f"{helpers}\nis_pushed {named} {asking}",
+            limit=UPLOAD_TIMEOUT,
+            repeatable=True,
+        )
+
+    return lambda images: [push(image) for image in _once(images)]
+
+
+def _once(images: Sequence[ContainerImage]) -> Sequence[ContainerImage]:
+    """Return container images without those that another application has too."""
+    return tuple({image.image: image for image in images}.values())
+
+
+@cache
+def _helpers() -> str:
+    text = files("sealer.cluster").joinpath("carried.sh").read_text(encoding="utf-8")
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))

@@ -1,0 +1,121 @@
+"""Container images of an application image in a registry, for a cluster that Sealer did not make."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sealer.testing.registry import RegistryServer
+from tests.apps.control_plane import ControlPlane
+from tests.apps.test_command import Person
+
+pytestmark = pytest.mark.kubernetes
+
+WEB = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: %(name)s, namespace: default}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: %(name)s}}
+  template:
+    metadata: {labels: {app: %(name)s}}
+    spec:
+      initContainers: [{name: first, image: "other.example/own:1"}]
+      containers:
+      - {name: main, image: "busybox:1.35", command: [sleep, "100"]}
+      - name: pause
+        image: k8s.gcr.io/pause:3.2
+"""
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Iterator[RegistryServer]:
+    with RegistryServer(tmp_path / "registry", tls=True, users={"ann": "secret"}) as server:
+        yield server
+
+
+@pytest.fixture
+def person(api: ControlPlane, artifacts: Path, registry: RegistryServer, tmp_path: Path) -> Person:
+    """Someone who has built an image with container images, and logged in to the registry."""
+    found = Person(api, tmp_path)
+    trust = found.operator.sealer_home / "certs.d" / registry.address
+    trust.mkdir(parents=True)
+    shutil.copy(registry.authority, trust / "ca.crt")
+    login = ("login", "-u", "ann", "--password-stdin", registry.address)
+    found.operator.sealer(*login, stdin="secret")
+    archives = tuple(
+        word
+        for name in ("busybox", "pause")
+        for word in ("--image-archive", f"{artifacts}/images/{name}.tar")
+    )
+    files = {
+        "Kubefile": (
+            "FROM scratch\nAPP d-web local://web.yaml\nAPP d-more local://more.yaml\nLAUNCH d-web d-more\n"
+        ),
+        "web.yaml": WEB.replace("other.example/own:1", "k8s.gcr.io/pause:3.2") % {"name": "d-web"},
+        "more.yaml": WEB.replace("other.example/own:1", "busybox:1.35") % {"name": "d-more"},
+    }
+    found.build("delivered:1", files, *archives)
+    return found
+
+
+def images(api: ControlPlane, name: str) -> list[str]:
+    pod = api.json("deployment", name)["spec"]["template"]["spec"]
+    return [container["image"] for container in (*pod["initContainers"], *pod["containers"])]
+
+
+def test_images_go_to_a_registry_and_manifests_follow(
+    api: ControlPlane, person: Person, registry: RegistryServer
+) -> None:
+    where = ("--registry", f"{registry.address}/team")
+    steps = person.sealer("run", "delivered:1", *where, "--dry-run").stdout
+    assert f"push {registry.address}/team/docker.io/library/busybox:1.35" in steps
+    assert not registry.data.exists() or not [*registry.data.rglob("link")]
+
+    person.sealer("run", "delivered:1", *where)
+    busybox = f"{registry.address}/team/docker.io/library/busybox:1.35"
+    pause = f"{registry.address}/team/k8s.gcr.io/pause:3.2"
+    assert images(api, "d-web") == [pause, busybox, pause]
+    assert images(api, "d-more") == [busybox, busybox, pause]
+    trust = f"--cert-dir={person.operator.sealer_home / 'certs.d' / registry.address}"
+    asked = ("skopeo", "inspect", "--creds=ann:secret", trust, "--format", "{{.Name}}")
+    for name in (busybox, pause):
+        done = subprocess.run((*asked, f"docker://{name}"), capture_output=True, text=True, check=True)
+        assert done.stdout.strip() == name.rpartition(":")[0]
+    again = person.sealer("run", "delivered:1", *where)
+    assert "done: 0 steps changed something" in again.stderr
+    assert "d-web: nothing would change" in person.sealer("app", "diff", "delivered:1", *where).stderr
+
+    # Where nodes have mirrors nothing is renamed.
+    person.sealer("run", "delivered:1", *where, "--image-policy", "none")
+    assert images(api, "d-more") == ["busybox:1.35", "busybox:1.35", "k8s.gcr.io/pause:3.2"]
+    person.sealer("app", "uninstall", "d-web", "d-more", "--yes")
+    left = person.operator.sealer_home / "contexts/context-bare/applications"
+    assert [*left.iterdir()] == []
+
+
+def test_a_registry_that_refuses_fails_the_applications_and_is_resumed(
+    api: ControlPlane, person: Person, registry: RegistryServer
+) -> None:
+    person.operator.sealer("logout", registry.address)
+    failed = person.sealer("run", "delivered:1", "--registry", registry.address, code=5)
+    assert "authentication required" in failed.stderr
+    assert not api.has("deployment", "d-web")
+    person.operator.sealer("login", "-u", "ann", "--password-stdin", registry.address, stdin="secret")
+    person.operator.sealer("resume", "context-bare")
+    assert images(api, "d-web")[0] == f"{registry.address}/k8s.gcr.io/pause:3.2"
+    person.sealer("app", "uninstall", "d-web", "d-more", "--yes")
+
+
+def test_flags_for_images_are_for_foreign_clusters_and_registries(person: Person) -> None:
+    own = person.operator.sealer("run", "delivered:1", "--registry", "r.example", code=2)
+    assert "those it made have a registry" in own.stderr
+    alone = person.sealer("run", "delivered:1", "--image-policy", "kyverno", code=2)
+    assert "is about the registry" in alone.stderr
+    wrong = person.sealer("run", "delivered:1", "--registry", "http://r.example", code=2)
+    assert "is not the name of a registry" in wrong.stderr
