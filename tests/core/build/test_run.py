@@ -179,6 +179,7 @@ def test_nothing_of_the_machine_is_seen(base: Workshop, tmp_path: Path) -> None:
         "cat /proc/sys/kernel/core_pattern > /x && cat /x > /proc/sys/kernel/core_pattern",
         "chroot /proc/1/root/../.. /bin/busybox ls /var/lib/dpkg",
         "hostname other",
+        "unshare -U true",
     ],
 )
 def test_what_a_command_must_not_do(base: Workshop, command: str) -> None:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from sealer.build.seccomp import filter_program
 from sealer.errors import ImageError
 
 CAPABILITIES = (
@@ -129,7 +130,11 @@ async def run(
     """
     # Arguments of programs can be seen by every user of the machine, and a variable may be a secret.
     secrets = {path: _memory(data) for path, data in sandbox.secrets.items()}
-    flags = _memory(b"".join(os.fsencode(flag) + b"\0" for flag in sandbox.flags(secrets)))
+    calls = filter_program()
+    filters = [] if calls is None else [_memory(calls)]
+    words = (*sandbox.flags(secrets), *(word for each in filters for word in ("--seccomp", str(each))))
+    flags = _memory(b"".join(os.fsencode(word) + b"\0" for word in words))
+    passed = (flags, *filters, *secrets.values())
     last: deque[str] = deque(maxlen=_LAST_LINES)
 
     def line(text: str) -> None:
@@ -143,7 +148,7 @@ async def run(
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.STDOUT if output is None else asyncio.subprocess.PIPE,
-                pass_fds=(flags, *secrets.values()),
+                pass_fds=passed,
                 env={"PATH": os.environ.get("PATH", PATH)},
             )
         except FileNotFoundError as error:
@@ -152,7 +157,7 @@ async def run(
                 hint="on Debian and Ubuntu: apt install bubblewrap",
             ) from error
     finally:
-        for descriptor in (flags, *secrets.values()):
+        for descriptor in passed:
             os.close(descriptor)
     try:
         assert process.stdout is not None  # noqa: S101  # it is a pipe
