@@ -74,6 +74,12 @@ FAULTS = (
         severity="warning",
     ),
     Fault(
+        check="ssh-startups",
+        make="echo 'MaxStartups 2:30:60' > /etc/ssh/sshd_config.d/few.conf",
+        unmake="rm /etc/ssh/sshd_config.d/few.conf",
+        severity="warning",
+    ),
+    Fault(
         check="local-resolver",
         make="cp /etc/resolv.conf /root/resolv; echo nameserver 127.0.0.1 > /etc/resolv.conf",
         unmake="cat /root/resolv > /etc/resolv.conf; rm /root/resolv",

@@ -14,7 +14,7 @@ GOOD = {
     "core/addresses": "lo 127.0.0.1/8\nlo ::1/128\neth0 10.0.0.{n}/24\neth0 fe80::{n}/64",
     "core/default-routes": "4 default via 10.0.0.254 dev eth0\nend",
     "core/frames": "eth0 1500\nlo 65536",
-    "core/ssh-sessions": "10",
+    "core/sshd": "maxsessions 10\nmaxstartups 10:30:100",
     "core/time-service": "service chronyd\nsynchronised yes",
     "core/time-zone": "+0000",
     "core/missing-programs": "end",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sealer.cluster.checks import PortsReachable, core_checks
-from sealer.model import Cluster
+from sealer.model import Cluster, Traffic
 from tests.core.checks.examples import findings, given, machine, only, said, site
 from tests.core.cluster.examples import cluster
 
@@ -18,7 +18,7 @@ def ports(view: Cluster, **more: object) -> PortsReachable:
 def test_only_hosts_with_targets_are_asked_and_only_targets_listen() -> None:
     view = site()
     first, second, _ = view.hosts
-    assert ports(view).listens(view, first) == (5000,)
+    assert ports(view).listens(view, first) == ("5000",)
     assert ports(view).listens(view, second) == ()
     assert ports(view).probes_for(view, first) == ()
     (probe,) = ports(view).probes_for(view, second)
@@ -64,6 +64,21 @@ def test_a_refusal_where_nothing_listens_tells_nothing(listening: str) -> None:
     refused = {"core/reached": "10.0.0.1 5000 refused\nend"}
     view = cluster(machine(1, answers={"core/listening": listening}), machine(2, answers=refused), machine(3))
     assert said(view) == {("ports-reachable", "10.0.0.1", "not checked")}
+
+
+@pytest.mark.parametrize(
+    ("listening", "state", "severity"),
+    [("8472/udp .", "silent", "error"), (".", "silent", "not checked"), ("8472/udp .", "refused", "error")],
+)
+def test_packets_that_are_not_answered_tell_something_where_they_would_be(
+    listening: str, state: str, severity: str
+) -> None:
+    way = Traffic(purpose="pods", port=8472, protocol="udp", sources=("10.0.0.2",), targets=("10.0.0.1",))
+    asked = {"core/reached": f"10.0.0.1 8472/udp {state}\nend"}
+    view = cluster(machine(1, answers={"core/listening": listening}), machine(2, answers=asked), machine(3))
+    finding = only(view, traffic=(way,))
+    assert (finding.check, finding.host, str(finding.severity)) == ("ports-reachable", "10.0.0.1", severity)
+    assert "8472/udp (pods)" in finding.found
 
 
 def test_packets_that_get_lost_without_a_word_are_an_error() -> None:

@@ -71,7 +71,9 @@ def test_a_fault_in_an_answer_is_an_error(name: str, answer: str, check: str) ->
     ("name", "answer", "check"),
     [
         ("missing-kernel-programs", "modprobe\nend", "kernel-programs"),
-        ("ssh-sessions", "3", "ssh-sessions"),
+        ("sshd", "maxsessions 3\nmaxstartups 10:30:100", "ssh-sessions"),
+        ("sshd", "maxsessions 10\nmaxstartups 1", "ssh-startups"),
+        ("sshd", "maxstartups 2:50:10\nmaxsessions 10", "ssh-startups"),
         ("time-service", "service none\nsynchronised unknown", "time-service"),
         ("time-service", "service chronyd\nsynchronised no", "time-service"),
         ("time-zone", "+0800", "time-zone"),

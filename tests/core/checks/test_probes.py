@@ -24,7 +24,7 @@ from tests.core.cluster.examples import cluster
 SHELLS = (("dash",), ("bash", "--posix"), ("busybox", "sh"))
 PROBES = {probe.name: probe for check in core_checks() for probe in check.probes()}
 # This machine may have no sshd or no name server.
-MAY_FAIL = {"core/ssh-sessions", "core/wildcard"}
+MAY_FAIL = {"core/sshd", "core/wildcard"}
 
 
 def ask(shell: tuple[str, ...], probe: Probe) -> subprocess.CompletedProcess[str]:
@@ -96,7 +96,10 @@ def test_the_scripts_of_the_second_round_parse(shell: tuple[str, ...]) -> None:
     view = cluster(machine(1), machine(2))
     probes = tuple(p for check in core_checks() for p in check.probes_for(view, view.hosts[1]))
     assert probes
-    for script in (round_script(Round(probes=probes, ports=(1, 2)), mark="m"), *(p.script for p in probes)):
+    for script in (
+        round_script(Round(probes=probes, ports=("1", "2/udp")), mark="m"),
+        *(p.script for p in probes),
+    ):
         done = subprocess.run([*shell, "-n"], input=script, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
 
@@ -111,7 +114,7 @@ def _greet(server: socket.socket) -> None:
     server.accept()[0].close()
 
 
-def reach_probe(*ways: tuple[str, int]) -> Probe:
+def reach_probe(*ways: tuple[str, int | str]) -> Probe:
     words = " ".join(f"{address},{port}" for address, port in ways)
     return Probe(name=REACHED, script=REACH.replace("WAYS", words))
 
@@ -154,7 +157,7 @@ async def test_hosts_listen_while_others_ask_and_stop_in_the_end() -> None:
     port = free_port()
     hosts: dict[str, Connection] = {"a": LocalConnection("a"), "b": LocalConnection("b")}
     asked = {
-        "a": Round(ports=(port,)),
+        "a": Round(ports=(str(port),)),
         "b": Round(probes=(reach_probe(("127.0.0.1", port)),)),
     }
     answers = await ask_together(hosts, asked)
@@ -164,12 +167,53 @@ async def test_hosts_listen_while_others_ask_and_stop_in_the_end() -> None:
         server.bind(("127.0.0.1", port))
 
 
+@pytest.mark.parametrize("listener", ["python3", "perl"])
+@pytest.mark.parametrize("asking", ["python3", "perl", "bash"])
+def test_packets_are_sent_back(listener: str, asking: str, tmp_path: Path) -> None:
+    """A port for packets is tried like the others, whatever program a host has for it."""
+    port, closed = free_port(), free_port()
+    for kind in (listener, asking):
+        paths = tmp_path / kind
+        paths.mkdir(exist_ok=True)
+        for name in {kind, "sh", "timeout"}:
+            (paths / name).unlink(missing_ok=True)
+            (paths / name).symlink_to(f"/usr/bin/{name}")
+    script = round_script(Round(ports=(f"{port}/udp",), address="127.0.0.1"), mark="m")
+    with subprocess.Popen(
+        ["/bin/sh", "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={"PATH": str(tmp_path / listener)},
+    ) as host:
+        assert host.stdin is not None
+        assert host.stderr is not None
+        assert [host.stderr.readline() for _ in range(2)] == [
+            f"sealer-listening {port}/udp\n",
+            "sealer-ready\n",
+        ]
+        done = subprocess.run(
+            ["/bin/sh"],
+            input=reach_probe(("127.0.0.1", f"{port}/udp"), ("127.0.0.1", f"{closed}/udp")).script,
+            capture_output=True,
+            text=True,
+            check=True,
+            env={"PATH": str(tmp_path / asking), "LC_ALL": "C"},
+            timeout=30,
+        )
+        host.communicate("go\nend\n", timeout=30)
+    assert sorted(done.stdout.splitlines()) == sorted(
+        [f"127.0.0.1 {port}/udp open", f"127.0.0.1 {closed}/udp refused", "end"]
+    )
+
+
 async def test_a_port_in_use_is_not_listened_on() -> None:
     with socket.socket() as server:
         server.bind(("", 0))
         server.listen()
         port = server.getsockname()[1]
-        answers = await ask_together({"a": LocalConnection("a")}, {"a": Round(ports=(port,))})
+        answers = await ask_together({"a": LocalConnection("a")}, {"a": Round(ports=(str(port),))})
     assert answers["a"][LISTENING] == "."
 
 

@@ -17,7 +17,7 @@ from sealer.model import (
     ContainerRuntimeSettings,
     Host,
 )
-from sealer_runtime_k3s.config import configuration, networks, registries, sandbox_image
+from sealer_runtime_k3s.config import configuration, networks, registries, sandbox_image, tunnel_port
 from sealer_runtime_k3s.version import image_version
 from tests.plugins import kit
 from tests.plugins.kit import AMD64, REGISTRY, host
@@ -78,6 +78,17 @@ def test_networks_come_from_the_document_then_the_environment_then_k3s() -> None
     assert networks(cluster(env=env))[0] == "10.8.0.0/16"
     given = document(**{"cluster-cidr": "10.9.0.0/16"})
     assert networks(cluster(env=env, documents=(given,)))[0] == "10.9.0.0/16"
+
+
+@pytest.mark.parametrize(
+    ("backend", "port"),
+    [(None, 8472), ("vxlan", 8472), ("wireguard-native", 51820), ("host-gw", None), ("none", None)],
+)
+def test_hosts_send_packets_of_pods_by_the_port_of_their_network(
+    backend: str | None, port: int | None
+) -> None:
+    documents = () if backend is None else (document(**{"flannel-backend": backend}),)
+    assert tunnel_port(cluster(documents=documents)) == port
 
 
 @pytest.mark.parametrize("env", [{"PodCIDR": "10.43.0.0/17"}, {"PodCIDR": "10.8.0.1/16"}, {"SvcCIDR": "x"}])

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sealer.cluster.examination import reading_only
 from sealer.model import MASTER, Check, Cluster, Finding, Host, Probe, Severity
 from sealer_runtime_k8s.disk import LATENCY, DiskLatency
 from sealer_runtime_k8s.prepare import prepare_step
@@ -148,6 +149,13 @@ def test_a_slow_disk_of_a_master_is_a_warning() -> None:
     assert found(master(answers={"kubernetes/disk-latency": "1", "kubernetes/state": "ours demo"})) == []
     view = cluster(host(1, MASTER), host(2))
     assert [len(DiskLatency().probes_for(view, each)) for each in view.hosts] == [1, 0]
+
+
+def test_the_one_trial_that_writes_is_left_out_of_plans() -> None:
+    view = cluster(host(1, MASTER), host(2))
+    checks = list(Kubernetes().checks(view))
+    left = reading_only(checks, view)
+    assert [check.id for check in checks if check not in left] == ["kubernetes-disk-latency"]
 
 
 def test_a_full_disk_is_a_warning() -> None:

@@ -37,6 +37,15 @@ def all_checks(plugins: Plugins, parts: Parts | None, cluster: Cluster, given: G
     return (*core_checks(given), *provided)
 
 
+def reading_only(checks: Iterable[Check], cluster: Cluster) -> tuple[Check, ...]:
+    """Return the checks that write nothing on any host, not for a moment either."""
+    return tuple(
+        check
+        for check in checks
+        if not any(probe.writes for host in cluster.hosts for probe in check.probes_for(cluster, host))
+    )
+
+
 def health_checks(
     plugins: Plugins, parts: Parts | None, cluster: Cluster, core: Iterable[Check]
 ) -> tuple[Check, ...]:
@@ -97,12 +106,12 @@ def _providers(plugins: Plugins, parts: Parts | None) -> tuple[HostProvider, ...
 
 def _round(cluster: Cluster, host: Host, checks: Iterable[Check]) -> Round:
     probes: list[Probe] = []
-    ports: list[int] = []
+    ports: list[str] = []
     for check in checks:
         probes += check.probes_for(cluster, host)
         if isinstance(check, PortsReachable):
             ports += check.listens(cluster, host)
-    return Round(probes=tuple(probes), ports=tuple(ports))
+    return Round(probes=tuple(probes), ports=tuple(ports), address=host.address)
 
 
 def _knowing(host: Host, answers: Mapping[str, str]) -> Host:

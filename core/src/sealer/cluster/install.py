@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from sealer.cluster.checks import describe_finding, group, judge, leave_out, refuse
 from sealer.cluster.delivery import STAY, Delivery
-from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
+from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by, reading_only
 from sealer.cluster.images import HostImages, images_again, images_for_hosts
 from sealer.cluster.kube_version import require_supported
 from sealer.cluster.launch_choice import LaunchChoice
@@ -104,7 +104,9 @@ async def install(context: Context, wish: Wish, *, confirm: Confirm | None = Non
             return await carry_out(context, operation, prepared, connections, redactor, records=records)
 
 
-async def prepare(context: Context, state: Request | None, wish: Wish, connections: Connections) -> Prepared:
+async def prepare(
+    context: Context, state: Request | None, wish: Wish, connections: Connections, *, trials: bool = True
+) -> Prepared:
     """Observe and check the hosts, and plan. Nothing is changed.
 
     Args:
@@ -112,6 +114,7 @@ async def prepare(context: Context, state: Request | None, wish: Wish, connectio
         state: What is remembered of the cluster, if it is known.
         wish: What the user asks for.
         connections: To all hosts that are wanted.
+        trials: Whether the checks are made that write on hosts for a moment.
 
     Raises:
         HostError: A host can't be reached or observed.
@@ -144,7 +147,14 @@ async def prepare(context: Context, state: Request | None, wish: Wish, connectio
     prepared = _plan(context, request, images)
     if new:
         await _check(
-            context, wish, prepared, images, reachable, new=frozenset(new), own=bool(state and not known)
+            context,
+            wish,
+            prepared,
+            images,
+            reachable,
+            new=frozenset(new),
+            own=bool(state and not known),
+            trials=trials,
         )
     return prepared
 
@@ -170,11 +180,14 @@ async def _check(
     *,
     new: frozenset[str],
     own: bool,
+    trials: bool,
 ) -> None:
     """Check hosts that are to come into the cluster, also against those that are in it."""
     known = prepared.cluster
     given = given_by(known, images, prepared.parts, new=new, own=known.name if own else "")
     checks = leave_out(all_checks(context.plugins, prepared.parts, known, given), wish.ignore)
+    if not trials:
+        checks = reading_only(checks, known)
     cluster = await ask_again(known, checks, connections)
     findings = [finding for finding in judge(cluster, checks) if finding.host in new]
     for finding, hosts in group(findings):

@@ -110,7 +110,7 @@ async def look(context: Context, wish: Wish) -> Look:
         state = state.without_hosts(frozenset(leaving.addresses))
     redactor = Redactor()
     async with reach(context, wish.clusterfile.cluster, redactor) as connections:
-        prepared = await prepare(context, state, wish, connections)
+        prepared = await prepare(context, state, wish, connections, trials=False)
         steps = await compare(context, prepared.plan, prepared.cluster.data, connections, redactor)
     return _look(prepared, wish.reference, (*going, *steps), ignore=wish.ignore, leaving=leaving)
 

@@ -19,10 +19,13 @@ class Probe:
         name: Its name among the facts of a host; a plugin prefixes its own, as ``containerd/version``.
         script: POSIX sh that only reads and prints the answer; a final newline is dropped. When it
             fails the answer is the empty text.
+        writes: Whether it writes something for a moment, to measure how that goes. Only the second round may
+            have such questions (``Check.probes_for``), and nobody who only plans asks them.
     """
 
     name: str
     script: str
+    writes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sealer.kubernetes import NodeNames, PortsFree, UnitRuns
 from sealer.model import Check, Cluster, Finding, Host, Probe, Traffic
 from sealer_runtime_k3s import probes
-from sealer_runtime_k3s.config import networks, parse_networks
+from sealer_runtime_k3s.config import networks, parse_networks, tunnel_port
 from sealer_runtime_k3s.names import API_PORT, node_name, unit
 
 _KUBELET_PORT = 10250
@@ -103,10 +103,15 @@ def all_checks() -> tuple[Check, ...]:
 
 
 def traffic(cluster: Cluster) -> Iterable[Traffic]:
-    """Return the connections between hosts; those of pods depend on the network that is chosen."""
+    """Return the connections between hosts; those of pods if k3s itself makes their network."""
     everyone = tuple(host.name for host in cluster.hosts)
     masters = tuple(host.name for host in cluster.masters)
     yield Traffic(purpose="API server", port=API_PORT, sources=everyone, targets=masters)
     yield Traffic(purpose="kubelet", port=_KUBELET_PORT, sources=masters, targets=everyone)
     yield Traffic(purpose="etcd for its clients", port=2379, sources=masters, targets=masters)
     yield Traffic(purpose="etcd for its peers", port=2380, sources=masters, targets=masters)
+    tunnel = tunnel_port(cluster)
+    if tunnel is not None:
+        yield Traffic(
+            purpose="packets of pods", port=tunnel, sources=everyone, targets=everyone, protocol="udp"
+        )

@@ -130,6 +130,15 @@ def _computed(cluster: Cluster, host: Host) -> dict[str, Any]:
     return settings
 
 
+def tunnel_port(cluster: Cluster) -> int | None:
+    """Return the UDP port by which hosts send packets of pods, or None when k3s opens none for that.
+
+    It depends on ``flannel-backend`` (https://docs.k3s.io/networking/basic-network-options).
+    """
+    backend = _text(_users(cluster).get("flannel-backend", "vxlan"))
+    return {"vxlan": 8472, "wireguard-native": 51820}.get(backend)
+
+
 def networks(cluster: Cluster) -> tuple[str, str]:
     """Return the networks of pods and of services, each in CIDR notation, or two with a comma.
 

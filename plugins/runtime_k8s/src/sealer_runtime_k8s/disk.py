@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
 from sealer_runtime_k8s import fragments, probes
 
-LATENCY = Probe(name="kubernetes/disk-latency", script=fragments.DISK_LATENCY_PROBE)
+LATENCY = Probe(name="kubernetes/disk-latency", script=fragments.DISK_LATENCY_PROBE, writes=True)
 
 _LONGEST = 0.010
 """Seconds that 99 of 100 writes may take (etcd's documentation, "Hardware recommendations: Disks")."""

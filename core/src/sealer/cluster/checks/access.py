@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from sealer.cluster.checks.answers import answer, number
+from sealer.cluster.checks.answers import number, pairs
 from sealer.errors import AuthenticationFailed, HostError, HostKeyRejected, HostUnreachable, PrivilegesRefused
 from sealer.model import Check, Cluster, Finding, Probe, Severity
 
@@ -12,8 +12,13 @@ SUBJECT = "access"
 
 _FEWEST_SESSIONS = 4
 
-SESSIONS = Probe(name="core/ssh-sessions", script="sshd -T | sed -n 's/^maxsessions //p'")
-"""Prints how many sessions sshd allows on one connection; needs root."""
+_FEWEST_STARTUPS = 3
+"""Logins at one time: the connection, one beside it that stops what runs, and somebody else's."""
+
+SSHD = Probe(name="core/sshd", script="sshd -T | grep -E '^(maxsessions|maxstartups) '")
+"""Prints how many sessions sshd allows on one connection, and how many logins at a time; needs root."""
+
+_UNTOLD = "sshd did not tell its settings"
 
 
 class _WhileConnecting(Check):
@@ -84,20 +89,49 @@ class Sessions(Check):
 
     def probes(self) -> tuple[Probe, ...]:
         """Return the question for sshd's settings."""
-        return (SESSIONS,)
+        return (SSHD,)
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
         """Return a finding for each host whose sshd allows few sessions."""
         for host in cluster.hosts:
-            allowed = number(answer(host, SESSIONS))
+            allowed = number((pairs(host, SSHD) or {}).get("maxsessions"))
             if allowed is None:
-                yield self.not_checked(host.name, "sshd did not tell its settings")
+                yield self.not_checked(host.name, _UNTOLD)
             elif allowed < _FEWEST_SESSIONS:
                 yield self.finding(
                     host.name,
                     found=f"sshd allows {allowed} sessions on a connection (MaxSessions)",
                     wanted=f"at least {_FEWEST_SESSIONS}: with fewer, work waits for work",
                     mend="MaxSessions 10 in /etc/ssh/sshd_config, and reload sshd",
+                )
+
+
+class Startups(Check):
+    """sshd turns logins away at random while as many are going on as it allows."""
+
+    id = "ssh-startups"
+    title = "sshd allows several logins at a time"
+    subject = SUBJECT
+    severity = Severity.WARNING
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question for sshd's settings."""
+        return (SSHD,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host whose sshd allows few logins at a time."""
+        for host in cluster.hosts:
+            # "start:rate:full", or one number: from the first on, logins are turned away.
+            said = (pairs(host, SSHD) or {}).get("maxstartups", "")
+            allowed = number(said.partition(":")[0])
+            if allowed is None:
+                yield self.not_checked(host.name, _UNTOLD)
+            elif allowed < _FEWEST_STARTUPS:
+                yield self.finding(
+                    host.name,
+                    found=f"sshd turns logins away when {allowed} are going on (MaxStartups {said})",
+                    wanted=f"at least {_FEWEST_STARTUPS} at a time",
+                    mend="MaxStartups 10:30:100 in /etc/ssh/sshd_config, and reload sshd",
                 )
 
 

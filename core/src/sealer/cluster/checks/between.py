@@ -32,20 +32,48 @@ elif command -v nc >/dev/null && command -v timeout >/dev/null; then tool=nc; fi
 attempt() {
   case $tool in
     python3) python3 -c 'import socket, sys
+port, _, kind = sys.argv[2].partition("/")
+way = socket.SOCK_DGRAM if kind else socket.SOCK_STREAM
 try:
-    socket.create_connection((sys.argv[1], int(sys.argv[2])), 3).close()
+    for family, _, _, _, address in socket.getaddrinfo(sys.argv[1], int(port), type=way):
+        with socket.socket(family, way) as peer:
+            peer.settimeout(1 if kind else 3)
+            peer.connect(address)
+            for attempt in range(3 if kind else 0):
+                peer.send(b"sealer")
+                try:
+                    peer.recv(16)
+                    break
+                except TimeoutError:
+                    if attempt == 2:
+                        raise
     print("open")
 except OSError as error:
     print(error)' "$1" "$2" ;;
     perl) perl -MIO::Socket::IP -e '
-      my $socket = IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => $ARGV[1], Type => 1, Timeout => 3);
-      print $socket ? "open" : "$! $@"' "$1" "$2" 2>&1 ;;
+      my ($port, $kind) = split "/", $ARGV[1];
+      my %how = $kind ? (Type => 2, Proto => "udp") : (Type => 1, Timeout => 3);
+      my $socket = IO::Socket::IP->new(PeerHost => $ARGV[0], PeerPort => $port, %how);
+      if (!$socket) { print "$! $@"; exit }
+      for (1 .. ($kind ? 3 : 0)) {
+        send $socket, "sealer", 0;
+        vec(my $read = "", fileno $socket, 1) = 1;
+        next unless select $read, undef, undef, 1;
+        print defined recv($socket, my $said, 16, 0) ? "open" : "$!";
+        exit;
+      }
+      print $kind ? "timed out" : "open"' "$1" "$2" 2>&1 ;;
     # What bash is given is for bash to expand.
     # shellcheck disable=SC2016
-    bash) if timeout 3 bash -c ': <>"/dev/tcp/$1/$2"' sealer "$1" "$2" 2>&1; then echo open
-      elif [ $? = 124 ]; then echo timed out; fi ;;
+    bash) case $2 in
+      */udp) talk='exec 3<>"/dev/udp/$1/$2"; printf sealer >&3; IFS= read -r -N 1 -u 3' ;;
+      *) talk=': <>"/dev/tcp/$1/$2"' ;;
+      esac
+      timeout 3 bash -c "$talk" sealer "$1" "${2%/udp}" 2>&1
+      case $? in 0) echo open ;; 124) echo timed out ;; esac ;;
     # Some of its kind wait for the server to end the connection, so a time-out tells nothing.
-    nc) if timeout 3 nc "$1" "$2" </dev/null 2>&1; then echo open; fi ;;
+    nc) case $2 in */udp) return ;; esac
+      if timeout 3 nc "$1" "$2" </dev/null 2>&1; then echo open; fi ;;
   esac
 }
 try() {
@@ -99,16 +127,18 @@ class PortsReachable(Check):
         self._traffic = given.traffic
         self._new = given.new
 
-    def listens(self, cluster: Cluster, host: Host) -> tuple[int, ...]:
-        """Return the ports on which a host must be reached by others."""
+    def listens(self, cluster: Cluster, host: Host) -> tuple[str, ...]:
+        """Return the ports on which a host must be reached by others, as ``Traffic.listed`` writes them."""
         wanted = {
-            way.port for way in self._traffic if host.name in way.targets and set(way.sources) - {host.name}
+            (way.port, way.listed)
+            for way in self._traffic
+            if host.name in way.targets and set(way.sources) - {host.name}
         }
-        return tuple(sorted(wanted))
+        return tuple(listed for _, listed in sorted(wanted))
 
     def probes_for(self, cluster: Cluster, host: Host) -> tuple[Probe, ...]:
         """Return the question which of these ports of others it reaches."""
-        ways = sorted({f"{target.address},{way.port}" for way, target in self._ways(cluster, host)})
+        ways = sorted({f"{target.address},{way.listed}" for way, target in self._ways(cluster, host)})
         if not ways:
             return ()
         return (Probe(name=REACHED, script=REACH.replace("WAYS", " ".join(map(quote, ways)))),)
@@ -130,7 +160,7 @@ class PortsReachable(Check):
                 continue
             about_target = target.name in self._new or not self._new
             whose = "its" if about_target else f"{target.name}'s"
-            what = f"{whose} port {way.port} ({way.purpose}): {why}"
+            what = f"{whose} port {way.listed} ({way.purpose}): {why}"
             about = target.name if about_target else source.name
             (blocked if reached is False else untold)[about, what].append(source.name)
         for (host, what), sources in blocked.items():
@@ -145,11 +175,13 @@ class PortsReachable(Check):
 
     def _result(self, source: Host, target: Host, way: Traffic) -> tuple[bool | None, str]:
         """Return whether a port was reached, or None when that can't be told, and why not."""
-        tried = _triples(source.facts.answers.get(REACHED)).get((target.address, str(way.port)))
-        listened = str(way.port) in target.facts.answers.get(LISTENING, "").split()
+        tried = _triples(source.facts.answers.get(REACHED)).get((target.address, way.listed))
+        listened = way.listed in target.facts.answers.get(LISTENING, "").split()
         match tried:
             case "open":
                 return True, ""
+            case "silent" if way.protocol == "udp" and not listened:
+                return None, "no answer, but nothing could listen there for the trial"
             case "silent":
                 return False, "no answer"
             case "unreachable":

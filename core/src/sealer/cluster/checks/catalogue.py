@@ -39,6 +39,7 @@ def core_checks(given: Given | None = None) -> tuple[Check, ...]:
         access.SudoPolicy(),
         access.Observable(),
         access.Sessions(),
+        access.Startups(),
         identity.UniqueAddresses(),
         identity.UniqueNames(),
         identity.ValidName(),

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from sealer.changes import quote
 from sealer.cluster.checks.between import LISTENING
 from sealer.errors import HostError
 from sealer.hosts.connection import Connection
@@ -31,6 +32,15 @@ _LISTEN = """\
 listen() {
   if command -v python3 >/dev/null; then exec python3 -c 'import select, signal, socket, sys
 signal.alarm(LIMIT)
+def answer(port, address):
+    try:
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        server = socket.socket(family, socket.SOCK_DGRAM)
+        server.bind((address, int(port)))
+        print("PORT", port + "/udp", file=sys.stderr, flush=True)
+        return server
+    except OSError:
+        pass
 def listen(port):
     for family, address in ((socket.AF_INET6, "::"), (socket.AF_INET, "0.0.0.0")):
         try:
@@ -44,20 +54,31 @@ def listen(port):
             return server
         except OSError:
             pass
-servers = [server for server in map(listen, map(int, sys.argv[1:])) if server]
+address, *ports = sys.argv[1:]
+servers = [server for server in (listen(int(port)) for port in ports if "/" not in port) if server]
+talkers = [server for server in (answer(port[:-4], address) for port in ports if "/" in port) if server]
 print("READY", file=sys.stderr, flush=True)
 clients = []
-while servers:
-    for ready in select.select(servers + clients, [], [])[0]:
+while servers or talkers:
+    for ready in select.select(servers + talkers + clients, [], [])[0]:
         if ready in servers:
             clients.append(ready.accept()[0])
+        elif ready in talkers:
+            try:
+                ready.sendto(*ready.recvfrom(16))
+            except OSError:
+                pass
         else:
             clients.remove(ready)
             ready.close()' "$@"
   elif perl -MIO::Socket::IP -MIO::Select -e 1 2>/dev/null; then
     exec perl -MIO::Socket::IP -MIO::Select -e '
-      alarm LIMIT; my $all = IO::Select->new; my %servers;
+      alarm LIMIT; my $all = IO::Select->new; my (%servers, %talkers); my $address = shift @ARGV;
       for my $port (@ARGV) {
+        if ($port =~ m{^(\\d+)/udp$}) {
+          my $talker = IO::Socket::IP->new(LocalHost => $address, LocalPort => $1, Proto => "udp") || next;
+          $all->add($talker); $talkers{fileno $talker} = 1; print STDERR "PORT $port\n"; next;
+        }
         my %how = (LocalPort => $port, Listen => 128, ReuseAddr => 1);
         my $server = IO::Socket::IP->new(LocalHost => "::", V6Only => 0, %how)
           || IO::Socket::IP->new(LocalHost => "0.0.0.0", %how) || next;
@@ -65,7 +86,10 @@ while servers:
       }
       print STDERR "READY\\n";
       while ($all->count) { for my $ready ($all->can_read) {
-        if ($servers{fileno $ready}) { my $client = $ready->accept; $all->add($client) if $client }
+        if ($talkers{fileno $ready}) {
+          my $who = recv $ready, my $said, 16, 0;
+          send $ready, $said, 0, $who if $who;
+        } elsif ($servers{fileno $ready}) { my $client = $ready->accept; $all->add($client) if $client }
         else { $all->remove($ready); close $ready }
       } }' "$@"
   else echo READY >&2; fi
@@ -76,10 +100,17 @@ _LISTEN_MARKS = (("LIMIT", f"{TIMEOUT:.0f}"), ("PORT", _PORT), ("READY", _READY)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What one host is asked, and the ports on which it listens meanwhile."""
+    """What one host is asked, and the ports on which it listens meanwhile.
+
+    Attributes:
+        probes: The questions.
+        ports: Numbers, or as ``8472/udp``: there every packet is sent back.
+        address: Where packets come in, and are sent back from.
+    """
 
     probes: tuple[Probe, ...] = ()
-    ports: tuple[int, ...] = ()
+    ports: tuple[str, ...] = ()
+    address: str = "0.0.0.0"  # noqa: S104 - listening everywhere is what is tried
 
 
 async def ask_together(
@@ -106,8 +137,10 @@ def round_script(asked: Round, *, mark: str) -> str:
     listen = _LISTEN
     for name, text in _LISTEN_MARKS:
         listen = listen.replace(name, text)
-    ports = " ".join(map(str, asked.ports))
-    start = f"listen {ports} </dev/null >/dev/null &" if asked.ports else f"echo {_READY} >&2"
+    ports = " ".join(asked.ports)
+    start = f"echo {_READY} >&2"
+    if asked.ports:
+        start = f"listen {quote(asked.address)} {ports} </dev/null >/dev/null &"
     return f"""\
 {listen}
 listener=

@@ -89,6 +89,7 @@ class HostContract(Contract):
         """They run before anybody has agreed to anything: nothing is written, nothing waits for input."""
         for shell in present_shells():
             for number, probe in enumerate(self.asked_of(provider, image)):
+                assert not probe.writes, f"{probe.name} writes: that is for probes_for"
                 directory = tmp_path / f"{shell[0]}-{number}"
                 directory.mkdir()
                 (directory / "before").write_text("as it was")
