@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from sealer.build.base import DOWNLOADS, BaseRequest, build_base
+from sealer.build.base import DOWNLOADS, BaseRequest, build_base, build_base_platforms
 from sealer.build.base_parts import Blueprint
 from sealer.build.fetch import FetchSettings
-from sealer.errors import ImageError, TransportError
+from sealer.errors import ImageError, SealerError, TransportError, UsageError
 from sealer.events import Event, TransferProgress
+from sealer.image.oci import parse_index
 from sealer.image.platforms import host_platform
 from sealer.image.reference import parse_reference
 from sealer.image.store import ImageStore
@@ -18,7 +19,7 @@ from sealer.image.stored import StoredImage
 from sealer.model import ImageType
 from sealer.testing.registry import RegistryServer
 from tests.core.build_base.http_server import Server
-from tests.core.build_base.material import ToyRecipe, image_archive, toy_programs, write
+from tests.core.build_base.material import AMD64, ARM64, ToyRecipe, image_archive, toy_programs, write
 from tests.core.build_base.test_base_material import publish
 
 SERVER = "example.com/toy/server:v1.2.3"
@@ -72,9 +73,8 @@ def files(store: ImageStore, image: StoredImage) -> list[dict[str, int]]:
 async def test_a_base_image_has_the_rootfs_the_labels_and_the_container_images(
     store: ImageStore, artifacts: Path
 ) -> None:
-    digest = await build_base(request(artifacts), store)
-    image = stored(store)
-    assert image.digest == digest
+    image = await build_base(request(artifacts), store)
+    assert stored(store) == image
     assert {key: value for key, value in image.labels.items() if "sealer" not in key} == {
         "toy": "v1.2.3",
         "runner": "7.0",
@@ -95,12 +95,12 @@ async def test_a_base_image_has_the_rootfs_the_labels_and_the_container_images(
 async def test_the_same_files_give_the_same_digest_anywhere(
     store: ImageStore, artifacts: Path, tmp_path: Path
 ) -> None:
-    first = await build_base(request(artifacts), store)
+    first = (await build_base(request(artifacts), store)).digest
     moved = artifacts.rename(tmp_path / "elsewhere")
     for path in moved.rglob("*"):
         path.chmod(0o700)
-    assert await build_base(request(moved), ImageStore(tmp_path / "other")) == first
-    assert await build_base(request(moved), store) == first
+    assert (await build_base(request(moved), ImageStore(tmp_path / "other"))).digest == first
+    assert (await build_base(request(moved), store)).digest == first
 
 
 async def test_the_next_version_shares_the_tools_and_their_layer(
@@ -138,6 +138,36 @@ async def test_downloads_are_kept_below_the_home_directory(
     assert len(list((store.home / DOWNLOADS / "sha256").iterdir())) == 3
     tools, distribution, settings = files(store, stored(store))
     assert {*tools, *distribution, *settings} == {"bin/runner", "bin/toyd", "bin/toyctl", "etc/toy.conf"}
+
+
+async def test_several_platforms_are_one_index(store: ImageStore, server: Server) -> None:
+    for platform in (AMD64, ARM64):
+        programs = toy_programs(images="") | {"extra": platform.architecture.encode()}
+        publish(server, "v1.2.3", platform.architecture, programs)
+    wanted = request(version="1.2.3", fetch=FetchSettings(mirror=server.url))
+    name = parse_reference("toy:1")
+    target = await build_base_platforms(wanted, name, (AMD64, ARM64), store)
+    index = parse_index(store.read_blob(target.digest))
+    assert [entry.platform for entry in index.manifests] == [AMD64, ARM64]
+    images = [store.resolve("toy:1", platform) for platform in (AMD64, ARM64)]
+    assert [image.platform for image in images] == [AMD64, ARM64]
+    assert [str(entry) for entry in store.list()] == [str(name)]
+    assert (await build_base_platforms(wanted, name, (AMD64, ARM64), store)) == target
+
+
+async def test_where_one_of_several_platforms_fails_there_is_no_image(
+    store: ImageStore, server: Server
+) -> None:
+    publish(server, "v1.2.3", AMD64.architecture, toy_programs(images=""))
+    wanted = request(version="1.2.3", fetch=FetchSettings(mirror=server.url))
+    with pytest.raises(SealerError):
+        await build_base_platforms(wanted, parse_reference("toy:1"), (AMD64, ARM64), store)
+    assert store.list() == ()
+
+
+async def test_several_platforms_need_a_version(store: ImageStore, artifacts: Path) -> None:
+    with pytest.raises(UsageError, match="which version is not said"):
+        await build_base_platforms(request(artifacts), parse_reference("toy:1"), (AMD64, ARM64), store)
 
 
 async def test_a_failure_leaves_neither_an_image_nor_files_behind(

@@ -52,6 +52,18 @@ def test_an_image_is_built_and_named_on_standard_output_alone(
     assert f"docker.io/team/toy:1@{json.loads(capsys.readouterr().out)['digest']}\n" == built
 
 
+def test_several_platforms_get_one_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    artifacts = write(tmp_path / "artifacts", toy_programs(images=""))
+    words = ["--from", str(artifacts), "--version", "1.2.3", "--platform", "linux/amd64,linux/arm64"]
+    assert run(["base", "build", "toy", *words, "-t", "toy:1"]) == 0
+    built = capsys.readouterr().out.strip()
+    assert run(["manifest", "inspect", "toy:1"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert [each["platform"]["architecture"] for each in listed["manifests"]] == ["amd64", "arm64"]
+    assert run(["inspect", "toy:1", "--platform", "linux/arm64"]) == 0
+    assert built.startswith("docker.io/library/toy:1@sha256:")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

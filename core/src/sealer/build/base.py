@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,9 +12,13 @@ from sealer.build.base_parts import Blueprint
 from sealer.build.builder import build_image
 from sealer.build.fetch import FetchSettings
 from sealer.build.inputs import BuildInput, GivenFile, GivenFiles
+from sealer.build.platforms_build import build_index
+from sealer.errors import UsageError
 from sealer.events import EventSink, discard
+from sealer.image.oci import Descriptor
 from sealer.image.reference import Reference
 from sealer.image.store import ImageStore
+from sealer.image.stored import StoredImage
 from sealer.model import ImageType, Platform
 from sealer.providers import Component
 
@@ -28,7 +32,7 @@ class BaseRequest:
 
     Attributes:
         blueprint: How it is made.
-        name: The name it gets in the store.
+        name: The name it gets in the store; None leaves it for an index, and the caller holds a lease.
         platform: The platform it is for.
         version: The version of the distribution; None only with a directory, for that of its files.
         directory: Where the files are, or None to download them.
@@ -37,7 +41,7 @@ class BaseRequest:
     """
 
     blueprint: Blueprint
-    name: Reference
+    name: Reference | None
     platform: Platform
     version: str | None = None
     directory: Path | None = None
@@ -45,8 +49,8 @@ class BaseRequest:
     skip_tls_verify: bool = False
 
 
-async def build_base(request: BaseRequest, store: ImageStore, *, sink: EventSink = discard) -> str:
-    """Build a base image and return the digest of its manifest.
+async def build_base(request: BaseRequest, store: ImageStore, *, sink: EventSink = discard) -> StoredImage:
+    """Build a base image and put it into the store.
 
     Raises:
         UsageError: The version is missing.
@@ -67,10 +71,41 @@ async def build_base(request: BaseRequest, store: ImageStore, *, sink: EventSink
             sink=sink,
         )
         material = await gather(order)
-        image = await build_image(
+        return await build_image(
             store, _input(request, material), {}, skip_tls_verify=request.skip_tls_verify, sink=sink
         )
-    return image.digest
+
+
+async def build_base_platforms(
+    request: BaseRequest,
+    name: Reference,
+    platforms: Sequence[Platform],
+    store: ImageStore,
+    *,
+    sink: EventSink = discard,
+) -> Descriptor:
+    """Build a base image for several platforms, and give the name to an index of them, all or nothing.
+
+    Args:
+        request: What is built; its name and platform have no meaning.
+        name: The name of the index.
+        platforms: The platforms, in the order that the index lists them.
+        store: Where they go.
+        sink: Is told about progress.
+
+    Raises:
+        UsageError: The version is missing: the files of each platform could be of another.
+        SealerError: The image for a platform can't be built; the others have ended by then.
+    """
+    if request.version is None:
+        raise UsageError(
+            "which version is not said", hint="name it with --version, so that it is that of every platform"
+        )
+
+    async def one(platform: Platform, told: EventSink) -> StoredImage:
+        return await build_base(replace(request, name=None, platform=platform), store, sink=told)
+
+    return await build_index(store, name, platforms, one, sink=sink)
 
 
 def _input(request: BaseRequest, material: Material) -> BuildInput:

@@ -11,7 +11,13 @@ from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import progress_option
 from sealer.cli.options import output_option
 from sealer.cli.output import Format, print_rows
-from sealer.cli.transfer import platform_option, quiet_option, skip_tls_verify_option, transfer
+from sealer.cli.transfer import (
+    platforms_of,
+    platforms_option,
+    quiet_option,
+    skip_tls_verify_option,
+    transfer,
+)
 
 if TYPE_CHECKING:
     from sealer.events import EventSink
@@ -53,7 +59,7 @@ def list_recipes(application: Application, output: Format) -> None:
     metavar="NAME",
     help="Pack this container runtime instead of the one that the recipe takes.",
 )
-@platform_option
+@platforms_option
 @click.option("-t", "--tag", "name", metavar="NAME", required=True, help="The name of the image.")
 @skip_tls_verify_option
 @quiet_option
@@ -67,7 +73,7 @@ def build(
     directory: Path | None,
     mirror: str | None,
     container_runtime: str | None,
-    platform: str | None,
+    platforms: tuple[str, ...],
     name: str,
     skip_tls_verify: bool,
     quiet: bool,
@@ -77,12 +83,12 @@ def build(
 
     Without --from, the files are downloaded from upstream and checked against its checksums.
     """
-    from sealer.build.base import BaseRequest, build_base
+    from sealer.build.base import BaseRequest, build_base, build_base_platforms
     from sealer.build.base_parts import make_blueprint
     from sealer.build.fetch import FetchSettings
+    from sealer.build.kubefile_build import tagged_name
     from sealer.errors import UsageError
-    from sealer.image.platforms import host_platform, parse_platform
-    from sealer.image.reference import parse_reference
+    from sealer.image.platforms import host_platform
     from sealer.image.store import ImageStore
 
     if directory is not None and mirror is not None:
@@ -94,12 +100,14 @@ def build(
     if directory is None and version is None:
         raise UsageError("which version is not said", hint="give --version V, or files with --from DIR")
     plugins = application.plugins()
+    reference = tagged_name(name)
+    wanted = platforms_of(platforms)
     request = BaseRequest(
         blueprint=make_blueprint(
             plugins.base_recipe(distribution), plugins, container_runtime=container_runtime
         ),
-        name=parse_reference(name),
-        platform=parse_platform(platform) if platform else host_platform(),
+        name=reference,
+        platform=wanted[0] if wanted else host_platform(),
         version=version,
         directory=directory,
         fetch=FetchSettings(mirror=mirror),
@@ -107,7 +115,10 @@ def build(
     )
 
     async def work(sink: EventSink) -> str:
-        return await build_base(request, ImageStore(application.home), sink=sink)
+        store = ImageStore(application.home)
+        if len(wanted) > 1:
+            return (await build_base_platforms(request, reference, wanted, store, sink=sink)).digest
+        return (await build_base(request, store, sink=sink)).digest
 
     digest = transfer(work, quiet=quiet, progress=progress)
-    click.echo(f"{request.name}@{digest}")
+    click.echo(f"{reference}@{digest}")

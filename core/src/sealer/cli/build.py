@@ -10,7 +10,13 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import progress_option
-from sealer.cli.transfer import quiet_option, skip_tls_verify_option, transfer
+from sealer.cli.transfer import (
+    platforms_of,
+    platforms_option,
+    quiet_option,
+    skip_tls_verify_option,
+    transfer,
+)
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -40,13 +46,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     show_default=True,
     help="A cluster image, or one with applications for a cluster that exists.",
 )
-@click.option(
-    "--platform",
-    "platforms",
-    metavar="OS/ARCH[/VARIANT],…",
-    multiple=True,
-    help="By default this machine's. Of several, each gets an image, and the name an index of them.",
-)
+@platforms_option
 @click.option("--label", "labels", metavar="NAME=VALUE", multiple=True, help="A label of the image.")
 @click.option(
     "--build-arg",
@@ -127,12 +127,11 @@ def build(
     from sealer.build.kubefile_build import BuildRequest, build_kubefile, tagged_name
     from sealer.build.platforms_build import build_platforms
     from sealer.build.words import Words
-    from sealer.image.platforms import parse_platform
     from sealer.image.pull import PullPolicy
     from sealer.image.store import ImageStore
     from sealer.model import ImageType
 
-    wanted = [parse_platform(word) for words in platforms for word in words.split(",")]
+    wanted = platforms_of(platforms)
     request = BuildRequest(
         context=context,
         file=file,

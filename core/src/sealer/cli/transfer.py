@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from sealer.events import EventSink
+    from sealer.model import Platform
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Result = TypeVar("Result")
@@ -17,9 +18,24 @@ quiet_option = click.option("-q", "--quiet", is_flag=True, help="Show no progres
 
 platform_option = click.option("--platform", metavar="OS/ARCH[/VARIANT]", help="By default this machine's.")
 
+platforms_option = click.option(
+    "--platform",
+    "platforms",
+    metavar="OS/ARCH[/VARIANT],…",
+    multiple=True,
+    help="By default this machine's. Of several, each gets an image, and the name an index of them.",
+)
+
 skip_tls_verify_option = click.option(
     "--skip-tls-verify", is_flag=True, help="Accept any certificate of the registry, and plain HTTP."
 )
+
+
+def platforms_of(words: Sequence[str]) -> list[Platform]:
+    """Return the platforms that ``--platform`` names, in its order; none when it is not given."""
+    from sealer.image.platforms import parse_platform
+
+    return [parse_platform(word) for each in words for word in each.split(",")]
 
 
 def with_progress(work: Callable[[EventSink], Result], *, quiet: bool, progress: str) -> Result:
