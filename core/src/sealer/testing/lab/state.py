@@ -174,11 +174,14 @@ def save_network(places: Places, network: ipaddress.IPv4Network) -> None:
 
 def register(places: Places) -> None:
     """Make a lab known on this machine before it makes anything else."""
-    REGISTER.mkdir(exist_ok=True)
     link = REGISTER / places.lab
-    with contextlib.suppress(FileNotFoundError):
-        link.unlink()
-    link.symlink_to(places.home)
+    while True:
+        REGISTER.mkdir(exist_ok=True)
+        link.unlink(missing_ok=True)
+        # The last lab that goes takes the directory with it, perhaps at this very moment.
+        with contextlib.suppress(FileNotFoundError):
+            link.symlink_to(places.home)
+            return
 
 
 def registered() -> Iterator[Places]:
