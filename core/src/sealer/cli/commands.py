@@ -61,6 +61,7 @@ COMMANDS: dict[str, Entry] = {
     "delete": Entry("sealer.cli.cluster", "delete", RUN, "Take a cluster away from its hosts."),
     "reset": Entry("sealer.cli.operations", "reset", RUN, "Take back what Sealer left on hosts."),
     "operations": Entry("sealer.cli.operations", "operations", RUN, "See, give up or take back operations."),
+    "doctor": Entry("sealer.cli.doctor", "doctor", RUN, "Say what is wrong here, or make a support bundle."),
     # Other
     "schema": Entry("sealer.cli.schema", "schema", OTHER, "Print the JSON Schema of Clusterfiles."),
     "plugin": Entry("sealer.cli.plugin", "plugin", OTHER, "Look at the plugins that are installed."),

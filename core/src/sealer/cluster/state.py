@@ -68,6 +68,16 @@ def previous_state(records: ClusterRecords, operation: str) -> Request | None:
     return state_before(records.operation(operation))
 
 
+def recorded_clusters(home: Path) -> tuple[str, ...]:
+    """Return the names of all clusters of which anything is on record, those that are gone too."""
+    directory = home / "clusters"
+    return (
+        tuple(sorted(path.name for path in directory.iterdir() if path.is_dir()))
+        if directory.is_dir()
+        else ()
+    )
+
+
 def known_clusters(home: Path) -> tuple[str, ...]:
     """Return the names of the clusters that are remembered, or that an open operation is about."""
     directory = home / "clusters"
