@@ -2,9 +2,10 @@
 
 Both build the same context in the same run, one after the other, several times, each with an empty store.
 What counts is the ratio of the medians: it says the same on a slow machine as on a fast one. Then the context
-is built again with nothing changed, and with one small file changed. The limit is what no such build can do
-without: to read the files, hash them, compress them as Sealer does and hash the result, on one core and on
-two.
+is built again with nothing changed, and with one small file changed, beside an interpreter that does nothing
+and a bare walk that asks for the status of every file. The limit is what no such build can do without: to
+read the files, hash them, compress them as Sealer does and hash the result. Both it and the build are
+measured on one core and on two.
 
     python bench/build.py --size 1536 --repetitions 5
 
@@ -28,13 +29,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from build_measuring import Measured, environment, run
+from build_measuring import Measured, environment, on_cores, run
 from isal import isal_zlib
 
 SNIPPETS = 512
 FILES = 5000
 PIECE = 8 << 20
 BLOCK = 1 << 20
+SETTLED = 2.1
 
 
 def make_context(directory: Path, size: int) -> None:
@@ -101,17 +103,39 @@ def limit(context: Path, cores: int) -> float:
         packed.update(deflate.flush())
 
     began = time.monotonic()
-    with ThreadPoolExecutor(max_workers=cores) as pool:
+    with on_cores(cores), ThreadPoolExecutor(max_workers=cores) as pool:
         for done in [pool.submit(work, files[core::cores]) for core in range(cores)]:
             done.result()
     return time.monotonic() - began
 
 
-def rebuilds(context: Path, scratch: Path, repetitions: int, change: Callable[[int], None]) -> list[Measured]:
-    found = []
+WALK = """
+import os, sys
+waiting = [sys.argv[1]]
+while waiting:
+    for entry in os.scandir(waiting.pop()):
+        entry.stat(follow_symlinks=False)
+        if entry.is_dir(follow_symlinks=False):
+            waiting.append(entry.path)
+"""
+
+
+def rebuilds(context: Path, scratch: Path, repetitions: int) -> dict[str, list[Measured]]:
+    """Build again what has not changed, then what has, in turns with what costs the least."""
+    found: dict[str, list[Measured]] = {}
     for number in range(repetitions):
-        change(number)
-        found.append(build_with_sealer(context, scratch))
+        ways: dict[str, Callable[[], Measured]] = {
+            "python -c pass": lambda: run([sys.executable, "-c", "pass"], dict(os.environ)),
+            "bare walk": lambda: run([sys.executable, "-c", WALK, str(context)], dict(os.environ)),
+            "nothing changed": lambda: build_with_sealer(context, scratch),
+        }
+        for name, way in ways.items():
+            found.setdefault(name, []).append(way())
+        small_file(context, number * 10).write_text(f"changed: {number}\n")
+        found.setdefault("one file changed", []).append(build_with_sealer(context, scratch))
+        # What was written a moment ago is read again, whatever its time says.
+        time.sleep(SETTLED)
+        build_with_sealer(context, scratch)
     return found
 
 
@@ -132,17 +156,20 @@ def measure(directory: Path, size: int, repetitions: int) -> dict[str, list[floa
             found[f"{name} peak MiB"].append(done.memory / 2**20)
         for cores in (1, 2):
             found.setdefault(f"limit, cores: {cores}", []).append(limit(context, cores))
+            shutil.rmtree(scratch, ignore_errors=True)
+            scratch.mkdir()
+            os.sync()
+            with on_cores(cores):
+                found.setdefault(f"sealer, cores: {cores}", []).append(
+                    build_with_sealer(context, scratch).seconds
+                )
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir()
     build_with_sealer(context, scratch)
 
-    def change(number: int) -> None:
-        small_file(context, number * 10).write_text(f"changed: {number}\n")
-
-    for name, action in {"nothing changed": lambda number: None, "one file changed": change}.items():
-        done = rebuilds(context, scratch, repetitions, action)
-        found[name] = [each.seconds for each in done]
-        found[f"{name}, processor"] = [each.processor for each in done]
+    for name, again in rebuilds(context, scratch, repetitions).items():
+        found[name] = [each.seconds for each in again]
+        found[f"{name}, processor"] = [each.processor for each in again]
     return found
 
 
@@ -165,12 +192,14 @@ def main() -> None:
         return
     print(f"{given.size} MiB in {FILES} files, medians of {given.repetitions}:")
     for name, values in found.items():
-        print(f"  {name:26} {medians[name]:7.2f}   ({', '.join(f'{value:.2f}' for value in values)})")
+        print(f"  {name:28} {medians[name]:7.2f}   ({', '.join(f'{value:.2f}' for value in values)})")
     print(f"  sealer / buildah           {medians['sealer'] / medians['buildah']:7.3f}")
     for cores in (1, 2):
-        print(
-            f"  sealer / limit, cores: {cores}   {medians['sealer'] / medians[f'limit, cores: {cores}']:7.2f}"
-        )
+        ratio = medians[f"sealer, cores: {cores}"] / medians[f"limit, cores: {cores}"]
+        print(f"  sealer / limit, cores: {cores}   {ratio:7.2f}")
+    for name in ("nothing changed", "one file changed"):
+        for least in ("python -c pass", "bare walk"):
+            print(f"  {name} / {least}   {medians[name] / medians[least]:7.1f}")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,17 @@ class Measured:
     seconds: float
     processor: float
     memory: int
+
+
+@contextmanager
+def on_cores(count: int | None) -> Iterator[None]:
+    """Keep this process, and those it starts, on so many cores; None leaves it as it is."""
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, before if count is None else sorted(before)[:count])
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def run(words: Sequence[str], environment: dict[str, str]) -> Measured:
