@@ -66,14 +66,16 @@ fi
 IS_REGISTERED = f"[ -s {DATA}/kubelet.conf ]"
 """Succeeds when the kubelet has got its certificate from the cluster."""
 
-WHY_NOT_REGISTERED = f"""\
-echo "{WORKER_UNIT} is $(systemctl is-active {WORKER_UNIT}), and its kubelet has no certificate yet"
-{_LAST_WORDS.format(unit=WORKER_UNIT)}"""
-"""Prints why a worker has not come so far."""
-
 HAS_JOINED_ETCD = f"[ -e {DATA}/etcd/member/snap/db ]"
 HAS_AUTHORITY = f"[ -s {DATA}/pki/ca.key ] && [ -s {DATA}/pki/sa.key ]"
 """Succeed when a controller has come so far that it needs no token any more."""
+
+
+def why_not_registered(unit: str) -> str:
+    """Return sh that prints why the kubelet of a unit has not come so far."""
+    return f"""\
+echo "{unit} is $(systemctl is-active {unit}), and its kubelet has no certificate yet"
+{_LAST_WORDS.format(unit=unit)}"""
 
 
 def new_token(version: K0sVersion, role: str) -> str:

@@ -6,13 +6,25 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sealer.changes import Change, Command, Output, Wait
 from sealer.kubernetes import mark_step
-from sealer.model import Check, Cluster, Departure, Host, Probe, RegistryEndpoint, Step, Traffic, at
-from sealer.providers import ClusterRuntime
+from sealer.model import (
+    Check,
+    Cluster,
+    Departure,
+    Host,
+    Probe,
+    RegistryEndpoint,
+    Renewal,
+    Step,
+    Traffic,
+    at,
+)
+from sealer.providers import ClusterRuntime, SupportsCertificates
 from sealer_runtime_k0s import containerd, fragments, probes
+from sealer_runtime_k0s.certificates import certificate_files, renewal_steps
 from sealer_runtime_k0s.checks import ServiceRuns, all_checks, traffic
 from sealer_runtime_k0s.config import has_etcd, is_worker
 from sealer_runtime_k0s.documents import IMAGE_FILE
-from sealer_runtime_k0s.names import KUBECONFIG, KUBECTL, node_name
+from sealer_runtime_k0s.names import KUBECONFIG, KUBECTL, node_name, unit
 from sealer_runtime_k0s.prepare import PREPARED, prepare_step
 from sealer_runtime_k0s.removal import removal_steps
 from sealer_runtime_k0s.units import unit_change
@@ -22,7 +34,7 @@ _JOINED = "k0s-joined"
 _CONTROLLER, _WORKER = "controller", "worker"
 
 
-class K0s(ClusterRuntime):
+class K0s(ClusterRuntime, SupportsCertificates):
     """k0s: Kubernetes in one program, with etcd, containerd and a network of pods inside."""
 
     name = "k0s"
@@ -81,6 +93,17 @@ class K0s(ClusterRuntime):
             PlanError: etcd would lose its quorum, nobody could do it, or workers know that controller alone.
         """
         return removal_steps(cluster, departure)
+
+    def certificate_files(self, cluster: Cluster, host: Host) -> tuple[str, ...]:
+        return certificate_files(cluster, host)
+
+    def renew(self, cluster: Cluster, renewal: Renewal) -> Iterable[Step]:
+        """Return the steps: controllers one after the other, then all workers.
+
+        Raises:
+            PlanError: The image, the environment or the documents ask for what can't work.
+        """
+        return renewal_steps(cluster, renewal, _token_step(cluster, _WORKER))
 
     def mirrors(
         self, cluster: Cluster, host: Host, registry: RegistryEndpoint, domains: Sequence[str]
@@ -166,7 +189,7 @@ def _join_step(cluster: Cluster, host: Host, token: Step, before: Sequence[str])
         wait = Wait(
             title="the kubelet has its certificate",
             until=fragments.IS_REGISTERED,
-            why=fragments.WHY_NOT_REGISTERED,
+            why=fragments.why_not_registered(unit(host)),
             limit=300,
         )
     text = fragments.keep_token(str(token.value("token")), controller=host.is_master)
