@@ -147,6 +147,21 @@ def test_containerd_alone_is_restarted_for_mirrors_and_only_where_it_reads_them_
     assert "systemctl restart" not in restart.run
 
 
+def test_ways_between_workers_are_those_of_the_network_of_pods() -> None:
+    def ways(**network: object) -> set[str]:
+        document = {
+            "apiVersion": "k0s.k0sproject.io/v1beta1",
+            "kind": "ClusterConfig",
+            "spec": {"network": network},
+        }
+        view = cluster(host(1, MASTER, env={"EnableWorker": "false"}), host(2), documents=(document,))
+        return {way.listed for way in K0s().traffic(view) if set(way.targets) == {"10.0.0.2"}}
+
+    assert ways() == {"179"}
+    assert ways(provider="calico") == {"4789/udp"}
+    assert ways(provider="calico", calico={"mode": "bird"}) == ways(provider="custom") == set()
+
+
 def test_hosts_leave_controllers_one_after_the_other_and_those_that_are_lost_first() -> None:
     view = cluster(*(host(number, MASTER) for number in (1, 2, 3)), host(4))
     leaving = Departure(hosts=(view.hosts[0], view.hosts[1], view.hosts[3]), lost=frozenset({"10.0.0.2"}))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from sealer.kubernetes import NodeNames, PortsFree, UnitRuns
 from sealer.model import Check, Cluster, Finding, Host, Probe, Traffic
 from sealer_runtime_k0s import probes
-from sealer_runtime_k0s.config import has_etcd, networks, ports
+from sealer_runtime_k0s.config import has_etcd, is_worker, networks, ports, specification
 from sealer_runtime_k0s.names import node_name, unit
 
 _KUBELET_PORT = 10250
@@ -105,7 +105,7 @@ def all_checks() -> tuple[Check, ...]:
 
 
 def traffic(cluster: Cluster) -> Iterable[Traffic]:
-    """Return the connections between hosts; those of pods depend on the network that is chosen.
+    """Return the connections between hosts; those of pods if k0s itself makes their network.
 
     Raises:
         PlanError: The documents ask for what can't work.
@@ -119,3 +119,9 @@ def traffic(cluster: Cluster) -> Iterable[Traffic]:
     yield Traffic(purpose="controllers that join", port=joining, sources=masters, targets=masters)
     if has_etcd(cluster):
         yield Traffic(purpose="etcd for its peers", port=_ETCD_PEERS, sources=masters, targets=masters)
+    workers = tuple(host.name for host in cluster.hosts if is_worker(cluster, host))
+    network = specification(cluster)["network"]
+    if network["provider"] == "kuberouter":
+        yield Traffic(purpose="routes to pods", port=179, sources=workers, targets=workers)
+    elif network["provider"] == "calico" and (network.get("calico") or {}).get("mode", "vxlan") == "vxlan":
+        yield Traffic(purpose="packets of pods", port=4789, sources=workers, targets=workers, protocol="udp")
