@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import sealer_container_containerd
+import sealer_container_docker
 import sealer_registry_distribution
 import sealer_runtime_k8s
 from sealer import hookimpl
@@ -31,7 +32,9 @@ from sealer.plugins import Plugins
 from sealer.providers import HostChecks
 
 PAGE = Path(__file__).parents[3] / "docs/checks.md"
-BUILT_IN = Plugins.of(sealer_runtime_k8s, sealer_container_containerd, sealer_registry_distribution)
+BUILT_IN = Plugins.of(
+    sealer_runtime_k8s, sealer_container_containerd, sealer_container_docker, sealer_registry_distribution
+)
 BEGIN, END = "<!-- catalogue: written by the tests with UPDATE_GOLDEN=1 -->\n", "<!-- end -->"
 
 
@@ -110,7 +113,7 @@ def test_ids_are_unique_and_written_alike() -> None:
 
 def test_checks_of_plugins_carry_the_name_of_what_they_are_about() -> None:
     prefixes = {entry.check.id.split("-")[0] for entry in catalogue(BUILT_IN) if entry.provider != "core"}
-    assert prefixes == {"kubernetes", "containerd", "registry"}
+    assert prefixes == {"kubernetes", "containerd", "docker", "registry"}
 
 
 def test_a_plugin_adds_checks_through_the_hook() -> None:

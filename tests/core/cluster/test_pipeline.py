@@ -3,18 +3,34 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sealer.changes import Command, Tree, Wait
+from sealer.changes import Change, Command, Tree, Wait
 from sealer.cluster.distribution import image_files, image_store
 from sealer.cluster.launch_choice import LaunchChoice
-from sealer.cluster.pipeline import application_plan, installation_plan
+from sealer.cluster.pipeline import application_plan, installation_plan, upgrade_plan
 from sealer.errors import ImageError, PlanError, UsageError
-from sealer.model import Application, ImageType, Launch
+from sealer.model import (
+    CONTAINER_RUNTIME_TYPE_LABEL,
+    Application,
+    Cluster,
+    ContainerImage,
+    ContainerRuntimeSettings,
+    Host,
+    ImageMetadata,
+    ImageType,
+    Launch,
+    RegistryEndpoint,
+    Step,
+    Upgrade,
+)
 from sealer.operation.plan import Plan
+from sealer.providers import SupportsUpgrade
+from sealer.testing.stand_ins import Box, Toy
 
 from .examples import LAYERS, PARTS, cluster, host, image, layer
 
@@ -282,3 +298,63 @@ def test_a_registry_serves_what_its_own_platform_has_no_image_of() -> None:
     layers = {"10.0.0.1": LAYERS}
     plan = application_plan(cluster(), app, layers, PARTS, LaunchChoice())
     assert f"registry-store/{'f' * 12}@10.0.0.1" in [step.id for step in plan.steps]
+
+
+class Crate(Box):
+    """A container runtime that is spoken to in another way with another image, and has no mirrors."""
+
+    def settings(self, image: ImageMetadata, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
+        socket = f"/run/{image.labels.get('socket', 'box')}.sock"
+        return ContainerRuntimeSettings(socket=socket, cgroup_driver="systemd")
+
+    def mirrors(self, registry: RegistryEndpoint, domains: Sequence[str]) -> Iterable[Change]:
+        return ()
+
+    def preload(self, registry: RegistryEndpoint, images: Sequence[ContainerImage]) -> Iterable[Change]:
+        return tuple(Command(title=one.image, run=f"fetch {one.image}", unless="false") for one in images)
+
+
+CRATES = replace(PARTS, container=Crate())
+
+
+def test_images_are_brought_before_anything_wants_them_where_mirrors_are_not_enough() -> None:
+    plan = installation_plan(cluster(), EVERYWHERE, CRATES, IMAGE_CHOICE)
+    step = plan.step("registry-access/image@10.0.0.2")
+    brought = [change.title for change in step.changes if isinstance(change, Command)]
+    assert brought == [one.image for one in cluster().image.container_images]
+    assert "box@10.0.0.2" in plan.waits_for[step.id]
+    assert step.timeout > install().step(step.id).timeout
+
+
+def test_those_of_an_application_are_brought_for_it() -> None:
+    app = image(type=ImageType.APPLICATION, digest="sha256:" + "f" * 64)
+    plan = application_plan(cluster(), app, EVERYWHERE, CRATES, LaunchChoice())
+    step = plan.step(f"registry-access/{'f' * 12}@10.0.0.3")
+    assert [change.title for change in step.changes if isinstance(change, Command)] == [
+        one.image for one in app.container_images
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, {"socket": "other"}),
+        ({CONTAINER_RUNTIME_TYPE_LABEL: "barrel"}, {CONTAINER_RUNTIME_TYPE_LABEL: "box"}),
+    ],
+)
+def test_an_upgrade_does_not_change_how_containers_are_run(
+    before: dict[str, str], after: dict[str, str]
+) -> None:
+    wanted = cluster(metadata=image(labels=after))
+    settings = Crate().settings(wanted.image, wanted.hosts)
+    upgrade = Upgrade(previous=image(labels=before), stamp="1")
+    parts = replace(CRATES, runtime=Upgradable())
+    with pytest.raises(PlanError, match="runs containers in another way"):
+        upgrade_plan(replace(wanted, container_runtime=settings), EVERYWHERE, parts, IMAGE_CHOICE, upgrade)
+
+
+class Upgradable(Toy, SupportsUpgrade):
+    """A distribution that need do nothing for another version."""
+
+    def upgrade(self, cluster: Cluster, upgrade: Upgrade) -> Iterable[Step]:
+        return ()

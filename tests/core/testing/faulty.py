@@ -31,6 +31,7 @@ from sealer.model import (
     Departure,
     Finding,
     Host,
+    ImageMetadata,
     Phase,
     Platform,
     Probe,
@@ -416,7 +417,7 @@ class TestSoundContainerRuntime(ContainerRuntimeContract):
 
 
 class Everywhere(Box):
-    def settings(self, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
+    def settings(self, image: ImageMetadata, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
         return ContainerRuntimeSettings(socket="box.sock", cgroup_driver="none")
 
     def install(self, cluster: Cluster, host: Host) -> Iterable[Step]:

@@ -8,7 +8,7 @@ from sealer.changes import Cleanup, File, OwnedPath, Unit
 from sealer.model import MASTER, used_values
 from sealer_container_containerd import sealer_container_runtimes
 from sealer_container_containerd.runtime import Containerd
-from tests.plugins.kit import REGISTRY, assert_golden, assert_parses, cluster, facts, host, plan_text
+from tests.plugins.kit import REGISTRY, assert_golden, assert_parses, cluster, facts, host, image, plan_text
 
 
 def test_the_plugin_provides_containerd() -> None:
@@ -55,8 +55,8 @@ def test_oom_scores_are_restricted_where_the_host_refuses_them() -> None:
 def test_systemd_drives_cgroups_only_where_it_runs_everywhere() -> None:
     runtime = Containerd()
     other = host(2, facts=facts("n2", init="openrc"))
-    assert runtime.settings([host(1), host(3)]).cgroup_driver == "systemd"
-    assert runtime.settings([host(1), other]).cgroup_driver == "cgroupfs"
+    assert runtime.settings(image(), [host(1), host(3)]).cgroup_driver == "systemd"
+    assert runtime.settings(image(), [host(1), other]).cgroup_driver == "cgroupfs"
 
 
 def test_mirrors_cover_each_domain_and_the_registry_once() -> None:

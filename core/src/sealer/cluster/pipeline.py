@@ -11,7 +11,7 @@ from sealer.changes import Change, HostsEntry, Wait, quote
 from sealer.cluster.applications import Launch, LaunchSite, launch_steps
 from sealer.cluster.delivery import STAY, Delivery
 from sealer.cluster.delivery_steps import Delivering, pushing, with_deliveries
-from sealer.cluster.distribution import image_files, rootfs_steps, store_steps, whole_image
+from sealer.cluster.distribution import UPLOAD_TIMEOUT, image_files, rootfs_steps, store_steps, whole_image
 from sealer.cluster.foreign import Existing
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.made_files import MadeFiles
@@ -22,7 +22,17 @@ from sealer.clusterfile import PluginSpec
 from sealer.errors import PlanError
 from sealer.hosts.secret import resolve_secret
 from sealer.image.oci import Descriptor
-from sealer.model import Cluster, Host, ImageMetadata, RegistryEndpoint, Step, Upgrade, at
+from sealer.model import (
+    CONTAINER_RUNTIME_TYPE_LABEL,
+    Cluster,
+    ContainerImage,
+    Host,
+    ImageMetadata,
+    RegistryEndpoint,
+    Step,
+    Upgrade,
+    at,
+)
 from sealer.operation.plan import Plan, make_plan
 from sealer.providers import SupportsUpgrade
 
@@ -123,6 +133,7 @@ def upgrade_plan(
     tasks = plan_upgrade_tasks(cluster, plugins, parts.task_types, site)
     if not isinstance(runtime, SupportsUpgrade):
         raise PlanError(f"clusters of {runtime.name} can't be upgraded by Sealer")
+    _require_same_endpoint(cluster, parts, upgrade)
     # A container runtime is restarted when its host's turn has come.
     containers = [
         replace(step, requires=(*step.requires, at("turn", step.host)))
@@ -136,6 +147,27 @@ def upgrade_plan(
         *runtime.upgrade(cluster, upgrade),
     ]
     return _with_launches(cluster, parts, choice, steps, made=made, tasks=tasks)
+
+
+def _require_same_endpoint(cluster: Cluster, parts: Parts, upgrade: Upgrade) -> None:
+    """Refuse to exchange the container runtime, or the way it is spoken to, under pods that run.
+
+    Raises:
+        PlanError: The image would do so.
+    """
+    before = upgrade.previous.labels.get(CONTAINER_RUNTIME_TYPE_LABEL)
+    after = cluster.image.labels.get(CONTAINER_RUNTIME_TYPE_LABEL)
+    used = None if parts.container is None else parts.container.name
+    # What the user asks for beside the image stays as it is.
+    changed = used == after and before != after
+    if parts.container is not None and cluster.container_runtime is not None:
+        settings = parts.container.settings(upgrade.previous, cluster.hosts)
+        changed = changed or settings.endpoint != cluster.container_runtime.endpoint
+    if changed:
+        raise PlanError(
+            f"the image {cluster.image.reference} runs containers in another way than the cluster does",
+            hint="an upgrade keeps the container runtime, and how it is spoken to: make another cluster",
+        )
 
 
 def _late_store_steps(cluster: Cluster, parts: Parts, stored: Mapping[str, Layers]) -> list[Step]:
@@ -227,7 +259,8 @@ def application_plan(
         hosts = parts.registry.hosts(cluster)
         steps += store_steps(layers, hosts, source=short)
         steps += parts.registry.serve(cluster)
-        steps += _access_steps(cluster, parts, _domains((cluster.image, image), domains), source=short)
+        served = _domains((cluster.image, image), domains)
+        steps += _access_steps(cluster, parts, served, image.container_images, source=short)
         requires += ["registry", *(at("registry-access", host.name) for host in cluster.hosts)]
     launch = Launch(
         cluster=cluster,
@@ -304,31 +337,47 @@ def _registry_steps(cluster: Cluster, layers: Layers, parts: Parts, domains: Seq
     if parts.registry is None:
         return []
     steps = [*store_steps(layers, parts.registry.hosts(cluster)), *parts.registry.serve(cluster)]
-    return steps + _access_steps(cluster, parts, _domains((cluster.image,), domains), source="image")
+    served = _domains((cluster.image,), domains)
+    return steps + _access_steps(cluster, parts, served, cluster.image.container_images, source="image")
 
 
-def _access_steps(cluster: Cluster, parts: Parts, domains: Sequence[str], *, source: str) -> list[Step]:
-    return [_access_step(cluster, host, parts, domains, source) for host in cluster.hosts]
+def _access_steps(
+    cluster: Cluster, parts: Parts, domains: Sequence[str], images: Sequence[ContainerImage], *, source: str
+) -> list[Step]:
+    return [_access_step(cluster, host, parts, domains, images, source=source) for host in cluster.hosts]
 
 
-def _access_step(cluster: Cluster, host: Host, parts: Parts, domains: Sequence[str], source: str) -> Step:
-    """Return the step after which a host pulls from the cluster's registry by the images' own names."""
+def _access_step(
+    cluster: Cluster,
+    host: Host,
+    parts: Parts,
+    domains: Sequence[str],
+    images: Sequence[ContainerImage],
+    *,
+    source: str,
+) -> Step:
+    """Return the step after which a host has or pulls the cluster's images by their own names."""
     registry = cluster.registry
     if registry is None:
         raise PlanError("a registry is to be used, but the cluster has none")
     changes: list[Change] = [registry_name(cluster, host, registry)]
+    brought: tuple[Change, ...] = ()
+    requires: tuple[str, ...] = ()
     if parts.container is not None:
         changes += parts.container.mirrors(registry, domains)
+        brought = tuple(parts.container.preload(registry, images))
+        requires = (at("container-runtime", host.name),) if brought else ()
     else:
         changes += parts.runtime.mirrors(cluster, host, registry, domains)
-    return Step(
+    step = Step(
         id=at(f"registry-access/{source}", host.name),
-        title="trust the cluster's registry",
+        title="fetch container images" if brought else "trust the cluster's registry",
         host=host.name,
-        changes=tuple(changes),
+        changes=(*changes, *brought),
         provides=(at("registry-access", host.name),),
-        requires=("registry",),
+        requires=("registry", *requires),
     )
+    return replace(step, timeout=UPLOAD_TIMEOUT) if brought else step
 
 
 def registry_name(cluster: Cluster, host: Host, registry: RegistryEndpoint) -> Change:

@@ -31,7 +31,7 @@ def cluster_view(
         env={**image.env, **spec.env},
         host_aliases={alias.ip: alias.hostnames for alias in spec.host_aliases},
         data_root=spec.data_root,
-        container_runtime=None if parts.container is None else parts.container.settings(hosts),
+        container_runtime=None if parts.container is None else parts.container.settings(image, hosts),
         registry_settings=RegistrySettings(domain=spec.registry.domain, port=spec.registry.port),
         documents=tuple(document.data for document in clusterfile.documents),
     )

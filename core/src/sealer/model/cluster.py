@@ -61,10 +61,23 @@ class RegistryEndpoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerRuntimeSettings:
-    """What a cluster runtime must know of the container runtime: its socket and cgroup driver."""
+    """What a cluster runtime must know of the container runtime.
+
+    Attributes:
+        socket: The path of the socket it is spoken to through.
+        cgroup_driver: ``systemd`` or ``cgroupfs``.
+        built_in: Whether the program that runs pods serves that socket itself, and needs another way to name
+            it than ``unix://``: Docker behind what is inside of it up to Kubernetes 1.23.
+    """
 
     socket: str
     cgroup_driver: str
+    built_in: bool = False
+
+    @property
+    def endpoint(self) -> str:
+        """What settings call the socket: its address, or the path that stands for what is built in."""
+        return self.socket if self.built_in else f"unix://{self.socket}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,15 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from sealer.changes.base import Change
-from sealer.model import Cluster, ContainerRuntimeSettings, Host, RegistryEndpoint, Step
+from sealer.model import (
+    Cluster,
+    ContainerImage,
+    ContainerRuntimeSettings,
+    Host,
+    ImageMetadata,
+    RegistryEndpoint,
+    Step,
+)
 from sealer.providers.base import HostProvider
 
 
@@ -22,8 +30,8 @@ class ContainerRuntime(HostProvider):
     has_mirrors: ClassVar[bool] = True
 
     @abstractmethod
-    def settings(self, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
-        """Return the socket and cgroup driver it will have on these hosts."""
+    def settings(self, image: ImageMetadata, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
+        """Return the socket and cgroup driver it will have on these hosts, beside what the image brings."""
 
     @abstractmethod
     def install(self, cluster: Cluster, host: Host) -> Iterable[Step]:
@@ -38,3 +46,10 @@ class ContainerRuntime(HostProvider):
         Container images of a domain are found in the cluster's registry below ``<domain>/``, a colon in
         the domain written as an underscore. The changes take effect without restarting the runtime.
         """
+
+    def preload(self, registry: RegistryEndpoint, images: Sequence[ContainerImage]) -> Iterable[Change]:
+        """Return the changes that bring these images to a host, when mirrors can't do that for every name.
+
+        They come behind ``mirrors``, on every host, and each one names its image.
+        """
+        return ()

@@ -89,7 +89,7 @@ class Box(ContainerRuntime):
     name = "box"
     summary = "a container runtime to plan with"
 
-    def settings(self, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
+    def settings(self, image: ImageMetadata, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
         """Return a socket and systemd's cgroup driver."""
         return ContainerRuntimeSettings(socket="/run/box.sock", cgroup_driver="systemd")
 
@@ -176,6 +176,6 @@ STAND_INS = Parts(runtime=Toy(), container=Box(), registry=Shelf(), app_types={"
 
 def planned_cluster(cluster: Cluster, image: ImageMetadata, parts: Parts) -> Cluster:
     """Return a cluster as core shows it to providers: with the image, and with what these parts bring."""
-    container = parts.container.settings(cluster.hosts) if parts.container else None
+    container = parts.container.settings(image, cluster.hosts) if parts.container else None
     bare = replace(cluster, image=image, container_runtime=container, registry=None)
     return bare if parts.registry is None else replace(bare, registry=parts.registry.endpoint(bare))

@@ -13,6 +13,7 @@ from sealer.model import (
     Cluster,
     ContainerRuntimeSettings,
     Host,
+    ImageMetadata,
     Platform,
     Probe,
     RegistryEndpoint,
@@ -63,14 +64,14 @@ class Containerd(ContainerRuntime, SupportsBaseImages):
     def health(self, cluster: Cluster) -> Iterable[Check]:
         return (Runs(),)
 
-    def settings(self, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
+    def settings(self, image: ImageMetadata, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
         """Return the socket, and systemd's cgroup driver where every host runs systemd."""
         everywhere = all(host.facts.init == "systemd" for host in hosts)
         return ContainerRuntimeSettings(socket=SOCKET, cgroup_driver="systemd" if everywhere else "cgroupfs")
 
     def install(self, cluster: Cluster, host: Host) -> Iterable[Step]:
         """Return one step: claims, programs, configuration, the unit, and the wait for its socket."""
-        settings = cluster.container_runtime or self.settings(cluster.hosts)
+        settings = cluster.container_runtime or self.settings(cluster.image, cluster.hosts)
         rootfs = cluster.rootfs
         config = config_toml(
             sandbox=pause_image(cluster.image.container_images),

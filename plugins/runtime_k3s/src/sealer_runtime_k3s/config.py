@@ -125,7 +125,12 @@ def _computed(cluster: Cluster, host: Host) -> dict[str, Any]:
     if sandbox is not None:
         settings["pause-image"] = sandbox
     if cluster.container_runtime is not None:
-        settings["container-runtime-endpoint"] = f"unix://{cluster.container_runtime.socket}"
+        if cluster.container_runtime.built_in:
+            raise PlanError(
+                "k3s can't use a container runtime that is spoken to from inside the kubelet",
+                hint="it has containerd inside: ask for no container runtime",
+            )
+        settings["container-runtime-endpoint"] = cluster.container_runtime.endpoint
         settings["kubelet-arg"] = [f"cgroup-driver={cluster.container_runtime.cgroup_driver}"]
     return settings
 

@@ -239,7 +239,7 @@ def _registration(
     """Return what kubeadm registers a host as; its name and address are not the user's to say."""
     computed: dict[str, Any] = {}
     if cluster.container_runtime is not None:
-        computed["criSocket"] = f"unix://{cluster.container_runtime.socket}"
+        computed["criSocket"] = cluster.container_runtime.endpoint
     if not cluster.nodes:
         # Pods have nowhere else to go: the taint that kubeadm gives masters would keep them out.
         computed["taints"] = []

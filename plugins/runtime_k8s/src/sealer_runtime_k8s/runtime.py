@@ -126,7 +126,7 @@ def _needs(cluster: Cluster, host: Host) -> Iterator[str]:
 
 def _reset(cluster: Cluster) -> str:
     runtime = cluster.container_runtime
-    return fragments.reset(directory(cluster), f"unix://{runtime.socket}" if runtime else "")
+    return fragments.reset(directory(cluster), runtime.endpoint if runtime else "")
 
 
 def _init_config(cluster: Cluster) -> str:

@@ -9,11 +9,12 @@ import pytest
 
 from sealer.changes import Command, Unit
 from sealer.cluster.parts import Parts
-from sealer.model import Cluster, at
+from sealer.model import Cluster, ContainerImage, at
 from sealer.operation.plan import Plan
 from sealer.providers import ContainerRuntime
 from sealer.testing.conformance.hosts import HostContract
 from sealer.testing.conformance.planning import PlanningContract
+from sealer.testing.examples import AMD64
 from sealer.testing.stand_ins import STAND_INS
 
 _CGROUP_DRIVERS = frozenset({"systemd", "cgroupfs"})
@@ -57,17 +58,23 @@ class ContainerRuntimeContract(PlanningContract, HostContract):
         self, provider: ContainerRuntime, cluster: Cluster
     ) -> None:
         """The path of a socket, and one of the two cgroup drivers that there are."""
-        settings = provider.settings(cluster.hosts)
+        settings = provider.settings(cluster.image, cluster.hosts)
         assert settings.socket.startswith("/")
         assert settings.cgroup_driver in _CGROUP_DRIVERS
 
     def test_every_domain_is_mirrored(self, provider: ContainerRuntime, cluster: Cluster) -> None:
-        """Whatever form the mirror has, it names each domain and holds where the registry is."""
+        """Whatever form the mirror has, it names each domain, or each image, and where the registry is."""
         registry = cluster.registry
         if registry is None:
             return
+        names = tuple(f"{domain}/team/app:1.0" for domain in _DOMAINS)
+        images = tuple(ContainerImage(image=name, platform=AMD64) for name in names)
         told = repr(tuple(provider.mirrors(registry, _DOMAINS)))
-        assert [domain for domain in _DOMAINS if domain not in told] == []
+        brought = tuple(provider.preload(registry, images))
+        if brought:
+            assert [name for name in names if not any(name in change.describe() for change in brought)] == []
+        else:
+            assert [domain for domain in _DOMAINS if domain not in told] == []
         assert registry.domain in told
 
     def test_mirrors_change_files_alone(self, provider: ContainerRuntime, cluster: Cluster) -> None:

@@ -1,0 +1,116 @@
+"""Pieces of sh that Docker's steps are made of."""
+
+from __future__ import annotations
+
+from sealer.changes import quote
+from sealer_container_docker.names import (
+    CRI_SOCKET,
+    DAEMON_JSON,
+    DATA_ROOT,
+    DOCKER_UNIT,
+    DOCKER_UNIT_PATH,
+    LOGIN,
+    MARK,
+    PROGRAMS,
+)
+
+STATE_PROBE = f"""\
+export PATH={PROGRAMS}:$PATH
+cluster=$(sed -n {quote(f"1s/^{MARK}//p")} {DOCKER_UNIT_PATH} 2>/dev/null) || :
+if [ -n "$cluster" ]; then
+  echo "ours $cluster"
+elif systemctl is-active -q {DOCKER_UNIT} 2>/dev/null; then
+  said=$(timeout 20 docker info --format '{{{{.ServerVersion}}}} {{{{.CgroupDriver}}}}' 2>/dev/null) || said=
+  echo "runs $said"
+elif systemctl cat {DOCKER_UNIT} >/dev/null 2>&1; then
+  echo stopped
+elif systemctl is-active -q snap.docker.dockerd.service 2>/dev/null; then
+  echo snap
+elif [ -n "$(ls -A {DATA_ROOT} 2>/dev/null)" ]; then
+  echo "left {DATA_ROOT}"
+else
+  echo none
+fi
+if systemctl is-active -q containerd.service 2>/dev/null; then echo beside; fi"""
+"""Prints which Docker the host has: ``ours CLUSTER``, ``runs VERSION DRIVER``, ``stopped``, ``snap``,
+``left DIRECTORY`` or ``none``; and ``beside`` in a second line when a containerd of the host's own runs."""
+
+SETTINGS_PROBE = f"if [ -e {DAEMON_JSON} ]; then cat {DAEMON_JSON}; else echo none; fi"
+"""Prints the settings of a Docker that is or will be on the host, or ``none``."""
+
+OOM_PROBE = """\
+if sh -c 'echo -999 > /proc/self/oom_score_adj' 2>/dev/null; then echo allowed; else echo refused; fi"""
+"""Prints whether processes may be protected from the kernel's out-of-memory killer; only the shell tries."""
+
+BOUNDED_RUNC_TEXT = f"""\
+#!/bin/sh
+# Written by Sealer. This host refuses to lower OOM scores: containers that ask for it get the usual score.
+previous=
+for word; do
+  if [ "$previous" = --bundle ]; then
+    sed -i 's/"oomScoreAdj": *-[0-9]*/"oomScoreAdj":0/' "$word/config.json"
+  fi
+  previous=$word
+done
+exec {PROGRAMS}/runc "$@"
+"""
+"""runc for such hosts; containerd has a setting for it, Docker has none."""
+
+DOCKER = f"PATH={PROGRAMS}:$PATH docker"
+"""The shell words that call the client: ours, or that of the host."""
+
+DOCKER_ANSWERS = f"{DOCKER} version --format '{{{{.Server.Version}}}}'"
+
+WHY_NO_DOCKER = f"""\
+echo "the unit is $(systemctl is-active {DOCKER_UNIT})"
+journalctl -q --no-pager -o cat -n 3 -u {DOCKER_UNIT} 2>/dev/null || :"""
+"""Prints what systemd and Docker say of why it does not answer."""
+
+CRI_ANSWERS = f"[ -S {CRI_SOCKET} ]"
+
+END_PODS_CONTAINERS = f"""\
+for attempt in 1 2 3; do
+  found=$({DOCKER} ps -aq --filter name=^/k8s_ 2>/dev/null) || break
+  [ -n "$found" ] || break
+  # Ids are words.
+  # shellcheck disable=SC2086
+  within 60 {DOCKER} rm -f $found >/dev/null 2>&1 || :
+done"""
+"""Removes the containers of pods, and no others, while Docker runs."""
+
+
+def image_is_there(name: str, digest: str, source: str) -> str:
+    """Return sh that succeeds when Docker has an image by its own name, and it is that of the cluster.
+
+    Args:
+        name: The image's own name.
+        digest: What the name stands for in the cluster's registry, or "" when that is not known.
+        source: The name without tag in the cluster's registry.
+    """
+    ask = f"{DOCKER} image inspect --format '{{{{join .RepoDigests \"\\n\"}}}}' {quote(name)}"
+    return f"{ask} | grep -Fxq {quote(f'{source}@{digest}')}" if digest else f"{ask} >/dev/null"
+
+
+def fetch_image(name: str, source: str) -> str:
+    """Return sh that pulls an image from the cluster's registry and gives it its own name.
+
+    What had that name before is noted in ``$entry/previous``.
+    """
+    return f"""\
+if [ ! -e "$entry/previous" ]; then
+  {DOCKER} image inspect --format '{{{{.Id}}}}' {quote(name)} > "$entry/previous.new" 2>/dev/null || :
+  mv "$entry/previous.new" "$entry/previous"
+fi
+{DOCKER} --config {LOGIN} pull --quiet {quote(source)} >/dev/null
+{DOCKER} tag {quote(source)} {quote(name)}"""
+
+
+def forget_image(name: str, source: str) -> str:
+    """Return sh that takes an image's names away again; what had its own name before gets it back."""
+    return f"""\
+{DOCKER} image rm {quote(source)} >/dev/null 2>&1 || :
+if [ -s "$entry/previous" ]; then
+  {DOCKER} tag "$(cat "$entry/previous")" {quote(name)} || :
+else
+  {DOCKER} image rm {quote(name)} >/dev/null 2>&1 || :
+fi"""

@@ -1,0 +1,149 @@
+"""Docker's pieces of sh, run by real shells before a client that keeps names and takes no other words."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from sealer_container_docker import fragments
+from tests.plugins.kit import SHELLS
+
+NAME = "quay.io/team/app:1"
+SOURCE = "sea.hub:5000/quay.io/team/app"
+
+# The words, outputs and exit codes are those of docker 20.10.24.
+CLIENT = """\
+#!/bin/sh
+at() { printf '%s/%s' "$IMAGES" "$(printf %s "$1" | tr / '|')"; }
+case "$*" in
+  "image inspect --format {{.Id}} "*)
+    [ -e "$(at "$5")" ] || { echo "Error: No such image: $5" >&2; exit 1; }
+    cat "$(at "$5")" ;;
+  "image inspect --format {{join .RepoDigests "*)
+    for name; do :; done
+    [ -e "$(at "$name")" ] || { echo "Error: No such image: $name" >&2; exit 1; }
+    id=$(cat "$(at "$name")")
+    for file in "$IMAGES"/*; do
+      [ "$(cat "$file")" = "$id" ] || continue
+      printf '%s@sha256:of-%s\\n' "${file##*/}" "$id" | tr '|' / | sed 's/:1@/@/'
+    done ;;
+  "--config /etc/docker/sealer pull --quiet "*)
+    [ -n "$SERVED" ] || { echo "manifest unknown" >&2; exit 1; }
+    printf %s "$SERVED" > "$(at "$5")" ;;
+  "tag "*)
+    if [ -e "$(at "$2")" ]; then cp "$(at "$2")" "$(at "$3")"; else printf %s "$2" > "$(at "$3")"; fi ;;
+  "image rm "*)
+    [ -e "$(at "$3")" ] || { echo "Error: No such image: $3" >&2; exit 1; }
+    rm "$(at "$3")" ;;
+  *) echo "unexpected: $*" >&2; exit 125 ;;
+esac
+"""
+
+
+class Host:
+    """A host with such a client."""
+
+    def __init__(self, shell: tuple[str, ...], directory: Path) -> None:
+        self.shell = shell
+        self.images = directory / "images"
+        self.entry = directory / "entry"
+        self.programs = directory / "bin"
+        for path in (self.images, self.entry, self.programs):
+            path.mkdir()
+        (self.programs / "docker").write_text(CLIENT)
+        (self.programs / "docker").chmod(0o755)
+
+    def run(self, script: str, served: str = "new") -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [*self.shell, "-e", "-s"],
+            input=script,
+            capture_output=True,
+            text=True,
+            check=False,
+            env={
+                "PATH": f"{self.programs}:/usr/sbin:/usr/bin:/sbin:/bin",
+                "IMAGES": str(self.images),
+                "SERVED": served,
+                "entry": str(self.entry),
+            },
+        )
+
+    @property
+    def names(self) -> dict[str, str]:
+        return {path.name.replace("|", "/"): path.read_text() for path in self.images.iterdir()}
+
+    def have(self, name: str, identity: str) -> None:
+        (self.images / name.replace("/", "|")).write_text(identity)
+
+
+@pytest.fixture(params=SHELLS, ids=lambda shell: shell[0])
+def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Host:
+    return Host(tuple(request.param), tmp_path)
+
+
+FETCH = fragments.fetch_image(NAME, f"{SOURCE}:1")
+FORGET = fragments.forget_image(NAME, f"{SOURCE}:1")
+
+
+def test_an_image_gets_its_own_name_and_loses_it_again(machine: Host) -> None:
+    there = fragments.image_is_there(NAME, "sha256:of-new", SOURCE)
+    assert machine.run(there).returncode != 0
+    assert machine.run(FETCH).returncode == 0
+    assert machine.names == {NAME: "new", f"{SOURCE}:1": "new"}
+    assert machine.run(there).returncode == 0
+    assert machine.run(FORGET).returncode == 0
+    assert machine.names == {}
+
+
+def test_what_had_the_name_before_gets_it_back(machine: Host) -> None:
+    machine.have(NAME, "old")
+    assert machine.run(fragments.image_is_there(NAME, "sha256:of-new", SOURCE)).returncode != 0
+    for _ in range(2):
+        assert machine.run(FETCH).returncode == 0
+    assert machine.names[NAME] == "new"
+    assert machine.run(FORGET).returncode == 0
+    assert machine.names == {NAME: "old"}
+
+
+def test_without_a_known_digest_the_name_is_enough(machine: Host) -> None:
+    there = fragments.image_is_there(NAME, "", SOURCE)
+    assert machine.run(there).returncode != 0
+    machine.have(NAME, "any")
+    assert machine.run(there).returncode == 0
+
+
+def test_an_image_that_the_registry_lacks_is_said_and_nothing_is_named(machine: Host) -> None:
+    failed = machine.run(FETCH, served="")
+    assert failed.returncode != 0
+    assert "manifest unknown" in failed.stderr
+    assert machine.names == {}
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (
+            '{"ociVersion":"1.0","process":{"oomScoreAdj":-998}}',
+            '{"ociVersion":"1.0","process":{"oomScoreAdj":0}}',
+        ),
+        ('{"process":{"oomScoreAdj":1000}}', '{"process":{"oomScoreAdj":1000}}'),
+    ],
+)
+def test_oom_scores_are_bounded_and_all_words_are_passed_on(
+    machine: Host, tmp_path: Path, before: str, after: str
+) -> None:
+    bundle = tmp_path / "a bundle"
+    bundle.mkdir()
+    (bundle / "config.json").write_text(before)
+    runc = machine.programs / "runc"
+    runc.write_text('#!/bin/sh\nprintf "%s|" "$@"\n')
+    runc.chmod(0o755)
+    text = fragments.BOUNDED_RUNC_TEXT.replace("/usr/local/lib/sealer-docker", str(machine.programs))
+    words = ["--root", "/run/x", "create", "--bundle", str(bundle), "id"]
+    script = tmp_path / "bounded"
+    script.write_text(text)
+    done = subprocess.run([*machine.shell, str(script), *words], capture_output=True, text=True, check=True)
+    assert done.stdout == "".join(f"{word}|" for word in words)
+    assert (bundle / "config.json").read_text() == after
