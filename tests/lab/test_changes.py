@@ -15,6 +15,7 @@ from sealer.changes import (
     HostsEntry,
     Module,
     Mount,
+    NoHostsEntry,
     OwnedChains,
     OwnedLinks,
     OwnedPath,
@@ -83,6 +84,19 @@ def test_a_name_with_several_addresses_keeps_their_order(any_shell: Machine) -> 
     assert any_shell.run("grep -c trial.example /etc/hosts") == "1\n"
     any_shell.undo()
     assert any_shell.run("cat /etc/hosts") == original
+
+
+def test_a_line_of_hosts_that_goes_comes_back_when_that_is_undone(any_shell: Machine) -> None:
+    original = any_shell.run("cat /etc/hosts")
+    theirs = "192.0.2.9 trial.example"
+    any_shell.run(f"printf '%s\\n' '{theirs}' '192.0.2.1 trial.example # sealer:trial.example' >> /etc/hosts")
+    require_reversible(any_shell, NoHostsEntry(name="trial.example"))
+    any_shell.apply(HostsEntry(address="192.0.2.2", names=("trial.example",)))
+    any_shell.apply(NoHostsEntry(name="trial.example"))
+    assert any_shell.run("cat /etc/hosts") == f"{original}{theirs}\n"
+    any_shell.undo()
+    assert any_shell.run("grep -c 192.0.2.1 /etc/hosts") == "1\n"  # what was there before
+    any_shell.node.run(["sh", "-c", "cat > /etc/hosts"], input=original)
 
 
 def test_a_hosts_file_without_a_last_newline(any_shell: Machine) -> None:

@@ -3,7 +3,7 @@
 from sealer.changes.accounts import User
 from sealer.changes.base import Blob, Change, Output
 from sealer.changes.command import Command
-from sealer.changes.files import Copy, Directory, File, HostsEntry, Symlink
+from sealer.changes.files import Copy, Directory, File, HostsEntry, NoHostsEntry, Symlink
 from sealer.changes.mounts import Mount
 from sealer.changes.objects import (
     Objects,
@@ -33,6 +33,7 @@ __all__ = [
     "LayerBlob",
     "Module",
     "Mount",
+    "NoHostsEntry",
     "Objects",
     "Output",
     "OwnedChains",

@@ -238,3 +238,42 @@ class HostsEntry(Change):
         # Lines of an earlier operation come back: hosts that go on need them.
         drop = f"drop_lines_ending {quote(self._mark)} /etc/hosts"
         return f'{drop}\nif [ -s "$entry/former" ]; then cat "$entry/former" >> /etc/hosts; fi'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoHostsEntry(Change):
+    """No lines of /etc/hosts that a ``HostsEntry`` has made; what others wrote there is left alone.
+
+    Attributes:
+        name: The first name of the entry.
+    """
+
+    name: str
+
+    @property
+    def key(self) -> str:
+        return f"hosts:{self.name}"
+
+    def describe(self) -> str:
+        return f"no {self.name} in /etc/hosts"
+
+    @property
+    def _mark(self) -> str:
+        return quote(f"# sealer:{self.name}")
+
+    def observe(self) -> str:
+        return (
+            f"[ -z \"$(lines_ending {self._mark} /etc/hosts)\" ] || {{ echo 'the line is there'; return 1; }}"
+        )
+
+    def apply(self) -> str:
+        return f"drop_lines_ending {self._mark} /etc/hosts"
+
+    def capture(self) -> str:
+        return f'lines_ending {self._mark} /etc/hosts > "$entry/former"'
+
+    def undo(self) -> str:
+        return (
+            f"drop_lines_ending {self._mark} /etc/hosts\n"
+            'if [ -s "$entry/former" ]; then cat "$entry/former" >> /etc/hosts; fi'
+        )

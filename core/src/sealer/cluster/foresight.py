@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from sealer.cluster.certificates import RENEW, new_stamp, renewal_plan, stamp_of, with_names
 from sealer.cluster.comparison import compare
 from sealer.cluster.foreign import write_context
+from sealer.cluster.host_aliases import HOST_ALIAS, plan_of_aliasing
 from sealer.cluster.install import prepare_again
 from sealer.cluster.leaving import Leaving, ToldToLeave, asked_of, part, require_removable
 from sealer.cluster.mending import FIX, plan_of_record
@@ -154,6 +155,8 @@ async def _look_at_rest(context: Context, operation: Operation) -> Outlook:
     spec = request.clusterfile.cluster
     if operation.verb == FIX:
         plan = plan_of_record(context, operation)
+    elif operation.verb == HOST_ALIAS:
+        plan = plan_of_aliasing(operation)
     elif operation.verb == UPGRADE:
         plan = plan_of_upgrade(context, operation)[1]
     elif operation.verb == RENEW:

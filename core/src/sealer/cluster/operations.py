@@ -8,6 +8,7 @@ from typing import Any
 
 from sealer.cluster.certificates import RENEW, carry_on_renewing
 from sealer.cluster.foreign import write_context
+from sealer.cluster.host_aliases import HOST_ALIAS, carry_on_aliasing
 from sealer.cluster.install import carry_out, prepare_again
 from sealer.cluster.leaving import leave
 from sealer.cluster.mending import FIX, carry_on_mending
@@ -45,6 +46,8 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
                 return await carry_on_upgrading(context, records, operation, connections, redactor)
             if operation.verb == RENEW:
                 return await carry_on_renewing(context, records, operation, connections, redactor)
+            if operation.verb == HOST_ALIAS:
+                return await carry_on_aliasing(context, records, operation, connections, redactor)
             if operation.verb == FIX:
                 return await carry_on_mending(context, records, operation, connections, redactor)
             prepared = prepare_again(context, request)
