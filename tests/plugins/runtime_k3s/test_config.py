@@ -104,6 +104,12 @@ def test_a_container_runtime_of_the_image_is_used_with_its_cgroup_driver() -> No
     assert found["kubelet-arg"] == ["cgroup-driver=systemd"]
 
 
+def test_a_container_runtime_that_is_inside_the_kubelet_is_refused() -> None:
+    runtime = ContainerRuntimeSettings(socket="/run/shim.sock", cgroup_driver="systemd", built_in=True)
+    with pytest.raises(PlanError, match="k3s can't use a container runtime that has no socket of its own"):
+        settings(cluster(container_runtime=runtime))
+
+
 @pytest.mark.parametrize(
     ("name", "found"),
     [

@@ -7,6 +7,7 @@ from sealer.kubernetes.leaving import drain_command, is_forgotten, require_quoru
 from sealer.kubernetes.marks import Taint, mark_step, parse_taint, taint_holds
 from sealer.kubernetes.pause import pause_image
 from sealer.kubernetes.releases import cni_components, cni_downloads, release_minor, require_platform
+from sealer.kubernetes.sockets import remote_endpoint
 from sealer.kubernetes.units import UnitRuns
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "parse_taint",
     "pause_image",
     "release_minor",
+    "remote_endpoint",
     "require_platform",
     "require_quorum",
     "speaker",

@@ -6,6 +6,7 @@ import ipaddress
 from collections.abc import Iterator
 
 from sealer.changes import Change, Unit
+from sealer.kubernetes import remote_endpoint
 from sealer.model import Cluster, Host
 from sealer_runtime_k0s.config import is_worker, networks
 from sealer_runtime_k0s.names import (
@@ -87,7 +88,7 @@ def _arguments(cluster: Cluster, host: Host) -> Iterator[str]:
         return
     kubelet = [f"--node-ip={ipaddress.ip_address(host.address)}"]
     if cluster.container_runtime is not None:
-        yield f"--cri-socket=remote:unix://{cluster.container_runtime.socket}"
+        yield f"--cri-socket=remote:{remote_endpoint(cluster.container_runtime, 'k0s')}"
         kubelet.append(f"--cgroup-driver={cluster.container_runtime.cgroup_driver}")
     yield f"--kubelet-extra-args={' '.join(kubelet)}"
 

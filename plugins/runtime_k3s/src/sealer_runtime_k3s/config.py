@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from sealer.errors import PlanError
+from sealer.kubernetes import remote_endpoint
 from sealer.model import Cluster, ContainerImage, Host, RegistryEndpoint
 from sealer_runtime_k3s.names import (
     JOIN_TOKEN,
@@ -125,12 +126,7 @@ def _computed(cluster: Cluster, host: Host) -> dict[str, Any]:
     if sandbox is not None:
         settings["pause-image"] = sandbox
     if cluster.container_runtime is not None:
-        if cluster.container_runtime.built_in:
-            raise PlanError(
-                "k3s can't use a container runtime that is spoken to from inside the kubelet",
-                hint="it has containerd inside: ask for no container runtime",
-            )
-        settings["container-runtime-endpoint"] = cluster.container_runtime.endpoint
+        settings["container-runtime-endpoint"] = remote_endpoint(cluster.container_runtime, "k3s")
         settings["kubelet-arg"] = [f"cgroup-driver={cluster.container_runtime.cgroup_driver}"]
     return settings
 
