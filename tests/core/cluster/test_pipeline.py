@@ -273,13 +273,22 @@ def test_people_hear_which_nodes_are_not_ready_and_why(
 
 
 def test_a_host_that_comes_later_mirrors_the_domains_of_applications_too() -> None:
-    plan = installation_plan(cluster(), EVERYWHERE, PARTS, IMAGE_CHOICE, domains=("earlier.example",))
+    plan = installation_plan(cluster(), EVERYWHERE, PARTS, IMAGE_CHOICE, served=("earlier.example/app:1",))
     assert "earlier.example" in repr(plan.step("registry-access/image@10.0.0.3").changes)
+
+
+def test_it_also_gets_their_images_where_mirrors_are_not_enough() -> None:
+    plan = installation_plan(cluster(), EVERYWHERE, CRATES, IMAGE_CHOICE, served=("earlier.example/app:1",))
+    step = plan.step("registry-access/image@10.0.0.3")
+    brought = [change.title for change in step.changes if isinstance(change, Command)]
+    assert brought == [*(one.image for one in cluster().image.container_images), "earlier.example/app:1"]
 
 
 def test_an_application_leaves_the_mirrors_of_earlier_ones() -> None:
     app = image(type=ImageType.APPLICATION, digest="sha256:" + "f" * 64)
-    plan = application_plan(cluster(), app, EVERYWHERE, PARTS, LaunchChoice(), domains=("earlier.example",))
+    plan = application_plan(
+        cluster(), app, EVERYWHERE, PARTS, LaunchChoice(), served=("earlier.example/app:1",)
+    )
     changes = repr(plan.step(f"registry-access/{'f' * 12}@10.0.0.3").changes)
     assert all(image.domain in changes for image in app.container_images)
     assert "earlier.example" in changes

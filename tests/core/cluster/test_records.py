@@ -39,7 +39,7 @@ def request() -> Request:
         image=ImageChoice(
             reference="acme:v1",
             digests={"10.0.0.1": "sha256:a", "10.0.0.2": "sha256:a"},
-            domains=("x.example",),
+            served=("x.example/app:1",),
         ),
         facts={"10.0.0.1": facts(answers={"x": "y\nz"}), "10.0.0.2": facts()},
         choice=LaunchChoice(apps=("web",)),

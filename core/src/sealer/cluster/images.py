@@ -40,9 +40,9 @@ class HostImages:
     def choice(self, reference: str) -> ImageChoice:
         """Return what to write down of it."""
         digests = {host: image.digest for host, image in self.by_host.items()}
-        domains = {image.domain for image in self.metadata.container_images}
+        names = {image.image for image in self.metadata.container_images}
         return ImageChoice(
-            reference=reference, digests=digests, name=self.main.reference, domains=tuple(sorted(domains))
+            reference=reference, digests=digests, name=self.main.reference, served=tuple(sorted(names))
         )
 
 

@@ -63,7 +63,7 @@ def installation_plan(
     made: MadeFiles = NOTHING_MADE,
     plugins: Sequence[PluginSpec] = (),
     stored: Mapping[str, Layers] = MappingProxyType({}),
-    domains: Sequence[str] = (),
+    served: Sequence[str] = (),
 ) -> Plan:
     """Plan a cluster from nothing to applications that run.
 
@@ -76,7 +76,7 @@ def installation_plan(
         plugins: The tasks that the Clusterfile asks for.
         stored: The layers of application images that hosts which came later are to serve too, by the short
             name of each image; as those hosts got them that were there in time.
-        domains: The registry domains of application images that the cluster's registry serves too.
+        served: The names of the container images that the cluster's registry serves for application images.
 
     Raises:
         PlanError: What the providers declare can't be tied together.
@@ -93,7 +93,7 @@ def installation_plan(
         *rootfs_steps(layers, cluster.hosts, files=made.hosts, provides=unpacked),
         *tasks.before,
         *_runtime_steps(cluster, parts),
-        *_registry_steps(cluster, layers, parts, domains),
+        *_registry_steps(cluster, layers, parts, served),
         *late,
         *parts.runtime.create(cluster),
         *parts.runtime.join(cluster, cluster.hosts[1:]),
@@ -110,7 +110,7 @@ def upgrade_plan(
     *,
     made: MadeFiles = NOTHING_MADE,
     plugins: Sequence[PluginSpec] = (),
-    domains: Sequence[str] = (),
+    served: Sequence[str] = (),
 ) -> Plan:
     """Plan a cluster that runs over to another image: files everywhere at once, then host by host.
 
@@ -122,7 +122,7 @@ def upgrade_plan(
         upgrade: From which version to which.
         made: Files that come over those of the image.
         plugins: The tasks that the Clusterfile asks for.
-        domains: The registry domains of application images that the cluster's registry serves too.
+        served: The names of the container images that the cluster's registry serves for application images.
 
     Raises:
         PlanError: Its runtime can't do it, or not from the one version to the other.
@@ -143,7 +143,7 @@ def upgrade_plan(
         *_alias_steps(cluster),
         *rootfs_steps(layers, cluster.hosts, files=made.hosts),
         *containers,
-        *_registry_steps(cluster, layers, parts, domains),
+        *_registry_steps(cluster, layers, parts, served),
         *runtime.upgrade(cluster, upgrade),
     ]
     return _with_launches(cluster, parts, choice, steps, made=made, tasks=tasks)
@@ -222,7 +222,7 @@ def application_plan(
     choice: LaunchChoice,
     *,
     made: MadeFiles = NOTHING_MADE,
-    domains: Sequence[str] = (),
+    served: Sequence[str] = (),
     delivery: Delivery = STAY,
     home: Path = _NO_HOME,
 ) -> Plan:
@@ -235,7 +235,7 @@ def application_plan(
         parts: The providers of the cluster.
         choice: What the user wants launched.
         made: Files that come over those of the image.
-        domains: The registry domains of earlier application images, which the cluster's registry serves too.
+        served: The names of the container images that it serves for earlier application images.
         delivery: Where container images go, when Sealer did not make the cluster.
         home: Sealer's home directory, with credentials for registries.
 
@@ -259,8 +259,8 @@ def application_plan(
         hosts = parts.registry.hosts(cluster)
         steps += store_steps(layers, hosts, source=short)
         steps += parts.registry.serve(cluster)
-        served = _domains((cluster.image, image), domains)
-        steps += _access_steps(cluster, parts, served, image.container_images, source=short)
+        known = _named(cluster, cluster.image, served)
+        steps += _access_steps(cluster, parts, image.container_images, known, source=short)
         requires += ["registry", *(at("registry-access", host.name) for host in cluster.hosts)]
     launch = Launch(
         cluster=cluster,
@@ -333,17 +333,23 @@ def _runtime_steps(cluster: Cluster, parts: Parts) -> list[Step]:
     return [step for host in cluster.hosts for step in parts.container.install(cluster, host)]
 
 
-def _registry_steps(cluster: Cluster, layers: Layers, parts: Parts, domains: Sequence[str]) -> list[Step]:
+def _registry_steps(cluster: Cluster, layers: Layers, parts: Parts, served: Sequence[str]) -> list[Step]:
     if parts.registry is None:
         return []
     steps = [*store_steps(layers, parts.registry.hosts(cluster)), *parts.registry.serve(cluster)]
-    served = _domains((cluster.image,), domains)
-    return steps + _access_steps(cluster, parts, served, cluster.image.container_images, source="image")
+    return steps + _access_steps(cluster, parts, _named(cluster, cluster.image, served), source="image")
 
 
 def _access_steps(
-    cluster: Cluster, parts: Parts, domains: Sequence[str], images: Sequence[ContainerImage], *, source: str
+    cluster: Cluster,
+    parts: Parts,
+    images: Sequence[ContainerImage],
+    known: Sequence[ContainerImage] = (),
+    *,
+    source: str,
 ) -> list[Step]:
+    """Return a step for each host: it gets ``images``, and finds those too that were ``known`` before."""
+    domains = tuple(sorted({image.domain for image in (*images, *known)}))
     return [_access_step(cluster, host, parts, domains, images, source=source) for host in cluster.hosts]
 
 
@@ -422,9 +428,11 @@ else
 fi"""
 
 
-def _domains(images: Sequence[ImageMetadata], others: Sequence[str]) -> tuple[str, ...]:
-    own = {container.domain for image in images for container in image.container_images}
-    return tuple(sorted(own.union(others)))
+def _named(cluster: Cluster, image: ImageMetadata, others: Sequence[str]) -> tuple[ContainerImage, ...]:
+    """Return the container images of an image, and others of which the names are known."""
+    own = {container.image for container in image.container_images}
+    further = (ContainerImage(image=name, platform=cluster.image.platform) for name in others)
+    return (*image.container_images, *(one for one in further if one.image not in own))
 
 
 def _groups(cluster: Cluster, parts: Parts) -> dict[str, tuple[str, ...]]:

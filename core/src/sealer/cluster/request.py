@@ -30,13 +30,13 @@ class ImageChoice:
         reference: Its name, as the user wrote it.
         digests: The manifest digest chosen for each host, by address.
         name: Its full name in the store; a digest may have several, and clusters keep this one.
-        domains: The registry domains that its container images are of.
+        served: The names of its container images.
     """
 
     reference: str
     digests: Mapping[str, str]
     name: str = ""
-    domains: tuple[str, ...] = ()
+    served: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,9 +88,9 @@ class Request:
         return replace(rest, stored=(*others, self.application))
 
     @property
-    def stored_domains(self) -> tuple[str, ...]:
-        """The registry domains whose names the cluster's registries serve for application images."""
-        return tuple(sorted({domain for choice in self.stored for domain in choice.domains}))
+    def stored_images(self) -> tuple[str, ...]:
+        """The names of the container images that the cluster's registries serve for application images."""
+        return tuple(sorted({name for choice in self.stored for name in choice.served}))
 
     @property
     def is_installed(self) -> bool:
@@ -213,7 +213,7 @@ def noted(operation: Operation, kind: type[_Noted]) -> _Noted:
 
 
 def _plain_choice(choice: ImageChoice) -> dict[str, Any]:
-    return asdict(choice) | {"digests": dict(choice.digests), "domains": list(choice.domains)}
+    return asdict(choice) | {"digests": dict(choice.digests), "served": list(choice.served)}
 
 
 def _plain_facts(facts: Facts) -> dict[str, Any]:

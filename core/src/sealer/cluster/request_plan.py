@@ -62,7 +62,7 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
         made=made,
         plugins=plugins,
         stored=stored,
-        domains=request.stored_domains,
+        served=request.stored_images,
     )
     return cluster, parts, plan
 
@@ -124,7 +124,7 @@ def _application(
         parts,
         choice,
         made=made,
-        domains=request.stored_domains,
+        served=request.stored_images,
         delivery=request.delivery,
         home=context.home,
     )

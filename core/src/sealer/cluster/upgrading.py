@@ -158,7 +158,7 @@ def plan_of(context: Context, request: Request, before: Request, turns: Turns) -
         upgrading,
         made=made,
         plugins=plugins,
-        domains=request.stored_domains,
+        served=request.stored_images,
     )
     return cluster, plan
 
