@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sealer.build.context import Directory, OutsideError, open_context
+from sealer.build.context import Directory, FileOpener, OutsideError, open_context
 from sealer.errors import ImageError, SourceErrors
 
 
@@ -84,6 +84,27 @@ def test_a_directory_that_becomes_a_link_is_not_entered(root: Path, tmp_path: Pa
             pass
         with pytest.raises(ImageError, match="cannot read it"):
             list(directory.children("d"))
+
+
+def test_a_directory_that_becomes_a_link_while_its_files_are_read_leads_nowhere_else(
+    root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "out/b.yaml").write_text("outside")
+    (tmp_path / "out/secret.yaml").write_text("outside")
+
+    def read(opener: FileOpener, path: str) -> bytes:
+        with opener.open(directory, path) as descriptor:
+            return os.read(descriptor, 100)
+
+    with Directory(root) as directory, FileOpener() as opener:
+        assert read(opener, "d/e/file") == b"inside"
+        (root / "d").rename(root / "old")
+        (root / "d").symlink_to(tmp_path / "out")
+        with pytest.raises(ImageError, match="cannot read it"):
+            read(opener, "d/b.yaml")
+        assert read(opener, "a.yaml") == b"a"
+        with pytest.raises(ImageError, match="cannot read it"):
+            read(opener, "d/secret.yaml")
 
 
 def test_a_pipe_is_not_waited_for(root: Path) -> None:
