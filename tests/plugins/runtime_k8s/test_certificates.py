@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sealer.changes import Command, File
+from sealer.changes import Command, File, Wait
 from sealer.model import MASTER, Renewal, Step
 from sealer.operation.plan import make_plan
 from sealer_runtime_k8s.runtime import Kubernetes
@@ -12,8 +12,8 @@ MASTERS = (host(1, MASTER), host(2, MASTER), host(3, MASTER))
 VIEW = cluster(*MASTERS, host(4), env={"CertSANs": "new.example"})
 
 
-def steps() -> dict[str, Step]:
-    found = tuple(Kubernetes().renew(VIEW, Renewal(stamp="now")))
+def steps(*, expired: bool = False) -> dict[str, Step]:
+    found = tuple(Kubernetes().renew(VIEW, Renewal(stamp="now", expired=expired)))
     make_plan(found)
     for step in found:
         assert_parses(step)
@@ -63,3 +63,23 @@ def test_masters_list_more_certificates_than_nodes() -> None:
     master, node = (set(Kubernetes().certificate_files(VIEW, h)) for h in (MASTERS[0], host(4)))
     assert node < master
     assert "/etc/kubernetes/pki/etcd/*.crt" in master
+
+
+def test_masters_whose_certificates_have_ended_wait_for_one_another_when_all_have_new_ones() -> None:
+    found = steps(expired=True)
+    plan = make_plan(tuple(found.values()))
+    renewing = {f"kubernetes/renew@10.0.0.{number}" for number in (1, 2, 3)}
+    for number in (1, 2, 3):
+        assert plan.waits_for[f"kubernetes/renew@10.0.0.{number}"] == frozenset()
+        assert not any(isinstance(c, Wait) for c in found[f"kubernetes/renew@10.0.0.{number}"].changes)
+        assert plan.waits_for[f"kubernetes/renewed@10.0.0.{number}"] == renewing
+    assert plan.waits_for["kubernetes/token@10.0.0.1"] == {
+        f"kubernetes/renewed@10.0.0.{number}" for number in (1, 2, 3)
+    }
+
+
+def test_a_kubelet_whose_certificate_has_ended_is_given_one_before_the_control_plane_restarts() -> None:
+    text = commands(steps(expired=True)["kubernetes/renew@10.0.0.1"])
+    kubelet = text.index("init phase kubeconfig kubelet")
+    assert text.index("certs renew all") < kubelet < text.index("kube-apiserver|")
+    assert "init phase kubeconfig kubelet" not in commands(steps()["kubernetes/renew@10.0.0.1"])

@@ -10,7 +10,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from cryptography import x509
@@ -25,7 +25,7 @@ from sealer.errors import HostError, PlanError
 from sealer.events import EventSink, Message
 from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
-from sealer.model import Cluster, Host, Renewal
+from sealer.model import Host, Renewal
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ClusterRecords, Operation
@@ -37,13 +37,6 @@ RENEW = "renew"
 
 NAMES = "CertSANs"
 """The variable of a cluster's environment that lists further names in the API server's certificate."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Noted:
-    """What is recorded of a renewal, beside the request: what tells it from all others."""
-
-    stamp: str
 
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----")
@@ -202,24 +195,40 @@ async def renew(context: Context, records: ClusterRecords, names: Sequence[str] 
     with records.lock(RENEW):
         before = require_state(records)
         request = with_names(before, names)
-        stamp = new_stamp()
-        renewal_plan(context, request, stamp)
+        prepared = prepare_again(context, request)
+        renewer(prepared)
         records.require_none_open()
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
             require_all(connections)
-            plain = {**request.to_plain(), **asdict(Noted(stamp=stamp))}
+            renewal = await new_renewal(context, prepared, connections)
+            plain = {**request.to_plain(), **asdict(renewal)}
             operation = records.begin(RENEW, plain, before=before.to_plain())
             return await carry_on_renewing(context, records, operation, connections, redactor)
 
 
-def new_stamp() -> str:
-    """Return what tells a renewal from all others."""
-    return time.strftime("%Y%m%d%H%M%S", time.gmtime())
+async def new_renewal(context: Context, prepared: Prepared, connections: Connections) -> Renewal:
+    """Return what there is to renew; no other renewal is equal to it.
+
+    Raises:
+        PlanError: An authority has ended, whose certificates nobody would trust.
+    """
+    now = datetime.now(UTC)
+    ended = [
+        found for found in await look_at_certificates(context, prepared, connections) if found.ends <= now
+    ]
+    for found in ended:
+        if found.authority:
+            raise PlanError(
+                f"the certificate authority {found.file} has ended: what it signs is trusted by nobody",
+                place=found.host,
+                hint="a new authority is a new cluster: sealer delete --all, and sealer run",
+            )
+    return Renewal(stamp=time.strftime("%Y%m%d%H%M%S", time.gmtime()), expired=bool(ended))
 
 
-def stamp_of(operation: Operation) -> str:
+def renewal_of(operation: Operation) -> Renewal:
     """Return that of an operation on record."""
-    return noted(operation, Noted).stamp
+    return noted(operation, Renewal)
 
 
 def with_names(request: Request, names: Sequence[str]) -> Request:
@@ -246,7 +255,8 @@ async def carry_on_renewing(
         HostsFailed: Something could not be done.
     """
     request = request_of(operation)
-    cluster, plan = renewal_plan(context, request, stamp_of(operation))
+    prepared = prepare_again(context, request)
+    cluster, plan = prepared.cluster, renewal_plan(prepared, renewal_of(operation))
     uploads = asyncio.Semaphore(context.uploads)
 
     def make_visitor(events: EventSink) -> Applier:
@@ -265,20 +275,28 @@ async def carry_on_renewing(
     return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
 
 
-def renewal_plan(context: Context, request: Request, stamp: str) -> tuple[Cluster, Plan]:
-    """Return the cluster and the plan of its renewal.
+def renewer(prepared: Prepared) -> SupportsCertificates:
+    """Return what makes a cluster's certificates anew.
 
     Raises:
         PlanError: The cluster's runtime can't do it.
     """
-    prepared = prepare_again(context, request)
     runtime = prepared.parts.runtime
     if not isinstance(runtime, SupportsCertificates):
         raise PlanError(
             f"clusters of {runtime.name} can't be given new certificates by Sealer",
             hint="use the distribution's own means",
         )
-    return prepared.cluster, make_plan(tuple(runtime.renew(prepared.cluster, Renewal(stamp=stamp))))
+    return runtime
+
+
+def renewal_plan(prepared: Prepared, renewal: Renewal) -> Plan:
+    """Return the plan of a renewal.
+
+    Raises:
+        PlanError: The cluster's runtime can't do it.
+    """
+    return make_plan(tuple(renewer(prepared).renew(prepared.cluster, renewal)))
 
 
 def to_plain(found: Certificate, now: datetime) -> Mapping[str, Any]:

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sealer.cluster.certificates import RENEW, new_stamp, renewal_plan, stamp_of, with_names
+from sealer.cluster.certificates import (
+    RENEW,
+    new_renewal,
+    renewal_of,
+    renewal_plan,
+    with_names,
+)
 from sealer.cluster.comparison import compare
 from sealer.cluster.foreign import write_context
 from sealer.cluster.host_aliases import HOST_ALIAS, plan_of_aliasing
@@ -118,10 +124,11 @@ async def look_at_renewal(context: Context, records: ClusterRecords, names: Sequ
     """
     request = with_names(require_state(records), names)
     spec = request.clusterfile.cluster
-    cluster, plan = renewal_plan(context, request, new_stamp())
+    prepared = prepare_again(context, request)
     redactor = Redactor()
     async with reach(context, spec, redactor) as connections:
-        steps = await compare(context, plan, cluster.data, connections, redactor)
+        plan = renewal_plan(prepared, await new_renewal(context, prepared, connections))
+        steps = await compare(context, plan, prepared.cluster.data, connections, redactor)
     return Outlook(
         verb=RENEW,
         cluster=spec.name,
@@ -160,7 +167,7 @@ async def _look_at_rest(context: Context, operation: Operation) -> Outlook:
     elif operation.verb == UPGRADE:
         plan = plan_of_upgrade(context, operation)[1]
     elif operation.verb == RENEW:
-        plan = renewal_plan(context, request, stamp_of(operation))[1]
+        plan = renewal_plan(prepare_again(context, request), renewal_of(operation))
     else:
         plan = prepare_again(context, request).plan
     skipped = skippable(plan, operation.history())

@@ -11,6 +11,9 @@ class Renewal:
 
     Attributes:
         stamp: Different for each renewal. Commands have it in their words: the same ones are not run twice.
+        expired: Whether some have ended: then nothing of the cluster may answer, and masters can't wait for
+            one another before all of them have new ones.
     """
 
     stamp: str
+    expired: bool = False

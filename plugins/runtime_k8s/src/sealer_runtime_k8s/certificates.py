@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from sealer.changes import Change, Command, File, Wait, quote
@@ -22,65 +22,97 @@ MASTER_FILES = (
 )
 NODE_FILES = ("/var/lib/kubelet/pki/kubelet-client-current.pem", "/var/lib/kubelet/pki/kubelet.crt")
 
+_ISSUED = "kubernetes-certificates"
 _RENEWED = "kubernetes-renewed"
 _FIRST_WITH_CERTS = 20
 """The minor version whose kubeadm has ``certs`` outside of ``alpha`` (changelog of Kubernetes 1.20)."""
 
 
 def renewal_steps(cluster: Cluster, renewal: Renewal, token: Step) -> Iterator[Step]:
-    """Yield the steps: masters one after the other, then a token, then all kubelets side by side.
+    """Yield the steps: masters, one after the other if they can, a token, all kubelets side by side.
 
     Args:
         cluster: The cluster.
         renewal: What is asked for.
         token: The step that makes a join token; kubelets get new certificates by it.
     """
-    before: tuple[str, ...] = ()
-    for master in cluster.masters:
-        yield _master_step(cluster, master, renewal, before)
-        before = (at(_RENEWED, master.name),)
-    yield replace(token, requires=before)
+    masters = _all_at_once(cluster, renewal) if renewal.expired else _one_by_one(cluster, renewal)
+    yield from masters
+    last = cluster.masters if renewal.expired else cluster.masters[-1:]
+    yield replace(token, requires=tuple(at(_RENEWED, master.name) for master in last))
     for host in cluster.hosts:
         yield _kubelet_step(cluster, host, renewal, token)
 
 
-def _master_step(cluster: Cluster, host: Host, renewal: Renewal, before: tuple[str, ...]) -> Step:
-    config = f"{directory(cluster)}/renew.yaml"
-    changes: list[Change] = [
-        File(path=config, content=init_configuration(cluster, host), mode=0o600),
-        Command(
-            title=f"renew the certificates of the control plane, {renewal.stamp}",
-            run=_renew(cluster, config),
-            limit=300,
-        ),
-        Wait(
-            title=f"the API server answers with new certificates, {renewal.stamp}",
-            until=fragments.own_api_answers(host.address),
-            why=fragments.WHY_NO_API,
-            limit=180,
-        ),
-    ]
-    if host == cluster.first_master:
-        changes.append(
-            Command(
-                title=f"keep the names of the API server, {renewal.stamp}",
-                run=f"{PROGRAMS}/kubeadm init phase upload-config kubeadm --config {quote(config)}",
-                limit=120,
-                repeatable=True,
-            )
-        )
+def _one_by_one(cluster: Cluster, renewal: Renewal) -> Iterator[Step]:
+    """Yield a step for each master, so that the API answers all the time."""
+    before: tuple[str, ...] = ()
+    for master in cluster.masters:
+        changes = (*_renew(cluster, master, renewal), *_answering(cluster, master, renewal))
+        yield _master_step(master, "renew", changes, provides=_RENEWED, requires=before)
+        before = (at(_RENEWED, master.name),)
+
+
+def _all_at_once(cluster: Cluster, renewal: Renewal) -> Iterator[Step]:
+    """Yield the steps of masters that may trust one another no more.
+
+    etcd comes to its quorum when most of them have new certificates, and no API server answers before that.
+    """
+    for master in cluster.masters:
+        yield _master_step(master, "renew", _renew(cluster, master, renewal), provides=_ISSUED)
+    everywhere = tuple(at(_ISSUED, master.name) for master in cluster.masters)
+    for master in cluster.masters:
+        changes = _answering(cluster, master, renewal)
+        yield _master_step(master, "renewed", changes, provides=_RENEWED, requires=everywhere)
+
+
+def _master_step(
+    host: Host, name: str, changes: Sequence[Change], *, provides: str, requires: tuple[str, ...] = ()
+) -> Step:
     return Step(
-        id=at("kubernetes/renew", host.name),
+        id=at(f"kubernetes/{name}", host.name),
         title="renew the certificates of the control plane",
         host=host.name,
         changes=tuple(changes),
-        provides=(at(_RENEWED, host.name),),
-        requires=before,
+        provides=(at(provides, host.name),),
+        requires=requires,
         env=environment(),
     )
 
 
-def _renew(cluster: Cluster, config: str) -> str:
+def _config(cluster: Cluster) -> str:
+    return f"{directory(cluster)}/renew.yaml"
+
+
+def _renew(cluster: Cluster, host: Host, renewal: Renewal) -> Sequence[Change]:
+    config = _config(cluster)
+    return (
+        File(path=config, content=init_configuration(cluster, host), mode=0o600),
+        Command(
+            title=f"renew the certificates of the control plane, {renewal.stamp}",
+            run=_renewing(cluster, config, expired=renewal.expired),
+            limit=300,
+        ),
+    )
+
+
+def _answering(cluster: Cluster, host: Host, renewal: Renewal) -> Sequence[Change]:
+    wait = Wait(
+        title=f"the API server answers with new certificates, {renewal.stamp}",
+        until=fragments.own_api_answers(host.address),
+        why=fragments.WHY_NO_API,
+        limit=180,
+    )
+    if host != cluster.first_master:
+        return (wait,)
+    upload = f"{PROGRAMS}/kubeadm init phase upload-config kubeadm --config {quote(_config(cluster))}"
+    keep = Command(
+        title=f"keep the names of the API server, {renewal.stamp}", run=upload, limit=120, repeatable=True
+    )
+    return (wait, keep)
+
+
+def _renewing(cluster: Cluster, config: str, *, expired: bool) -> str:
     """Return sh that makes all certificates of a master anew, and has what uses them start again.
 
     That of the API server is not renewed but issued, with the names that are wanted now; when that fails,
@@ -89,6 +121,7 @@ def _renew(cluster: Cluster, config: str) -> str:
     alpha = "" if image_version(cluster.image).minor >= _FIRST_WITH_CERTS else "alpha "
     kubeadm, pki = f"{PROGRAMS}/kubeadm", "/etc/kubernetes/pki"
     words = "--config " + quote(config)
+    revived = f"{_revive_kubelet(words)}\n" if expired else ""
     return f"""\
 {kubeadm} {alpha}certs renew all {words}
 for end in crt key; do mv -f {pki}/apiserver.$end {pki}/apiserver.$end.before; done
@@ -97,7 +130,24 @@ if ! {kubeadm} init phase certs apiserver {words}; then
   exit 1
 fi
 rm -f {pki}/apiserver.crt.before {pki}/apiserver.key.before
-{fragments.restart_static("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")}"""
+{revived}{fragments.restart_static("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")}"""
+
+
+def _revive_kubelet(words: str) -> str:
+    """Return sh that gives a master's kubelet a certificate of the authority that lies beside it.
+
+    A kubelet whose own has ended does not start, and without it nothing starts the control plane
+    (https://kubernetes.io/docs/setup/production-environment/tools/kubeadm/troubleshooting-kubeadm/).
+    Afterwards it gets one by a token, as all others do, which it then keeps fresh by itself.
+    """
+    return f"""\
+mv -f {KUBELET_KUBECONFIG} {KUBELET_KUBECONFIG}.before
+if ! {PROGRAMS}/kubeadm init phase kubeconfig kubelet {words}; then
+  mv -f {KUBELET_KUBECONFIG}.before {KUBELET_KUBECONFIG}
+  exit 1
+fi
+rm -f {KUBELET_KUBECONFIG}.before
+systemctl restart {KUBELET_UNIT}"""
 
 
 def _kubelet_step(cluster: Cluster, host: Host, renewal: Renewal, token: Step) -> Step:
