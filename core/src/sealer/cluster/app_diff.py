@@ -16,6 +16,7 @@ import yaml
 
 from sealer.build.parent import extract
 from sealer.changes.objects import objects_helpers
+from sealer.cluster.app_values import value_texts
 from sealer.cluster.applications import chosen_applications
 from sealer.cluster.install import Wish
 from sealer.cluster.launching import Asking, application_request
@@ -62,7 +63,7 @@ async def app_diffs(context: Context, cluster: Asking, state: Wish) -> tuple[App
     found = []
     for app in chosen_applications(image.metadata, choice):
         wanted = choice.of(app.name)
-        texts = (*wanted.values, *(read_reference(reference) for reference in wanted.values_from))
+        texts = value_texts(choice, app, cluster.prepared.parts.app_types, read_reference)
         settings = replace(app.settings, images=redirecting.renamed(app, image.metadata))
         renamed = replace(app, settings=settings)
         found.append(await _diff(context, cluster, image, renamed, texts, own=wanted.cmds is not None))

@@ -7,8 +7,9 @@ import json
 from collections.abc import Iterator, Sequence
 
 from sealer.changes import Change, Command, quote
-from sealer.changes.objects import RECORDS_NAMESPACE, record_name
+from sealer.changes.objects import RECORDS_NAMESPACE
 from sealer.cluster.app_records import APP_LABEL, REMOVING, application_of, forgotten, label_value, noted
+from sealer.cluster.app_values import values_directory
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts
 from sealer.cluster.pipeline import launch_site
@@ -70,7 +71,7 @@ def _changes(
             limit=360,
             repeatable=True,
         )
-    values = f"{cluster.data}/values/{record_name(app.release)}"
+    values = values_directory(cluster.data, app)
     yield Command(
         title=f"remove the values of {app.release}",
         run=f"rm -rf {quote(values)}",

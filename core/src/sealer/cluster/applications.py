@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import yaml
-
-from sealer.changes import Change, Command, File, quote, ready_objects
-from sealer.changes.objects import record_name
+from sealer.changes import Change, Command, quote, ready_objects
 from sealer.cluster.app_records import DEPLOYED, LAUNCHING, label_value, noted, record_text
+from sealer.cluster.app_values import (
+    ReadReference,
+    require_takers,
+    value_files,
+    value_texts,
+    values_directory,
+)
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.redirecting import NOTHING, Redirecting
 from sealer.errors import ImageError, UsageError
@@ -25,9 +29,6 @@ REQUIRES_LABEL = "app.alpha.sealer.io/requires."
 """With the name of an application behind: the names of those it needs, with commas between them."""
 
 STEP_TIMEOUT = 3600.0
-
-ReadReference = Callable[[str], str]
-"""Returns the text that a reference such as ``env:NAME`` stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +110,7 @@ def launch_steps(launch: Launch) -> tuple[Step, ...]:
         env = {**image.env, **launch.own_env}
         return (_step(launch, "commands", "launch commands", _commands(commands), launch.requires, env),)
     chosen = _with_engine(launch, chosen_applications(image, choice))
+    require_takers(choice, chosen, launch.app_types)
     names = {app.name for app in chosen}
     first = [app.name for app in chosen if _is_needed_by_all(image, app.name)]
     engine = launch.engine if launch.engine in names else None
@@ -170,7 +172,8 @@ def _with_settings(app: Application, choice: LaunchChoice) -> Application:
 def _application(launch: Launch, app: Application, requires: Sequence[str]) -> tuple[Step, tuple[Step, ...]]:
     """Return the step that launches an application, and in parallel the one that waits until it is ready."""
     wanted = launch.choice.of(app.name)
-    values = _values(launch, app)
+    texts = value_texts(launch.choice, app, launch.app_types, launch.read)
+    values = value_files(texts, values_directory(launch.cluster.data, app), owner=launch.site.owner)
     renamed = launch.redirecting.renamed(app, launch.image)
     paths = tuple(file.path for file in values)
     app = replace(app, settings=replace(app.settings, values=paths, images=renamed))
@@ -244,8 +247,6 @@ def _launched(launch: Launch, app: Application) -> Iterator[Change]:
             hint=f"known types: {', '.join(sorted(launch.app_types))}; sealer plugin list shows the plugins",
         )
     app_type = launch.app_types[app.type]
-    if app.settings.values and not app_type.takes_values():
-        raise UsageError(f"application {app.name} is of type {app.type}, which takes no values")
     changes = app_type.upgrade if launch.choice.upgrade else app_type.launch
     yield from changes(launch.cluster, app)
 
@@ -283,23 +284,6 @@ def _namespace(app: Application) -> Iterator[Change]:
             limit=120,
             repeatable=True,
         )
-
-
-def _values(launch: Launch, app: Application) -> tuple[File, ...]:
-    wanted = launch.choice.of(app.name)
-    texts = (*wanted.values, *(launch.read(reference) for reference in wanted.values_from))
-    directory = f"{launch.cluster.data}/values/{record_name(app.release)}"
-    files = []
-    for number, text in enumerate(texts, start=1):
-        try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise UsageError(f"the values for {app.name} are no YAML") from error
-        if content is not None and not isinstance(content, dict):
-            raise UsageError(f"the values for {app.name} are no mapping")
-        path = f"{directory}/{number}.yaml"
-        files.append(File(path=path, content=text, mode=0o600, owner=launch.site.owner))
-    return tuple(files)
 
 
 def _is_needed_by_all(image: ImageMetadata, name: str) -> bool:

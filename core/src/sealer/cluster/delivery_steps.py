@@ -13,6 +13,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from sealer.changes import Change, Command, quote, words
+from sealer.changes.objects import objects_helpers
 from sealer.cluster.delivery import Delivery
 from sealer.cluster.distribution import UPLOAD_TIMEOUT
 from sealer.cluster.redirecting import repository, target_in
@@ -99,8 +100,8 @@ def pushing(root: str, delivery: Delivery, home: Path) -> Bring:
     """
     access = Access(home=home, skip_tls_verify=delivery.skip_tls_verify)
     asking = words((*access.registries, *access.flags(delivery.domain)))
-    sending = words((*access.registries, *access.flags(delivery.domain, "dest-")))
-    helpers = f"tree={quote(f'{root}/{_STORAGE}')}\n{_helpers()}"
+    copying = words((*access.registries, *access.flags(delivery.domain, "dest-")))
+    helpers = f"tree={quote(f'{root}/{_STORAGE}')}\n{_helpers('carried')}"
 
     def push(image: ContainerImage) -> Command:
         reference = parse_reference(image.image)
@@ -108,7 +109,7 @@ def pushing(root: str, delivery: Delivery, home: Path) -> Bring:
         named = words((repository(reference), reference.digest or str(reference.tag), target))
         return Command(
             title=f"push {target}",
-            run=f"{helpers}\npush_image {named} {sending}",
+            run=f"{helpers}\npush_image {named} {copying}",
             unless=f"{helpers}\nis_pushed {named} {asking}",
             limit=UPLOAD_TIMEOUT,
             repeatable=True,
@@ -117,12 +118,42 @@ def pushing(root: str, delivery: Delivery, home: Path) -> Bring:
     return lambda images: [push(image) for image in _once(images)]
 
 
+def sending(root: str) -> Bring:
+    """Return what sends container images to all nodes of a cluster, through its API server.
+
+    Args:
+        root: The directory with the application image's files.
+    """
+    helpers = f"{objects_helpers()}\ntree={quote(f'{root}/{_STORAGE}')}\n{_helpers('carried', 'to_nodes')}"
+
+    def send(images: Sequence[ContainerImage]) -> Sequence[Change]:
+        names = tuple(image.image for image in _once(images))
+        lines = [helpers, "make_work", 'mkdir -p "$work/archive/blobs/sha256"', ': > "$work/images"']
+        for name in names:
+            reference = parse_reference(name)
+            source = (repository(reference), reference.digest or str(reference.tag))
+            lines.append(f"add_image {words((name, *source))}")
+        return [
+            Command(
+                title=f"send {', '.join(names)} to the nodes",
+                run="\n".join((*lines, "send_archive")),
+                unless=f"{helpers}\nhave_images {words(names)}",
+                limit=UPLOAD_TIMEOUT,
+                repeatable=True,
+            )
+        ]
+
+    return send
+
+
 def _once(images: Sequence[ContainerImage]) -> Sequence[ContainerImage]:
     """Return container images without those that another application has too."""
     return tuple({image.image: image for image in images}.values())
 
 
 @cache
-def _helpers() -> str:
-    text = files("sealer.cluster").joinpath("carried.sh").read_text(encoding="utf-8")
-    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))
+def _helpers(*names: str) -> str:
+    texts = (files("sealer.cluster").joinpath(f"{name}.sh").read_text(encoding="utf-8") for name in names)
+    return "\n".join(
+        line for text in texts for line in text.splitlines() if not line.lstrip().startswith("#")
+    )

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from sealer.changes import Change, HostsEntry, Wait, quote
 from sealer.cluster.applications import Launch, LaunchSite, launch_steps
 from sealer.cluster.delivery import STAY, Delivery
-from sealer.cluster.delivery_steps import Delivering, pushing, with_deliveries
+from sealer.cluster.delivery_steps import Delivering, pushing, sending, with_deliveries
 from sealer.cluster.distribution import UPLOAD_TIMEOUT, image_files, rootfs_steps, store_steps, whole_image
 from sealer.cluster.foreign import Existing
 from sealer.cluster.launch_choice import LaunchChoice
@@ -277,10 +277,11 @@ def application_plan(
     )
     launches = launch_steps(launch)
     if delivery:
+        root = launch.site.root
         delivering = Delivering(
             image=image,
             host=first.name,
-            bring=pushing(launch.site.root, delivery, home),
+            bring=sending(root) if delivery.nodes else pushing(root, delivery, home),
             requires=tuple(requires),
             env=launch.site.environment({}),
         )
