@@ -165,6 +165,18 @@ def test_applications() -> None:
     assert pinned.place.column == 64
 
 
+def test_an_artifact_of_a_registry_is_a_file() -> None:
+    found = instruction(f"APP web oci://r.example:5000/charts/web:1.0_x#sha256={'0' * 64}")
+    assert isinstance(found, App)
+    [source] = found.sources
+    assert isinstance(source, RemoteSource)
+    assert (source.url, source.file_name, source.digest) == (
+        "oci://r.example:5000/charts/web:1.0_x",
+        "web-1.0_x.tgz",
+        f"sha256:{'0' * 64}",
+    )
+
+
 @pytest.mark.parametrize(
     ("line", "message", "column"),
     [
@@ -184,6 +196,9 @@ def test_applications() -> None:
         ("APP a https:///c", "the URL is malformed", 7),
         ("APP a https://u:p@b/c", "a URL must not hold credentials", 7),
         ("APP a https://b/c#sha256=12", "the fragment 'sha256=12' is unknown", 7),
+        ("APP a oci://b/c", "'oci://b/c' names no artifact with a version", 7),
+        ("APP a oci://b:5000/c", "'oci://b:5000/c' names no artifact with a version", 7),
+        ("APP a oci://b/c:1#x", "the fragment 'x' is unknown", 7),
     ],
 )
 def test_wrong_applications(line: str, message: str, column: int) -> None:

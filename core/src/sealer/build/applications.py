@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from sealer.build.artifacts import SCHEME, fetch_artifacts
 from sealer.build.context import Directory, FileOpener, Item
 from sealer.build.copying import find_sources
 from sealer.build.inputs import AppFiles
 from sealer.build.tree import Mount, walk
 from sealer.errors import ImageError, PluginError, SealerError, SourceError, SourceErrors
 from sealer.events import EventSink, discard
+from sealer.image.transport import Transport
 from sealer.kubefile.arguments import Word
 from sealer.kubefile.instructions import LocalSource, RemoteSource
 from sealer.model import APPS_DIRECTORY, Application
@@ -52,6 +54,7 @@ class AppStage:
         root: An empty directory.
         types: The application types by name.
         resources: Closes what is opened here.
+        home: Sealer's home directory, with credentials for registries.
         skip_tls_verify: Whether servers of remote files may show any certificate.
         sink: Is told about downloads.
     """
@@ -62,9 +65,11 @@ class AppStage:
         types: Mapping[str, AppType],
         resources: ExitStack,
         *,
+        home: Path,
         skip_tls_verify: bool = False,
         sink: EventSink = discard,
     ) -> None:
+        self._home = home
         self._root = root
         self._types = types
         self._resources = resources
@@ -103,7 +108,11 @@ class AppStage:
         # The HTTP library takes longer to import than most builds take.
         from sealer.build.remote import Downloads, download  # noqa: PLC0415  # see above
 
-        return await download(remote, Downloads(skip_tls_verify=self._skip_tls_verify, sink=self._sink))
+        artifacts = {path: source for path, source in remote.items() if source.url.startswith(SCHEME)}
+        plain = {path: source for path, source in remote.items() if path not in artifacts}
+        transport = Transport(self._home, skip_tls_verify=self._skip_tls_verify, sink=self._sink)
+        settings = Downloads(skip_tls_verify=self._skip_tls_verify, sink=self._sink)
+        return {**await download(plain, settings), **await fetch_artifacts(artifacts, transport)}
 
     def _stage(self, app: AppFiles, context: Directory | None, digests: Mapping[Path, str]) -> StagedApp:
         root = self._root / app.name

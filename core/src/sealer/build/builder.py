@@ -67,7 +67,14 @@ async def build_image(
     try:
         with store.lease(), working_directory(store) as workspace, ExitStack() as resources:
             build = _Build(store, order, types, workspace, sink)
-            stage = AppStage(workspace / "apps", types, resources, skip_tls_verify=skip_tls_verify, sink=sink)
+            stage = AppStage(
+                workspace / "apps",
+                types,
+                resources,
+                home=store.home,
+                skip_tls_verify=skip_tls_verify,
+                sink=sink,
+            )
             apps = await stage.stage([each for each in order.contents if isinstance(each, AppFiles)], context)
             transport = Transport(store.home, skip_tls_verify=skip_tls_verify, sink=sink)
             layers, images = await build.layers(apps, context, transport)

@@ -20,6 +20,7 @@ from sealer.cluster.redirecting import repository, target_in
 from sealer.image.access import Access
 from sealer.image.reference import parse_reference
 from sealer.model import ContainerImage, ImageMetadata, Step
+from sealer.providers import ImageImport
 
 _STORAGE = "registry/docker/registry/v2"
 _SHARED = "images"
@@ -118,13 +119,17 @@ def pushing(root: str, delivery: Delivery, home: Path) -> Bring:
     return lambda images: [push(image) for image in _once(images)]
 
 
-def sending(root: str) -> Bring:
+def sending(root: str, imports: Sequence[ImageImport]) -> Bring:
     """Return what sends container images to all nodes of a cluster, through its API server.
 
     Args:
         root: The directory with the application image's files.
+        imports: How container runtimes take them; the first that is present on a node does.
     """
-    helpers = f"{objects_helpers()}\ntree={quote(f'{root}/{_STORAGE}')}\n{_helpers('carried', 'to_nodes')}"
+    taken = "".join(f"if {one.present}; then {one.run}; exit; fi\n" for one in imports)
+    none = "echo 'no container runtime that takes container images runs here' >&2; exit 1"
+    settings = f"import={quote(taken + none)}\ntree={quote(f'{root}/{_STORAGE}')}"
+    helpers = f"{objects_helpers()}\n{settings}\n{_helpers('carried', 'to_nodes')}"
 
     def send(images: Sequence[ContainerImage]) -> Sequence[Change]:
         names = tuple(image.image for image in _once(images))

@@ -20,7 +20,7 @@ from sealer.errors import SealerError, UsageError
 from sealer.model import MASTER, Cluster, Departure, Facts, Host, Platform, Step
 from sealer.operation.records import ClusterRecords
 from sealer.plugins import Plugins
-from sealer.providers import ClusterRuntime
+from sealer.providers import ClusterRuntime, ImageImport, SupportsImageImport
 
 OPERATOR = "127.0.0.1"
 """The one host of such a cluster, as far as Sealer works on it: the operator's own machine."""
@@ -149,6 +149,12 @@ def foreign_parts(data: str, foreign: Foreign, plugins: Plugins) -> Parts:
         app_types=plugins.app_types(),
         image_policies=plugins.image_policies(),
     )
+
+
+def image_imports(plugins: Plugins) -> tuple[ImageImport, ...]:
+    """Return how container images come into nodes, those runtimes first that bring their own."""
+    runtimes = (*plugins.cluster_runtimes().values(), *plugins.container_runtimes().values())
+    return tuple(one.image_import() for one in runtimes if isinstance(one, SupportsImageImport))
 
 
 def _own_facts() -> Facts:

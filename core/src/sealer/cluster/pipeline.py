@@ -34,7 +34,7 @@ from sealer.model import (
     at,
 )
 from sealer.operation.plan import Plan, make_plan
-from sealer.providers import SupportsUpgrade
+from sealer.providers import ImageImport, SupportsUpgrade
 
 Layers = Mapping[str, Sequence[Descriptor]]
 """The layers of the image of each host, by the host's name."""
@@ -225,6 +225,7 @@ def application_plan(
     served: Sequence[str] = (),
     delivery: Delivery = STAY,
     home: Path = _NO_HOME,
+    imports: Sequence[ImageImport] = (),
 ) -> Plan:
     """Plan an application image onto a cluster that exists.
 
@@ -238,6 +239,7 @@ def application_plan(
         served: The names of the container images that it serves for earlier application images.
         delivery: Where container images go, when Sealer did not make the cluster.
         home: Sealer's home directory, with credentials for registries.
+        imports: How container runtimes on nodes take container images.
 
     Raises:
         PlanError: The image brings container images, but the cluster has no registry.
@@ -281,7 +283,7 @@ def application_plan(
         delivering = Delivering(
             image=image,
             host=first.name,
-            bring=sending(root) if delivery.nodes else pushing(root, delivery, home),
+            bring=sending(root, imports) if delivery.nodes else pushing(root, delivery, home),
             requires=tuple(requires),
             env=launch.site.environment({}),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sealer.cluster.app_removal import removal_plan
-from sealer.cluster.foreign import foreign_parts
+from sealer.cluster.foreign import foreign_parts, image_imports
 from sealer.cluster.image_files import image_files
 from sealer.cluster.images import HostImages, images_again
 from sealer.cluster.launch_choice import AppChoice, LaunchChoice
@@ -127,6 +127,7 @@ def _application(
         served=request.stored_images,
         delivery=request.delivery,
         home=context.home,
+        imports=image_imports(context.plugins) if request.delivery.nodes else (),
     )
     return cluster, parts, plan
 

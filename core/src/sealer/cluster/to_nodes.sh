@@ -1,4 +1,5 @@
-# Container images into containerd on every node, through the API server. kubectl is on PATH and has its KUBECONFIG.
+# Container images into the container runtime of every node, through the API server. $import is sh that takes an archive.
+# kubectl is on PATH and has its KUBECONFIG.
 # A node gets a pod for the time of it: of its own image of pause, which every node has, with the node's programs.
 
 # nodes_and_images: prints a line "NAME IMAGE IMAGE..." for each node
@@ -86,9 +87,7 @@ send_to() {
   status=0
   kubectl wait --for=condition=Ready "pod/$pod" -n sealer-system --timeout=120s > "$work/$pod.log" 2>&1 &&
     tar -C "$work/archive" -chf - oci-layout index.json blobs |
-    kubectl exec -i "$pod" -n sealer-system -- /bin/sh -c '
-      if [ -S /run/k3s/containerd/containerd.sock ]; then set -- k3s ctr; else set -- ctr; fi
-      "$@" -n k8s.io images import -' >> "$work/$pod.log" 2>&1 || status=1
+    kubectl exec -i "$pod" -n sealer-system -- /bin/sh -c "$import" >> "$work/$pod.log" 2>&1 || status=1
   if [ $status != 0 ]; then sed "s/^/$1: /" "$work/$pod.log" >&2; fi
   kubectl delete pod "$pod" -n sealer-system --now > /dev/null 2>&1 || :
   return $status

@@ -42,7 +42,7 @@ class LocalSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteSource:
-    """``http://`` or ``https://``: a file that is fetched while building.
+    """``http://``, ``https://`` or ``oci://``: a file that is fetched while building.
 
     Attributes:
         url: Without the fragment.

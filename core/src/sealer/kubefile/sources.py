@@ -15,7 +15,10 @@ WHITEOUT = ".wh."
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _PIN = re.compile(r"sha256=([0-9a-f]{64})")
 _UNSAFE = re.compile(r"[\x00-\x20\x7f/\\]")
-_SCHEMES = "the schemes are local://, http:// and https://"
+_ARTIFACT = re.compile(
+    r"oci://(?P<repository>[^\s@#]+/(?P<name>[a-z0-9][a-z0-9._-]*)):(?P<tag>[\w][\w.-]{0,127})"
+)
+_SCHEMES = "the schemes are local://, http://, https:// and oci://"
 
 
 def application_name(word: Word) -> Word:
@@ -67,10 +70,39 @@ def application_source(word: Word) -> AppSource:
         return LocalSource(path=path, place=word.place)
     if separator and scheme.lower() in {"http", "https"}:
         return remote_source(word)
+    if separator and scheme == "oci":
+        return _artifact_source(word)
     message = (
         f"{word.text[:60]!r} has no scheme" if not separator else f"the scheme {scheme[:20]!r} is unknown"
     )
     raise SourceError(message, place=word.place, hint=f"{_SCHEMES}; files of the context are local://path")
+
+
+def _artifact_source(word: Word) -> RemoteSource:
+    """Read the name of an artifact in a registry; its file is called as those who pull it call it.
+
+    Raises:
+        SourceError: It is malformed, or names no version.
+    """
+    url, fragment, digest = word.text.partition("#")
+    match = _ARTIFACT.fullmatch(url)
+    if match is None:
+        hint = "write oci://REGISTRY/PATH/NAME:VERSION; a + in a version is an underscore there"
+        raise SourceError(f"{url[:60]!r} names no artifact with a version", place=word.place, hint=hint)
+    return RemoteSource(
+        url=url,
+        file_name=f"{match['name']}-{match['tag']}.tgz",
+        digest=f"sha256:{_pin(word, digest)}" if fragment else None,
+        place=word.place,
+    )
+
+
+def _pin(word: Word, fragment: str) -> str:
+    pin = _PIN.fullmatch(fragment)
+    if pin is None:
+        hint = "the only fragment is #sha256= and 64 hexadecimal digits in lower case"
+        raise SourceError(f"the fragment {fragment[:40]!r} is unknown", place=word.place, hint=hint)
+    return pin[1]
 
 
 def is_remote(word: Word) -> bool:
@@ -99,13 +131,10 @@ def remote_source(word: Word) -> RemoteSource:
     if not name or name in {".", ".."} or _UNSAFE.search(name) or name.startswith(WHITEOUT):
         hint = "the last part of the URL's path is the file's name in the image"
         raise SourceError("the URL does not end in a file name", place=word.place, hint=hint)
-    pin = _PIN.fullmatch(url.fragment)
-    if url.fragment and pin is None:
-        hint = "the only fragment is #sha256= and 64 hexadecimal digits in lower case"
-        raise SourceError(f"the fragment {url.fragment[:40]!r} is unknown", place=word.place, hint=hint)
+    pin = _pin(word, url.fragment) if url.fragment else None
     return RemoteSource(
         url=url._replace(fragment="").geturl(),
         file_name=name,
-        digest=f"sha256:{pin[1]}" if pin else None,
+        digest=f"sha256:{pin}" if pin else None,
         place=word.place,
     )

@@ -8,7 +8,7 @@ it gets parallelism, dry-run, journal, resume, removal and progress for nothing.
 from sealer.providers.apps import AppType, Comparison, ToolRunner
 from sealer.providers.base import HostChecks, HostProvider, Provider
 from sealer.providers.cluster_runtimes import ClusterRuntime, SupportsCertificates, SupportsUpgrade
-from sealer.providers.container_runtimes import ContainerRuntime
+from sealer.providers.container_runtimes import ContainerRuntime, ImageImport, SupportsImageImport
 from sealer.providers.policies import ImagePolicy, Redirection
 from sealer.providers.recipes import (
     BaseRecipe,
@@ -33,6 +33,7 @@ __all__ = [
     "FileQuery",
     "HostChecks",
     "HostProvider",
+    "ImageImport",
     "ImagePolicy",
     "ProgramQuery",
     "Provider",
@@ -40,6 +41,7 @@ __all__ = [
     "Registry",
     "SupportsBaseImages",
     "SupportsCertificates",
+    "SupportsImageImport",
     "SupportsUpgrade",
     "TaskType",
     "ToolRunner",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from sealer.changes.base import Change
@@ -17,6 +18,30 @@ from sealer.model import (
     Step,
 )
 from sealer.providers.base import HostProvider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageImport:
+    """How container images come into a node's container runtime, in sh with the node's own programs.
+
+    Attributes:
+        present: Succeeds where the container runtime runs.
+        run: Takes an OCI archive on standard input; what is in it is called as its index says.
+    """
+
+    present: str
+    run: str
+
+
+class SupportsImageImport(ABC):
+    """What a container runtime, or a cluster runtime with its own, is besides when it takes archives."""
+
+    @abstractmethod
+    def image_import(self) -> ImageImport:
+        """Return how container images come into it on any node, also of clusters that Sealer did not make.
+
+        In the index of the archive ``io.containerd.image.name`` is the full name of an image.
+        """
 
 
 class ContainerRuntime(HostProvider):

@@ -20,7 +20,14 @@ from sealer.model import (
     Step,
     at,
 )
-from sealer.providers import Component, ContainerRuntime, Download, SupportsBaseImages
+from sealer.providers import (
+    Component,
+    ContainerRuntime,
+    Download,
+    ImageImport,
+    SupportsBaseImages,
+    SupportsImageImport,
+)
 from sealer_container_containerd import fragments, releases
 from sealer_container_containerd.checks import OVERLAY, STATE, HasOverlay, NoOtherRuntime, Runs
 from sealer_container_containerd.config import (
@@ -49,7 +56,7 @@ _CLAIMED = (
 )
 
 
-class Containerd(ContainerRuntime, SupportsBaseImages):
+class Containerd(ContainerRuntime, SupportsBaseImages, SupportsImageImport):
     """containerd 1.6 and later, with runc and the CNI programs, all from the cluster image."""
 
     name = "containerd"
@@ -103,6 +110,9 @@ class Containerd(ContainerRuntime, SupportsBaseImages):
             provides=(at("container-runtime", host.name),),
             requires=(at("rootfs", host.name),),
         )
+
+    def image_import(self) -> ImageImport:
+        return ImageImport(present=f"[ -S {SOCKET} ]", run="ctr -n k8s.io images import -")
 
     def mirrors(self, registry: RegistryEndpoint, domains: Sequence[str]) -> Iterable[Change]:
         """Return the files that containerd reads at every pull, for each domain and the registry itself."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from sealer.changes import Change, Command, File, Output, Unit, Wait
 from sealer.kubernetes import mark_step
 from sealer.model import Check, Cluster, Departure, Host, Probe, RegistryEndpoint, Step, Traffic, Value, at
-from sealer.providers import ClusterRuntime
+from sealer.providers import ClusterRuntime, ImageImport, SupportsImageImport
 from sealer_runtime_k3s import fragments, probes
 from sealer_runtime_k3s.checks import ServiceRuns, all_checks, traffic
 from sealer_runtime_k3s.config import registries, unit_text
@@ -21,6 +21,7 @@ from sealer_runtime_k3s.names import (
     REGISTRIES,
     REGISTRY_AUTHORITY,
     SERVER_SECRET,
+    SOCKET,
     node_name,
     unit,
 )
@@ -31,7 +32,7 @@ from sealer_runtime_k3s.version import image_version
 _JOINED = "k3s-joined"
 
 
-class K3s(ClusterRuntime):
+class K3s(ClusterRuntime, SupportsImageImport):
     """k3s: Kubernetes in one program, with etcd, containerd and a network of pods inside."""
 
     name = "k3s"
@@ -90,6 +91,9 @@ class K3s(ClusterRuntime):
             PlanError: etcd would lose its quorum, or nobody could do it.
         """
         return removal_steps(cluster, departure)
+
+    def image_import(self) -> ImageImport:
+        return ImageImport(present=f"[ -S {SOCKET} ]", run="k3s ctr -n k8s.io images import -")
 
     def mirrors(
         self, cluster: Cluster, host: Host, registry: RegistryEndpoint, domains: Sequence[str]
