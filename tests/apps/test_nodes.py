@@ -63,3 +63,28 @@ def test_a_clusterfile_is_made_from_a_cluster(api: ControlPlane, tmp_path: Path,
     assert (host.address, host.roles) == ("10.0.0.1", ("master",))
     assert host.labels == {"zone": "a"}
     assert "own=yes:NoSchedule" in host.taints
+
+
+def test_a_cluster_that_was_registered_is_known_by_its_name(
+    api: ControlPlane, tmp_path: Path, node: str
+) -> None:
+    person = Person(api, tmp_path)
+    person.build(
+        "named:1",
+        {
+            "Kubefile": "FROM scratch\nAPP r-one local://a.yaml\nLAUNCH r-one\n",
+            "a.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: r-one, namespace: default}\n",
+        },
+    )
+    person.sealer("gen", "--from-cluster", "--register", "--cluster-name", "shop")
+    person.operator.sealer("run", "named:1", "--cluster-name", "shop")
+    assert api.has("configmap", "r-one")
+    listed = person.operator.sealer("app", "list", "--cluster", "shop", "-o", "json").stdout
+    assert '"r-one"' in listed
+    refused = person.operator.sealer("cert", "shop", code=2)
+    assert "was not made by Sealer" in refused.stderr
+    person.operator.sealer("app", "uninstall", "r-one", "--cluster", "shop", "--yes")
+    person.operator.sealer("delete", "--all", "shop", "--yes")
+    assert api.has("node", node)
+    gone = person.operator.sealer("app", "list", "--cluster", "shop", code=2)
+    assert "is not known here" in gone.stderr

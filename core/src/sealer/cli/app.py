@@ -43,7 +43,7 @@ def _there(application: Application, flags: dict[str, Any]) -> Existing:
         records, state = foreign_request(application.home, foreign)
         return Existing(records=records, state=state)
     records = choose_cluster(application.home, flags["cluster"])
-    return Existing(records=records, state=require_state(records))
+    return Existing(records=records, state=require_state(records, foreign=True))
 
 
 def _statuses(

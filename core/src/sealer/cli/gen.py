@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option(
     "--from-cluster", is_flag=True, help="Describe the nodes of a cluster that exists (--kubeconfig)."
 )
+@click.option("--register", is_flag=True, help="Remember it: its applications are worked on by its name.")
 @context_options
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file to write it to."
@@ -38,6 +39,7 @@ def gen(
     image: str | None,
     *,
     from_cluster: bool,
+    register: bool,
     output: Path | None,
     **flags: Any,
 ) -> None:
@@ -49,7 +51,12 @@ def gen(
     from sealer.clusterfile import render_clusterfile
     from sealer.clusterfile.render import with_defaults
 
-    found = _existing(application, image, flags) if from_cluster else describe_cluster(flags)
+    if register and not from_cluster:
+        raise UsageError("--register is about a cluster that exists", hint="name it: --from-cluster")
+    if from_cluster:
+        found = _existing(application, image, flags, register=register)
+    else:
+        found = describe_cluster(flags)
     spec = replace(found.cluster, image=image or found.cluster.image)
     text = render_clusterfile(replace(found, cluster=with_defaults(spec)), defaults=True)
     if output is None:
@@ -61,9 +68,12 @@ def gen(
         raise UsageError(f"the Clusterfile can't be written: {error.strerror}", place=str(output)) from error
 
 
-def _existing(application: Application, image: str | None, flags: dict[str, Any]) -> Clusterfile:
+def _existing(
+    application: Application, image: str | None, flags: dict[str, Any], *, register: bool
+) -> Clusterfile:
     from sealer.cluster.foreign import choose_context, foreign_request
     from sealer.cluster.launching import Existing, asking
+    from sealer.cluster.state import remember_foreign
     from sealer.cluster.taking_over import clusterfile_of
     from sealer.clusterfile.flags import cluster_from_flags
 
@@ -71,13 +81,15 @@ def _existing(application: Application, image: str | None, flags: dict[str, Any]
         raise UsageError("--from-cluster names the hosts: -m, -n and -f say it twice")
     name = flags["cluster_name"]
     foreign = chosen_context({**flags, "cluster_name": None}) or choose_context(None, None)
-    records, state = foreign_request(application.home, foreign)
+    records, state = foreign_request(application.home, foreign, name)
 
     async def work(context: Context) -> Clusterfile:
         async with asking(context, Existing(records=records, state=state)) as cluster:
             return await clusterfile_of(cluster, name=name or records.cluster, image=image)
 
     found = drive(application, work, **driving_flags(flags))
+    if register:
+        remember_foreign(records, state)
     spec = cluster_from_flags(
         user=flags["user"],
         private_key=flags["pk"],

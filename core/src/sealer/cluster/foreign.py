@@ -102,13 +102,18 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def foreign_request(home: Path, foreign: Foreign) -> tuple[ClusterRecords, Request]:
+def foreign_request(home: Path, foreign: Foreign, name: str | None = None) -> tuple[ClusterRecords, Request]:
     """Return the records of a cluster that exists, and a request for nothing yet.
+
+    Args:
+        home: Sealer's home directory.
+        foreign: The cluster.
+        name: What it is called, or None to call it after its context.
 
     Raises:
         SealerError: What it takes can't be written down.
     """
-    name = re.sub(r"-+", "-", record_name(f"context-{foreign.context}"))[:63].strip("-")
+    name = name or re.sub(r"-+", "-", record_name(f"context-{foreign.context}"))[:63].strip("-")
     host = HostSpec(address=OPERATOR, roles=(MASTER,))
     spec = ClusterSpec(name=name, hosts=(host,), data_root=str(home.absolute() / "contexts"))
     request = Request.of_hosts(Clusterfile(cluster=spec))

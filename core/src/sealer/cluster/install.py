@@ -16,7 +16,7 @@ from sealer.cluster.parts import Parts, choose_parts
 from sealer.cluster.request import Foreign, Request
 from sealer.cluster.request_plan import plan_elsewhere, plan_on_hosts
 from sealer.cluster.session import Connections, Context, drive, observe_all, reach, require_all
-from sealer.cluster.state import load_state, save_state
+from sealer.cluster.state import load_own_state, load_state, save_state
 from sealer.clusterfile import Clusterfile
 from sealer.clusterfile.flags import require_master
 from sealer.errors import SealerError, UsageError
@@ -94,7 +94,7 @@ async def install(context: Context, wish: Wish, *, confirm: Confirm | None = Non
     with records.lock("run"):
         records.require_none_open()
         async with reach(context, wish.clusterfile.cluster, redactor) as connections:
-            before = load_state(records)
+            before = load_own_state(records)
             prepared = await prepare(context, before, wish, connections)
             if confirm is not None:
                 await confirm(prepared, connections)

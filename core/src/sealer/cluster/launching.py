@@ -67,7 +67,7 @@ def known_cluster(context: Context, wish: Wish) -> Existing:
         records, state = foreign_request(context.home, wish.foreign)
         return Existing(records=records, state=state)
     records = choose_cluster(context.home, wish.clusterfile.cluster.name if wish.named else None)
-    return Existing(records=records, state=require_state(records))
+    return Existing(records=records, state=require_state(records, foreign=True))
 
 
 async def put_application(

@@ -13,7 +13,7 @@ from sealer.cluster.install import require_mended_hosts
 from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.session import Connections, Context, drive, reach
-from sealer.cluster.state import load_state, save_state
+from sealer.cluster.state import load_own_state, load_state, save_state
 from sealer.cluster.view import bare_view
 from sealer.events import EventSink
 from sealer.hosts.secret import Redactor
@@ -73,7 +73,7 @@ async def mend_hosts(context: Context, request: Request, mends: Sequence[Mend]) 
     redactor = Redactor()
     with records.lock(FIX):
         records.require_none_open()
-        state = load_state(records)
+        state = load_own_state(records)
         if state is not None and not state.is_installed:
             require_mended_hosts(state.clusterfile, request.clusterfile)
         plain = {**request.to_plain(), **asdict(Mended(findings=tuple(mend.finding for mend in mends)))}

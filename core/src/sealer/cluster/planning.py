@@ -16,7 +16,7 @@ from sealer.cluster.leaving import Leaving, leaving_hosts
 from sealer.cluster.outlook import VERSION, Outlook, PlannedStep
 from sealer.cluster.request import Request
 from sealer.cluster.session import Connections, Context, reach, reach_for
-from sealer.cluster.state import load_state
+from sealer.cluster.state import load_own_state
 from sealer.clusterfile.flags import require_master
 from sealer.errors import PlanError, SealerError
 from sealer.hosts.secret import Redactor
@@ -104,7 +104,7 @@ async def look(context: Context, wish: Wish) -> Look:
     records.require_none_open()
     leaving = leaving_hosts(context.home, wish)
     going: tuple[PlannedStep, ...] = ()
-    state = load_state(records)
+    state = load_own_state(records)
     if state is not None and leaving.addresses:
         going = await look_at_departure(context, state, leaving)
         state = state.without_hosts(frozenset(leaving.addresses))

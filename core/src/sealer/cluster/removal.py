@@ -53,7 +53,7 @@ class TakenBack:
 
 
 async def delete(context: Context, records: ClusterRecords, *, force: bool = False) -> Summary:
-    """Take a cluster away from all its hosts, also one that was made only in part.
+    """Take a cluster away from all its hosts, also one that was made only in part; forget one of others.
 
     Args:
         context: What a verb needs from outside.
@@ -65,11 +65,21 @@ async def delete(context: Context, records: ClusterRecords, *, force: bool = Fal
     """
     redactor = Redactor()
     with records.lock(DELETE):
+        if _is_foreign(records):
+            forget_state(records)
+            return Summary(changed=0, unchanged=0, values={})
         request = last_known(context, records)
         abandon(records.open_operation())
         operation = records.begin(DELETE, {**request.to_plain(), **asdict(TakenBack(force=force))})
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
             return await take_back(context, records, operation, connections, redactor)
+
+
+def _is_foreign(records: ClusterRecords) -> bool:
+    with contextlib.suppress(RecordDamaged):
+        state = load_state(records)
+        return state is not None and state.foreign is not None
+    return False
 
 
 def last_known(context: Context, records: ClusterRecords) -> Request:

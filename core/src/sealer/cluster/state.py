@@ -21,6 +21,21 @@ def save_state(records: ClusterRecords, request: Request) -> None:
     write_json(records.directory / _FILE, request.to_plain())
 
 
+def remember_foreign(records: ClusterRecords, request: Request) -> None:
+    """Remember a cluster that Sealer did not make, unless one of that name is there already.
+
+    Raises:
+        UsageError: Sealer made a cluster of that name.
+        SealerError: It can't be written.
+    """
+    state = load_state(records)
+    if state is not None and state.foreign is None:
+        raise UsageError(
+            f"there is a cluster {records.cluster} that Sealer made", hint="choose another: --cluster-name"
+        )
+    save_state(records, request)
+
+
 def load_state(records: ClusterRecords) -> Request | None:
     """Return what is remembered of a cluster, or None when there is nothing.
 
@@ -39,6 +54,27 @@ def load_state(records: ClusterRecords) -> Request | None:
             f"sealer delete --all {records.cluster}"
         )
         raise
+
+
+def load_own_state(records: ClusterRecords) -> Request | None:
+    """Return what is remembered of a cluster that Sealer made, or None when there is nothing.
+
+    Raises:
+        UsageError: It was made by somebody else.
+        RecordDamaged: It is damaged.
+    """
+    state = load_state(records)
+    if state is not None and state.foreign is not None:
+        raise _not_ours(records)
+    return state
+
+
+def _not_ours(records: ClusterRecords) -> UsageError:
+    name = records.cluster
+    return UsageError(
+        f"cluster {name} was not made by Sealer, which looks after its applications alone",
+        hint=f"sealer app …, sealer run IMAGE --cluster-name {name}; sealer delete --all {name} forgets it",
+    )
 
 
 def is_remembered(records: ClusterRecords) -> bool:
@@ -115,10 +151,15 @@ def choose_cluster(home: Path, name: str | None) -> ClusterRecords:
     return ClusterRecords(home, name)
 
 
-def require_state(records: ClusterRecords) -> Request:
+def require_state(records: ClusterRecords, *, foreign: bool = False) -> Request:
     """Return what is remembered of a cluster, or what the operation that is open was to make of it.
 
+    Args:
+        records: Of the cluster.
+        foreign: Whether it may be one that Sealer did not make.
+
     Raises:
+        UsageError: It was made by somebody else.
         SealerError: Nothing is, or it is damaged.
     """
     request = load_state(records)
@@ -127,4 +168,6 @@ def require_state(records: ClusterRecords) -> Request:
         request = request_of(operation)
     if request is None:
         raise SealerError(f"nothing is known of cluster {records.cluster}")
+    if request.foreign is not None and not foreign:
+        raise _not_ours(records)
     return request
