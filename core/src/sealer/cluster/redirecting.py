@@ -95,8 +95,10 @@ def _have_mirrors(cluster: Cluster, image: ImageMetadata, parts: Parts) -> bool:
     if parts.container is not None:
         return parts.container.has_mirrors
     domains = sorted({container.domain for container in image.container_images})
-    registry, first = cluster.registry, cluster.first_master
-    return registry is not None and any(parts.runtime.mirrors(cluster, first, registry, domains))
+    registry = cluster.registry
+    return registry is not None and any(
+        change for host in cluster.hosts for change in parts.runtime.mirrors(cluster, host, registry, domains)
+    )
 
 
 def _policy(parts: Parts, name: str) -> ImagePolicy:

@@ -112,7 +112,9 @@ class Containerd(ContainerRuntime, SupportsBaseImages, SupportsImageImport):
         )
 
     def image_import(self) -> ImageImport:
-        return ImageImport(present=f"[ -S {SOCKET} ]", run="ctr -n k8s.io images import -")
+        # Docker has a containerd too, in which Kubernetes does not look.
+        present = f"[ -S {SOCKET} ] && ! [ -S /run/dockershim.sock ] && ! [ -S /run/cri-dockerd.sock ]"
+        return ImageImport(present=present, run="ctr -n k8s.io images import -")
 
     def mirrors(self, registry: RegistryEndpoint, domains: Sequence[str]) -> Iterable[Change]:
         """Return the files that containerd reads at every pull, for each domain and the registry itself."""

@@ -18,13 +18,13 @@ from sealer.model import (
     Traffic,
     at,
 )
-from sealer.providers import ClusterRuntime, SupportsCertificates
+from sealer.providers import ClusterRuntime, ImageImport, SupportsCertificates, SupportsImageImport
 from sealer_runtime_k0s import containerd, fragments, probes
 from sealer_runtime_k0s.certificates import certificate_files, renewal_steps
 from sealer_runtime_k0s.checks import ServiceRuns, all_checks, traffic
 from sealer_runtime_k0s.config import has_etcd, is_worker
 from sealer_runtime_k0s.documents import IMAGE_FILE
-from sealer_runtime_k0s.names import KUBECONFIG, KUBECTL, node_name, unit
+from sealer_runtime_k0s.names import KUBECONFIG, KUBECTL, SOCKET, node_name, unit
 from sealer_runtime_k0s.prepare import PREPARED, prepare_step
 from sealer_runtime_k0s.removal import removal_steps
 from sealer_runtime_k0s.units import unit_change
@@ -34,7 +34,7 @@ _JOINED = "k0s-joined"
 _CONTROLLER, _WORKER = "controller", "worker"
 
 
-class K0s(ClusterRuntime, SupportsCertificates):
+class K0s(ClusterRuntime, SupportsCertificates, SupportsImageImport):
     """k0s: Kubernetes in one program, with etcd, containerd and a network of pods inside."""
 
     name = "k0s"
@@ -104,6 +104,9 @@ class K0s(ClusterRuntime, SupportsCertificates):
             PlanError: The image, the environment or the documents ask for what can't work.
         """
         return renewal_steps(cluster, renewal, _token_step(cluster, _WORKER))
+
+    def image_import(self) -> ImageImport:
+        return ImageImport(present=f"[ -S {SOCKET} ]", run="k0s ctr -n k8s.io images import -")
 
     def mirrors(
         self, cluster: Cluster, host: Host, registry: RegistryEndpoint, domains: Sequence[str]
