@@ -27,6 +27,8 @@ KEY = f"-----BEGIN EC PRIVATE KEY-----\n{SECRET}\nAAAA\n-----END EC PRIVATE KEY-
         f"--password {SECRET} --user x",
         f"--registry-token={SECRET}",
         f"token: {SECRET}",
+        f"dbPass={SECRET}",
+        f"passphrase = {SECRET}",
         f"  secret: |\n    {SECRET}\n    {SECRET}\n",
         f"tokens: [a, {SECRET}]",
         f"GET https://ann:{SECRET}@registry.example/v2/",
@@ -68,6 +70,8 @@ def test_what_can_only_be_a_secret_is_taken_out_wherever_it_stands(text: str) ->
         "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----",
         "https://10.0.0.1:6443/healthz",
         "authority: example",
+        "passthrough.go:48] ccResolverWrapper",
+        "passed: 3",
         "failed with status 1: no space left on device",
     ],
 )

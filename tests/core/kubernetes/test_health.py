@@ -81,15 +81,16 @@ def test_nobody_who_could_be_asked_is_not_a_failure() -> None:
 
 def test_pods_that_are_not_ready_are_told_on_their_hosts() -> None:
     text = (
-        "ok\ndns\t10.0.0.2\tPending\tFalse\tcontainers with unready status ImagePullBackOff \n"
-        "proxy\t10.0.0.1\tRunning\tTrue\t\njob\t10.0.0.1\tSucceeded\tFalse\tPodCompleted \n"
-        "late\t<no value>\tPending\t\t0/2 nodes are available \n"
+        "ok\ndns\t10.0.0.2\tPending\tFalse\tcontainers with unready status|"
+        "containers with unready status|ImagePullBackOff|\n"
+        "proxy\t10.0.0.1\tRunning\tTrue\t\njob\t10.0.0.1\tSucceeded\tFalse\tPodCompleted|\n"
+        "late\t<no value>\tPending\t\t0/2 nodes are available|\n"
     )
     cluster = told({1: {"kubernetes/health-pods": text}})
     assert [(host, words) for host, _, words in found(SystemPods(NOWHERE), cluster)] == [
         (
             example_host(2).name,
-            "pod dns is Pending and not ready: containers with unready status ImagePullBackOff",
+            "pod dns is Pending and not ready: containers with unready status; ImagePullBackOff",
         ),
         (example_host(1).name, "pod late is Pending and not ready: 0/2 nodes are available"),
     ]

@@ -207,7 +207,7 @@ def _home(machine: Machine) -> Iterator[_Problem]:
             wanted="a directory of yours",
             mend="set SEALER_HOME, or change the owner of the directory",
         )
-    for path in (home / "auth.json", home / "clusters"):
+    for path in (home / "auth.json", *(home / "clusters" / name for name in recorded_clusters(home))):
         if path.exists() and path.stat().st_mode & 0o077:
             yield _Problem(
                 found=f"{path} can be read by others",

@@ -15,7 +15,7 @@ from typing import Any
 from sealer.secret import MASK
 
 _NAME = (
-    r"(?:[\w.-]*(?:passw(?:or)?d|passphrase|pass|secret|token|api[_-]?key|access[_-]?key|credentials?|htpasswd"
+    r"(?:[\w.-]*(?:pass(?:w(?:or)?d|phrase)?(?![a-z])|secret|token|api[_-]?key|access[_-]?key|credentials?|htpasswd"
     r"|private[_-]?key|key[_-]data|certificate[_-]?key)[\w.-]*|auth|basic)"
 )
 """What fields, variables and options are called whose values nobody should read."""

@@ -29,8 +29,8 @@ _NODE_LINES = (
 _POD_LINES = (
     r"{{range .items}}{{.metadata.name}}{{'\t'}}{{.status.hostIP}}{{'\t'}}{{.status.phase}}{{'\t'}}"
     r"{{range .status.conditions}}{{if eq .type 'Ready'}}{{.status}}{{end}}{{end}}{{'\t'}}"
-    r"{{range .status.conditions}}{{if ne .status 'True'}}{{.message}} {{end}}{{end}}"
-    r"{{range .status.containerStatuses}}{{if .state.waiting}}{{.state.waiting.reason}} {{end}}{{end}}"
+    r"{{range .status.conditions}}{{if ne .status 'True'}}{{.message}}|{{end}}{{end}}"
+    r"{{range .status.containerStatuses}}{{if .state.waiting}}{{.state.waiting.reason}}|{{end}}{{end}}"
     r"{{'\n'}}{{end}}"
 ).replace("'", '"')
 
@@ -167,7 +167,8 @@ class SystemPods(_OfTheCluster):
             name, address, phase, ready, reason, *_ = (*line.split("\t"), "", "", "", "")
             if ready == "True" or phase == "Succeeded":
                 continue
-            words = " ".join(reason.replace("<no value>", "").split())
+            said = (part.strip() for part in reason.replace("<no value>", "").split("|"))
+            words = "; ".join(dict.fromkeys(part for part in said if part))
             yield self.finding(
                 hosts.get(address, speaker.name),
                 found=f"pod {name} is {phase or 'Unknown'} and not ready" + (f": {words}" if words else ""),

@@ -104,7 +104,7 @@ printf '%s\\n' {quote(authority)} > "$work/ca.crt"
   printf '%s\\n' 'contexts:' '- {{name: r, context: {{cluster: r, user: r}}}}' 'users:' '- name: r' '  user:'
   if [ -r {password} ]; then
     printf '    username: %s\\n    password: "%s"\\n' {quote(username)} "$(cat {password})"
-  else echo '    token: ""'; fi
+  else echo '    token: none'; fi  # kubectl would ask for a name otherwise
 }} > "$work/config"
 if said=$(kubectl --kubeconfig "$work/config" --request-timeout=20s get --raw /v2/ 2>&1); then
   echo yes
