@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 
 from sealer.changes import Change, Command
+from sealer.cluster.applications import LaunchSite
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.pipeline import installation_plan
+from sealer.cluster.request import Growth
+from sealer.cluster.tasks import plan_rollback_tasks, plan_upgrade_tasks
 from sealer.clusterfile import PluginSpec, parse_clusterfile, render_clusterfile
 from sealer.errors import SourceErrors, UsageError
-from sealer.model import Cluster, Host, Phase, Task, at
+from sealer.model import Cluster, Host, Phase, Step, Task, at
 from sealer.operation.plan import Plan
 from sealer.providers import TaskType
 from sealer.testing.examples import example_host
@@ -41,10 +44,16 @@ class Script(TaskType):
         yield Command(title=f"{task.name} at {task.phase}", run=task.data)
 
 
-def plan(*phases: Phase, scope: str = "", data: str = "do it", kind: str = "shell") -> Plan:
+def plan(
+    *phases: Phase,
+    scope: str = "",
+    data: str = "do it",
+    kind: str = "shell",
+    growth: Growth | None = None,
+) -> Plan:
     plugin = PluginSpec(name="disks", type=kind, phases=phases, scope=scope, data=data)
     parts = replace(PARTS, task_types={"shell": Script()})
-    return installation_plan(cluster(), EVERYWHERE, parts, LaunchChoice(), plugins=(plugin,))
+    return installation_plan(cluster(), EVERYWHERE, parts, LaunchChoice(), plugins=(plugin,), growth=growth)
 
 
 def hosts_of(found: Plan) -> list[str]:
@@ -74,6 +83,99 @@ def test_applications_wait_for_what_comes_before_them() -> None:
     apps = [step.id for step in found.steps if "/app/" in step.id]
     assert apps
     assert all(task in found.waits_for[step] for step in apps)
+
+
+def growth(stamp: str = "op-1") -> Growth:
+    """Return that the last host of the example joins a cluster of the others."""
+    return Growth(hosts=(cluster().hosts[-1].name,), stamp=stamp)
+
+
+def test_before_hosts_join_nothing_is_done_on_them() -> None:
+    found = plan(Phase.PRE_SCALEUP, growth=growth())
+    first, new = cluster().first_master.name, cluster().hosts[-1].name
+    task = at("task/disks/pre-scaleup", first)
+    assert hosts_of(found) == [first]
+    on_new = [step for step in found.steps if step.host == new]
+    assert on_new
+    assert all(task in found.waits_for[step.id] for step in on_new)
+    others = [step for step in found.steps if step.host not in {new, first}]
+    assert all(task not in found.waits_for[step.id] for step in others)
+
+
+def test_once_hosts_have_joined_all_are_members() -> None:
+    found = plan(Phase.POST_SCALEUP, growth=growth())
+    task = at("task/disks/post-scaleup", cluster().first_master.name)
+    assert hosts_of(found) == [cluster().first_master.name]
+    waited = {name for step in found.waits_for[task] for name in found.step(step).provides}
+    assert {at("member", host.name) for host in cluster().hosts} <= waited
+
+
+def test_a_new_master_can_be_waited_for_too() -> None:
+    machines = cluster(host(1, master=True), host(2, master=True), host(3))
+    plugin = PluginSpec(name="disks", type="shell", phases=(Phase.PRE_SCALEUP, Phase.POST_SCALEUP), data="x")
+    parts = replace(PARTS, task_types={"shell": Script()})
+    joining = Growth(hosts=(machines.hosts[1].name,), stamp="s")
+    found = installation_plan(machines, EVERYWHERE, parts, LaunchChoice(), plugins=(plugin,), growth=joining)
+    assert len(hosts_of(found)) == 2
+
+
+@pytest.mark.parametrize("phase", [Phase.PRE_SCALEUP, Phase.POST_SCALEUP])
+def test_scaling_up_is_no_part_of_the_first_installation(phase: Phase) -> None:
+    assert hosts_of(plan(phase)) == []
+
+
+def commands(found: Iterable[Step]) -> list[str]:
+    return [
+        change.key
+        for step in found
+        if step.id.startswith("task/")
+        for change in step.changes
+        if isinstance(change, Command)
+    ]
+
+
+def test_what_is_done_when_hosts_join_is_done_each_time() -> None:
+    phases = (Phase.PRE_SCALEUP, Phase.POST_SCALEUP)
+    first = commands(plan(*phases, growth=growth("op-1")).steps)
+    second = commands(plan(*phases, growth=growth("op-2")).steps)
+    assert len(first) == len(second) == 2
+    assert set(first).isdisjoint(second)
+    assert commands(plan(*phases, growth=growth("op-1")).steps) == first
+
+
+def upgraded(stamp: str, *phases: Phase) -> list[str]:
+    plugin = PluginSpec(name="disks", type="shell", phases=phases, data="do it")
+    site = LaunchSite(root="/r", kubeconfig="/k")
+    found = plan_upgrade_tasks(cluster(), (plugin,), {"shell": Script()}, site, stamp=stamp)
+    return commands(found.launching)
+
+
+def test_what_is_done_at_an_upgrade_is_done_at_the_next_one_too() -> None:
+    first, second = (upgraded(stamp, Phase.UPGRADE_HOST, Phase.UPGRADE) for stamp in ("1", "2"))
+    assert len(first) == len(cluster().hosts) + 1
+    assert set(first).isdisjoint(second)
+
+
+def rolled_back(*phases: Phase, kind: str = "shell") -> tuple[Step, ...]:
+    plugin = PluginSpec(name="disks", type=kind, phases=phases, data="do it")
+    site = LaunchSite(root="/r", kubeconfig="/k")
+    return plan_rollback_tasks(
+        cluster(), (plugin,), {"shell": Script()}, site, stamp="op-9", requires=("taken-back@a",)
+    )
+
+
+def test_a_rollback_has_its_tasks_on_the_first_master_when_all_is_taken_back() -> None:
+    (step,) = rolled_back(Phase.ROLLBACK, Phase.POST_INSTALL)
+    assert step.host == cluster().first_master.name
+    assert step.requires == ("taken-back@a",)
+    assert commands([step]) == ["command:disks at rollback (op-9)"]
+    assert rolled_back(Phase.POST_INSTALL) == ()
+
+
+def test_a_type_that_is_gone_stands_in_the_way_of_its_own_rollback_tasks_alone() -> None:
+    assert rolled_back(Phase.POST_INSTALL, kind="gone") == ()
+    with pytest.raises(UsageError, match="no plugin provides tasks of type GONE"):
+        rolled_back(Phase.ROLLBACK, kind="gone")
 
 
 def test_what_is_for_cleaning_does_nothing_now_and_is_kept_on_the_host() -> None:
@@ -128,6 +230,8 @@ def test_data_that_mean_nothing_are_told_with_the_name_of_the_document() -> None
         ("PreInit", [Phase.PRE_INIT_HOST]),
         ("Originally|PostInstall", [Phase.PRE_INIT_HOST, Phase.POST_INSTALL]),
         ("PreGuest", [Phase.PRE_LAUNCH]),
+        ("PreJoin|PostJoin", [Phase.PRE_SCALEUP, Phase.POST_SCALEUP]),
+        ("PreInstall", [Phase.PRE_INSTALL]),
         ("PreClean | PostClean", [Phase.PRE_CLEAN_HOST, Phase.POST_CLEAN_HOST]),
         ("post-init-host", [Phase.POST_INIT_HOST]),
     ],

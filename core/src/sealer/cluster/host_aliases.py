@@ -11,12 +11,12 @@ from sealer.changes import Change, HostsEntry, NoHostsEntry
 from sealer.cluster.comparison import compare
 from sealer.cluster.install import prepare_again
 from sealer.cluster.outlook import Outlook
-from sealer.cluster.request import Request
+from sealer.cluster.request import Request, request_of, state_before
 from sealer.cluster.session import Connections, Context, drive, reach, require_all
 from sealer.cluster.state import require_state, save_state
 from sealer.clusterfile import ClusterSpec, HostAlias
 from sealer.clusterfile.addresses import is_host_name
-from sealer.errors import SealerError, UsageError
+from sealer.errors import UsageError
 from sealer.events import EventSink
 from sealer.hosts.secret import Redactor
 from sealer.model import Step, at
@@ -148,7 +148,7 @@ async def carry_on_aliasing(
     Raises:
         HostsFailed: Something could not be done.
     """
-    request = Request.from_plain(operation.request, str(operation.directory))
+    request = request_of(operation)
     spec = request.clusterfile.cluster
     uploads = asyncio.Semaphore(context.uploads)
 
@@ -177,14 +177,11 @@ def plan_of_aliasing(operation: Operation) -> Plan:
     """Return the plan of an operation on record.
 
     Raises:
-        SealerError: Its record is damaged.
+        RecordDamaged: Its record is damaged.
     """
-    place = str(operation.directory)
-    if operation.before is None:
-        raise SealerError("the record is damaged", place=place)
-    before = Request.from_plain(operation.before, place)
-    request = Request.from_plain(operation.request, place)
-    return alias_plan(before.clusterfile.cluster.host_aliases, request.clusterfile.cluster)
+    before = state_before(operation)
+    known = () if before is None else before.clusterfile.cluster.host_aliases
+    return alias_plan(known, request_of(operation).clusterfile.cluster)
 
 
 def _wanted(context: Context, before: Request, aliases: Aliases) -> Request:

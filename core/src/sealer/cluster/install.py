@@ -13,7 +13,7 @@ from sealer.cluster.images import HostImages, images_again, images_for_hosts
 from sealer.cluster.kube_version import require_supported
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts, choose_parts
-from sealer.cluster.request import Foreign, Request
+from sealer.cluster.request import Foreign, Growth, Request
 from sealer.cluster.request_plan import plan_elsewhere, plan_on_hosts
 from sealer.cluster.session import Connections, Context, drive, observe_all, reach, require_all
 from sealer.cluster.state import load_own_state, load_state, save_state
@@ -139,6 +139,7 @@ async def prepare(
         facts=facts,
         choice=wish.choice,
         stored=() if state is None else state.stored,
+        growth=_growth(context, wish, tuple(new)) if known and new else None,
     )
     if not wish.choice.ignore_version:
         metadata = images.metadata
@@ -157,6 +158,12 @@ async def prepare(
             trials=trials,
         )
     return prepared
+
+
+def _growth(context: Context, wish: Wish, hosts: tuple[str, ...]) -> Growth:
+    """Return that hosts join, marked by the operation before: looked at or done, it is the same growth."""
+    operations = ClusterRecords(context.home, wish.clusterfile.cluster.name).operations()
+    return Growth(hosts=hosts, stamp=operations[-1].id if operations else "first")
 
 
 async def _observe(
@@ -231,7 +238,7 @@ async def carry_out(
         Interrupted: The user stopped it.
     """
     if prepared.request.application is None and not prepared.request.removals:
-        save_state(records, prepared.request)
+        save_state(records, replace(prepared.request, growth=None))
     uploads = asyncio.Semaphore(context.uploads)
     store = context.store
 

@@ -17,6 +17,7 @@ from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.made_files import MadeFiles
 from sealer.cluster.parts import Parts
 from sealer.cluster.redirecting import redirecting_elsewhere, redirecting_here
+from sealer.cluster.request import Growth
 from sealer.cluster.tasks import UNPACKED, TaskPlan, plan_tasks, plan_upgrade_tasks
 from sealer.clusterfile import PluginSpec
 from sealer.errors import PlanError
@@ -64,6 +65,7 @@ def installation_plan(
     plugins: Sequence[PluginSpec] = (),
     stored: Mapping[str, Layers] = MappingProxyType({}),
     served: Sequence[str] = (),
+    growth: Growth | None = None,
 ) -> Plan:
     """Plan a cluster from nothing to applications that run.
 
@@ -77,12 +79,14 @@ def installation_plan(
         stored: The layers of application images that hosts which came later are to serve too, by the short
             name of each image; as those hosts got them that were there in time.
         served: The names of the container images that the cluster's registry serves for application images.
+        growth: Which hosts join, when the cluster ran before.
 
     Raises:
         PlanError: What the providers declare can't be tied together.
         UsageError: The user names an application that the image does not have.
     """
-    tasks = plan_tasks(cluster, plugins, parts.task_types, launch_site(cluster, parts, cluster.rootfs))
+    site = launch_site(cluster, parts, cluster.rootfs)
+    tasks = plan_tasks(cluster, plugins, parts.task_types, site, growth=growth)
 
     def unpacked(host: str) -> str:
         return at(UNPACKED if host in tasks.early_hosts else "rootfs", host)
@@ -98,6 +102,13 @@ def installation_plan(
         *parts.runtime.create(cluster),
         *parts.runtime.join(cluster, cluster.hosts[1:]),
     ]
+    if growth is not None and tasks.joining:
+        ahead = tuple(name for step in tasks.joining for name in step.provides)
+        steps = [
+            replace(step, requires=(*step.requires, *ahead)) if step.host in growth.hosts else step
+            for step in steps
+        ]
+        steps += tasks.joining
     return _with_launches(cluster, parts, choice, steps, made=made, tasks=tasks, serving=late)
 
 
@@ -130,7 +141,7 @@ def upgrade_plan(
     """
     runtime = parts.runtime
     site = launch_site(cluster, parts, cluster.rootfs)
-    tasks = plan_upgrade_tasks(cluster, plugins, parts.task_types, site)
+    tasks = plan_upgrade_tasks(cluster, plugins, parts.task_types, site, stamp=upgrade.stamp)
     if not isinstance(runtime, SupportsUpgrade):
         raise PlanError(f"clusters of {runtime.name} can't be upgraded by Sealer")
     _require_same_endpoint(cluster, parts, upgrade)

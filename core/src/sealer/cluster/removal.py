@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from dataclasses import asdict, dataclass
 
 from sealer.cluster.request import Request, noted, request_of
+from sealer.cluster.rollback_tasks import rollback_tasks
 from sealer.cluster.session import Connections, Context, drive, reach
 from sealer.cluster.state import (
     forget_state,
@@ -24,7 +26,7 @@ from sealer.operation.engine import Summary
 from sealer.operation.journal import Journal
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ABORTED, ClusterRecords, Operation
-from sealer.operation.visit import Remover
+from sealer.operation.visit import Applier, Branching, Remover, Visitor
 
 DELETE = "delete"
 ROLLBACK = "rollback"
@@ -198,12 +200,25 @@ async def take_back(
     spec = request.clusterfile.cluster
     only = noted(operation, TakenBack).target
 
-    def make_visitor(events: EventSink) -> Remover:
-        data = f"{spec.data_root}/{spec.name}"
-        return Remover(data=data, operation=operation.id, events=events, redactor=redactor, only=only)
+    data = f"{spec.data_root}/{spec.name}"
+    left = left_behind(context, operation, connections, data)
+    taking = removal_plan(request.without_hosts(left))
+    again = previous_state(records, only) if only is not None else None
+    tasks = rollback_tasks(context, again, taking, stamp=operation.id)
+    plan = make_plan([*taking.steps, *tasks]) if tasks else taking
+    uploads = asyncio.Semaphore(context.uploads)
 
-    left = left_behind(context, operation, connections, f"{spec.data_root}/{spec.name}")
-    plan = removal_plan(request.without_hosts(left))
+    def make_visitor(events: EventSink) -> Visitor:
+        remover = Remover(data=data, operation=operation.id, events=events, redactor=redactor, only=only)
+        applier = Applier(
+            data=data,
+            operation=operation.id,
+            blobs=context.store,
+            uploads=uploads,
+            events=events,
+            redactor=redactor,
+        )
+        return Branching(default=remover, others={step.id: applier for step in tasks})
 
     def conclude() -> None:
         before = previous_state(records, only) if only is not None else None
@@ -268,6 +283,11 @@ def removal_plan(request: Request) -> Plan:
     return make_plan([take_back_step(host.address) for host in request.clusterfile.cluster.hosts])
 
 
+def taken_back(host: str) -> str:
+    """Return the name of what holds once a host has taken back what its journal holds."""
+    return at("taken-back", host)
+
+
 def take_back_step(host: str, *, requires: tuple[str, ...] = ()) -> Step:
     """Return the step in which a host takes back what its journal holds."""
     return Step(
@@ -275,6 +295,7 @@ def take_back_step(host: str, *, requires: tuple[str, ...] = ()) -> Step:
         title="take back what was changed",
         host=host,
         changes=(),
+        provides=(taken_back(host),),
         requires=requires,
         timeout=_TIMEOUT,
     )

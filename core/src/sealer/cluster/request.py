@@ -53,6 +53,19 @@ class Foreign:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Growth:
+    """That hosts join a cluster that runs.
+
+    Attributes:
+        hosts: Their addresses.
+        stamp: Different for each time that hosts join: what is done then is done each time.
+    """
+
+    hosts: tuple[str, ...]
+    stamp: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What a cluster is to be, and what is to be done to it.
 
@@ -66,6 +79,7 @@ class Request:
         delivery: Where its container images go, when Sealer did not make the cluster.
         removals: The records of applications to take away, when that is what was asked for.
         stored: The application images whose container images the cluster's registries have.
+        growth: Which hosts join, when the cluster ran before.
     """
 
     clusterfile: Clusterfile
@@ -77,6 +91,7 @@ class Request:
     delivery: Delivery = STAY
     removals: tuple[str, ...] = ()
     stored: tuple[ImageChoice, ...] = ()
+    growth: Growth | None = None
 
     @property
     def and_stored(self) -> Request:
@@ -127,6 +142,7 @@ class Request:
             "delivery": asdict(self.delivery),
             "removals": list(self.removals),
             "stored": [_plain_choice(choice) for choice in self.stored],
+            "growth": None if self.growth is None else asdict(self.growth),
         }
 
     @classmethod
@@ -162,6 +178,7 @@ class _Kept:
     delivery: Delivery
     removals: tuple[str, ...]
     stored: tuple[ImageChoice, ...]
+    growth: Growth | None
 
 
 _KEPT = tuple(one.name for one in fields(_Kept))

@@ -63,6 +63,7 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
         plugins=plugins,
         stored=stored,
         served=request.stored_images,
+        growth=request.growth,
     )
     return cluster, parts, plan
 

@@ -8,12 +8,18 @@ from dataclasses import dataclass, field, replace
 from sealer.changes import Change, Command, quote
 from sealer.cluster.applications import LaunchSite
 from sealer.cluster.computed_env import environment_on
+from sealer.cluster.request import Growth
 from sealer.clusterfile.plugin_documents import PluginSpec
 from sealer.errors import UsageError
 from sealer.model import Cluster, Host, Phase, Step, Task, at
 from sealer.providers import TaskType
 
 TIMEOUT = 1800.0
+_EACH_TIME = frozenset(
+    {Phase.PRE_SCALEUP, Phase.POST_SCALEUP, Phase.UPGRADE_HOST, Phase.UPGRADE, Phase.ROLLBACK}
+)
+"""Phases that come again and again; a command is done once for each wording otherwise."""
+
 UNPACKED = "unpacked"
 """Instead of ``rootfs@h``, while tasks are done between unpacking and everything that needs it."""
 
@@ -26,19 +32,33 @@ class TaskPlan:
         before: Ahead of everything on a host: they provide ``rootfs@h`` of these hosts in place of unpacking.
         launching: Once the cluster is there, before applications.
         after: At the end.
+        joining: Ahead of everything on hosts that join a cluster that runs.
         early_hosts: The hosts that have steps in ``before``.
     """
 
     before: tuple[Step, ...] = ()
     launching: tuple[Step, ...] = ()
     after: tuple[Step, ...] = ()
+    joining: tuple[Step, ...] = ()
     early_hosts: frozenset[str] = field(default_factory=frozenset)
 
 
 def plan_tasks(
-    cluster: Cluster, plugins: Sequence[PluginSpec], types: Mapping[str, TaskType], site: LaunchSite
+    cluster: Cluster,
+    plugins: Sequence[PluginSpec],
+    types: Mapping[str, TaskType],
+    site: LaunchSite,
+    *,
+    growth: Growth | None = None,
 ) -> TaskPlan:
     """Return the steps of all tasks of an installation.
+
+    Args:
+        cluster: The cluster.
+        plugins: The tasks.
+        types: The types of tasks, by name.
+        site: Where they are done.
+        growth: Which hosts join, when the cluster ran before.
 
     Raises:
         UsageError: A type is not known, or can't make anything of its data.
@@ -46,7 +66,11 @@ def plan_tasks(
     if not plugins:
         return TaskPlan()
     _require_types(plugins, types)
-    planner = _Planner(cluster=cluster, plugins=tuple(plugins), types=types, site=site)
+    stamp = "" if growth is None else growth.stamp
+    planner = _Planner(cluster=cluster, plugins=tuple(plugins), types=types, site=site, stamp=stamp)
+    joined = planner.once(Phase.POST_SCALEUP, ("cluster",)) if growth is not None else ()
+    ahead = (at("rootfs", cluster.first_master.name),)
+    joining = planner.once(Phase.PRE_SCALEUP, ahead) if growth is not None else ()
     before = {host.name: planner.early(host) for host in cluster.hosts}
     return TaskPlan(
         before=tuple(step for steps in before.values() for step in steps),
@@ -58,22 +82,36 @@ def plan_tasks(
                 for step in planner.on(host, (Phase.POST_INIT_HOST,), (at("member", host.name),))
             ),
             *planner.once(Phase.POST_INSTALL, ("cluster",)),
+            *joined,
             *planner.cleaning((Phase.PRE_UNINSTALL, Phase.PRE_CLEAN_HOST)),
         ),
+        joining=tuple(joining),
         early_hosts=frozenset(name for name, steps in before.items() if steps),
     )
 
 
 def plan_upgrade_tasks(
-    cluster: Cluster, plugins: Sequence[PluginSpec], types: Mapping[str, TaskType], site: LaunchSite
+    cluster: Cluster,
+    plugins: Sequence[PluginSpec],
+    types: Mapping[str, TaskType],
+    site: LaunchSite,
+    *,
+    stamp: str,
 ) -> TaskPlan:
     """Return the steps of all tasks of an upgrade: on each host, and once when all have the new version.
+
+    Args:
+        cluster: The cluster.
+        plugins: The tasks.
+        types: The types of tasks, by name.
+        site: Where they are done.
+        stamp: Different for each upgrade.
 
     Raises:
         UsageError: A type is not known, or can't make anything of its data.
     """
     _require_types(plugins, types)
-    planner = _Planner(cluster=cluster, plugins=tuple(plugins), types=types, site=site)
+    planner = _Planner(cluster=cluster, plugins=tuple(plugins), types=types, site=site, stamp=stamp)
     on_hosts = [
         step
         for host in cluster.hosts
@@ -81,6 +119,34 @@ def plan_upgrade_tasks(
     ]
     done = ("cluster", *(name for step in on_hosts for name in step.provides))
     return TaskPlan(launching=(*on_hosts, *planner.once(Phase.UPGRADE, done)))
+
+
+def plan_rollback_tasks(
+    cluster: Cluster,
+    plugins: Sequence[PluginSpec],
+    types: Mapping[str, TaskType],
+    site: LaunchSite,
+    *,
+    stamp: str,
+    requires: tuple[str, ...],
+) -> tuple[Step, ...]:
+    """Return the steps of all tasks of a rollback, once everything is taken back.
+
+    Args:
+        cluster: The cluster as it is again.
+        plugins: The tasks.
+        types: The types of tasks, by name.
+        site: Where they are done.
+        stamp: Different for each rollback.
+        requires: What holds once everything is taken back.
+
+    Raises:
+        UsageError: A type is not known, or can't make anything of its data.
+    """
+    wanted = tuple(plugin for plugin in plugins if Phase.ROLLBACK in plugin.phases)
+    _require_types(wanted, types)
+    planner = _Planner(cluster=cluster, plugins=wanted, types=types, site=site, stamp=stamp)
+    return tuple(planner.once(Phase.ROLLBACK, requires))
 
 
 def _require_types(plugins: Iterable[PluginSpec], types: Mapping[str, TaskType]) -> None:
@@ -99,6 +165,7 @@ class _Planner:
     plugins: tuple[PluginSpec, ...]
     types: Mapping[str, TaskType]
     site: LaunchSite
+    stamp: str = ""
 
     def early(self, host: Host) -> tuple[Step, ...]:
         """Return the steps of a host that come ahead of everything, tied to one another in their order."""
@@ -151,9 +218,16 @@ class _Planner:
     def _changes(self, plugin: PluginSpec, host: Host, phase: Phase) -> tuple[Change, ...]:
         task = Task(name=plugin.name, type=plugin.type, phase=phase, data=plugin.data)
         try:
-            return tuple(self.types[plugin.type].changes(self.cluster, host, task))
+            changes = tuple(self.types[plugin.type].changes(self.cluster, host, task))
         except ValueError as error:
             raise UsageError(f"plugin {plugin.name}: {error}", place=plugin.place) from error
+        return tuple(self._anew(change) for change in changes) if phase in _EACH_TIME else changes
+
+    def _anew(self, change: Change) -> Change:
+        """Return a change that is made though the same was made at an earlier time."""
+        if isinstance(change, Command):
+            return replace(change, title=f"{change.title} ({self.stamp})")
+        return change
 
     def _kept(self, plugin: PluginSpec, host: Host, phase: Phase) -> Command:
         runs = [change.run for change in self._changes(plugin, host, phase) if isinstance(change, Command)]
