@@ -12,17 +12,39 @@ import pytest
 # What is fast and catches most comes first; a real cluster comes last.
 ORDER = ("core", "plugins", "interop", "packaging", "apps", "lab")
 
+# These share nothing but the processor, so several processes may run them side by side.
+ALONE = ("core", "plugins", "interop")
+SLOW = ("slow", "lab", "kubernetes")
 
-def _rank(item: pytest.Item) -> tuple[bool, int]:
-    part = item.path.relative_to(Path(__file__).parent).parts[0]
-    return item.get_closest_marker("kubernetes") is not None, ORDER.index(part) if part in ORDER else len(
-        ORDER
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--part", choices=("fast", "rest"), help="only tests that may run side by side, or all others"
     )
 
 
+def _directory(item: pytest.Item) -> str:
+    return item.path.relative_to(Path(__file__).parent).parts[0]
+
+
+def _is_fast(item: pytest.Item) -> bool:
+    return _directory(item) in ALONE and not any(item.get_closest_marker(name) for name in SLOW)
+
+
+def _rank(item: pytest.Item) -> tuple[bool, int]:
+    part = _directory(item)
+    order = ORDER.index(part) if part in ORDER else len(ORDER)
+    return item.get_closest_marker("kubernetes") is not None, order
+
+
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     items.sort(key=_rank)
+    part = config.getoption("--part")
+    if part is not None:
+        left_out = [item for item in items if _is_fast(item) != (part == "fast")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _is_fast(item) == (part == "fast")]
 
 
 _numbers = itertools.count()
