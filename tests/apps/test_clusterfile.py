@@ -5,11 +5,14 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
 from tests.apps.control_plane import ControlPlane
 from tests.apps.test_command import Person
+from tests.apps.test_helm import CHART
+from tests.plugins.app_helm.test_seed_examples import APPLICATION
 
 pytestmark = pytest.mark.kubernetes
 
@@ -71,6 +74,21 @@ def test_the_clusterfile_of_the_announcement(api: ControlPlane, person: Person) 
     run(person, SEED)
     assert api.has("configmap", "seed-nginx")
     assert not api.has("configmap", "seed-mysql")
+
+
+def test_the_application_image_of_the_announcement(api: ControlPlane, person: Person) -> None:
+    settings = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: nginx}\n"
+    chart = {f"charts/mysql/{path}": text for path, text in CHART.items() if "web" not in path}
+    files = {"Kubefile": dedent(APPLICATION), "redis.yaml": settings, "nginx.yaml": settings, **chart}
+    person.build("announced:1", {**files, "values.yaml": "colour: blue\n"})
+    refused = person.sealer("run", "announced:1", code=3)
+    assert "is made for Kubernetes 1.22 - 1.24" in refused.stderr
+    api.kubectl("create", "namespace", "nginx-namespace")
+    person.sealer("run", "announced:1", "--ignore-kube-version")
+    assert api.has("configmap", "nginx", "-n", "nginx-namespace")
+    assert api.json("configmap", "mysql-a")["data"] == {"colour": "blue"}
+    assert {"nginx", "mysql"} <= set(person.apps())
+    assert "redis" not in person.apps()
 
 
 def test_launch_commands_of_the_clusterfile_take_the_place_of_the_images(

@@ -64,6 +64,32 @@ def person(api: ControlPlane, artifacts: Path, registry: RegistryServer, tmp_pat
     return found
 
 
+ENGINE = """\
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: clusterpolicies.kyverno.io}
+spec:
+  group: kyverno.io
+  scope: Cluster
+  names: {kind: ClusterPolicy, plural: clusterpolicies}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema:
+      openAPIV3Schema:
+        type: object
+        x-kubernetes-preserve-unknown-fields: true
+        properties:
+          # What the real one says when it has read a policy.
+          status:
+            type: object
+            x-kubernetes-preserve-unknown-fields: true
+            default: {conditions: [{type: Ready, status: "True"}]}
+---
+"""
+
+
 def images(api: ControlPlane, name: str) -> list[str]:
     pod = api.json("deployment", name)["spec"]["template"]["spec"]
     return [container["image"] for container in (*pod["initContainers"], *pod["containers"])]
@@ -119,3 +145,37 @@ def test_flags_for_images_are_for_foreign_clusters_and_registries(person: Person
     assert "is about the registry" in alone.stderr
     wrong = person.sealer("run", "delivered:1", "--registry", "http://r.example", code=2)
     assert "is not the name of a registry" in wrong.stderr
+
+
+def test_a_policy_and_its_engine_come_and_go_with_applications(
+    api: ControlPlane, person: Person, registry: RegistryServer, artifacts: Path
+) -> None:
+    files = {
+        "Kubefile": (
+            'FROM scratch\nLABEL "app.alpha.sealer.io/image-policy-plugin"="kyverno"\n'
+            "APP kyverno local://engine.yaml\nAPP d-shop local://shop.yaml\nLAUNCH d-shop\n"
+        ),
+        "engine.yaml": ENGINE + WEB.replace("other.example/own:1", "busybox:1.35") % {"name": "kyverno"},
+        "shop.yaml": WEB.replace("other.example/own:1", "busybox:1.35") % {"name": "d-shop"},
+    }
+    archives = (f"--image-archive={artifacts}/images/{name}.tar" for name in ("busybox", "pause"))
+    person.build("policy:1", files, *archives)
+    person.sealer("run", "policy:1")
+    assert not api.has("deployment", "kyverno")
+    person.sealer("run", "policy:1", "--registry", registry.address)
+    assert images(api, "d-shop") == ["busybox:1.35", "busybox:1.35", "k8s.gcr.io/pause:3.2"]
+    assert images(api, "kyverno")[2] == f"{registry.address}/k8s.gcr.io/pause:3.2"
+    policy = api.json("clusterpolicy", "sealer-d-shop")
+    targets = policy["spec"]["rules"][0]["context"][0]["variable"]["value"]
+    assert targets["busybox:1.35"] == f"{registry.address}/docker.io/library/busybox:1.35"
+    again = person.sealer("run", "policy:1", "--registry", registry.address)
+    assert "done: 0 steps changed something" in again.stderr
+
+    person.sealer("app", "uninstall", "d-shop", "--yes")
+    assert api.get("clusterpolicies") == []
+    hook = "apiVersion: admissionregistration.k8s.io/v1\nkind: MutatingWebhookConfiguration\n"
+    label = "metadata: {name: left, labels: {webhook.kyverno.io/managed-by: kyverno}}\n"
+    api.kubectl("apply", "-f", "-", stdin=hook + label)
+    person.sealer("app", "uninstall", "kyverno", "--yes")
+    assert not api.has("mutatingwebhookconfiguration", "left")
+    assert not api.has("customresourcedefinition", "clusterpolicies.kyverno.io")

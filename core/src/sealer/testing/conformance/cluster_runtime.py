@@ -14,7 +14,7 @@ from sealer.cluster.parts import Parts
 from sealer.model import Cluster, Departure, ImageMetadata, Renewal, Step, Upgrade, at
 from sealer.operation.plan import Plan, make_plan
 from sealer.providers import ClusterRuntime, SupportsCertificates, SupportsUpgrade
-from sealer.testing.conformance.fragments import fragments
+from sealer.testing.conformance.fragments import fragments, taking_errors
 from sealer.testing.conformance.hosts import HostContract
 from sealer.testing.conformance.planning import PlanningContract
 from sealer.testing.conformance.scenarios import Scenario
@@ -55,6 +55,10 @@ class ClusterRuntimeContract(PlanningContract, HostContract):
     def with_stand_ins(self, provider: ClusterRuntime) -> Parts:
         """Return the runtime with a container runtime and a registry that are stand-ins."""
         return replace(STAND_INS, runtime=provider)
+
+    def test_taking_container_images_can_be_run(self, provider: ClusterRuntime) -> None:
+        """Each shell can parse how an archive is taken, where that can be done at all."""
+        assert taking_errors(provider) == []
 
     def test_the_first_master_brings_the_api(self, provider: ClusterRuntime, cluster: Cluster) -> None:
         """``create`` provides ``api`` and ``member@`` the first master, and no other member."""

@@ -12,6 +12,7 @@ from sealer.cluster.parts import Parts
 from sealer.model import Cluster, ContainerImage, at
 from sealer.operation.plan import Plan
 from sealer.providers import ContainerRuntime
+from sealer.testing.conformance.fragments import taking_errors
 from sealer.testing.conformance.hosts import HostContract
 from sealer.testing.conformance.planning import PlanningContract
 from sealer.testing.examples import AMD64
@@ -37,6 +38,10 @@ class ContainerRuntimeContract(PlanningContract, HostContract):
         """Return those parts that a scenario has; the container runtime is there always."""
         parts = self.with_stand_ins(provider)
         return parts if scenario.packed else replace(parts, registry=None)
+
+    def test_taking_container_images_can_be_run(self, provider: ContainerRuntime) -> None:
+        """Each shell can parse how an archive is taken, where that can be done at all."""
+        assert taking_errors(provider) == []
 
     def test_it_runs_on_every_host(self, provider: ContainerRuntime, cluster: Cluster) -> None:
         """The steps of a host are made there, and provide ``container-runtime@`` it and nothing of others."""

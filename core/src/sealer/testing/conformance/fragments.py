@@ -8,6 +8,8 @@ from typing import Any
 
 from sealer.changes import Change, Command
 from sealer.model import Step, fill, show, used_values
+from sealer.providers import SupportsImageImport
+from sealer.testing.shells import syntax_errors
 
 STAND_IN = "0123456789abcdef"
 """Stands for every value: like tokens, digests and base64 it means nothing to a shell."""
@@ -38,6 +40,15 @@ def texts_of(change: Change) -> Iterator[tuple[str, str]]:
         yield "undo", undo
     for output in change.outputs:
         yield f"output {output.key}", output.script
+
+
+def taking_errors(provider: object) -> list[str]:
+    """Return what shells say of how a provider takes container images; one that takes none is fine."""
+    if not isinstance(provider, SupportsImageImport):
+        return []
+    taken = provider.image_import()
+    wrapped = f"fragment() {{\nif {taken.present}; then {taken.run}; exit; fi\n}}\n"
+    return syntax_errors({"taking container images": wrapped})
 
 
 def identity(change: Change) -> tuple[Any, ...]:
