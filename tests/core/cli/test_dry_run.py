@@ -16,7 +16,18 @@ from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
 from sealer.cluster.planning import RUN
 from sealer.cluster.removal import REMOVALS
 
-READING = {"gen", "plan", "status", "kubeconfig", "doctor", "app list", "app status", "app diff"}
+READING = {
+    "gen",
+    "plan",
+    "status",
+    "kubeconfig",
+    "doctor",
+    "debug list",
+    "debug images",
+    "app list",
+    "app status",
+    "app diff",
+}
 """What reaches hosts and only reads there."""
 
 LOCAL = {"operations abort", "prune"}

@@ -52,6 +52,7 @@ COMMANDS: dict[str, Entry] = {
     "app": Entry("sealer.cli.app", "app", RUN, "Applications on a cluster: list, compare, upgrade, remove."),
     "status": Entry("sealer.cli.status", "status", RUN, "Show a cluster as it is."),
     "exec": Entry("sealer.cli.exec", "execute", RUN, "Run a command on hosts of a cluster."),
+    "debug": Entry("sealer.cli.debug", "debug", RUN, "Look into nodes and pods of a cluster."),
     "host-alias": Entry("sealer.cli.host_alias", "host_alias", RUN, "Names in /etc/hosts of all hosts."),
     "kubeconfig": Entry("sealer.cli.cluster", "kubeconfig", RUN, "Print the administrator's kubeconfig."),
     "scale-up": Entry("sealer.cli.scale", "scale_up", RUN, "Add masters and nodes to a cluster."),
