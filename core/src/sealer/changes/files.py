@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from sealer.changes.base import Change
-from sealer.changes.quoting import print_bytes, quote
+from sealer.changes.quoting import quote, write_file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,14 +64,7 @@ class File(Change):
         return True
 
     def apply(self) -> str:
-        path = quote(self.path)
-        # A file of root's without a bit beyond those that every new file gets needs no chmod.
-        born = self.owner == "root:root" and not self.mode & ~0o666
-        mask = f" {0o777 & ~self.mode:o}" if born else ""
-        return (
-            f"begin_file {path}{mask} && {print_bytes(self._bytes())} > {path}.sealer-new &&\n"
-            f"finish_file {path} {self.mode:o} {quote(self.owner)}"
-        )
+        return write_file(self.path, self._bytes(), mode=self.mode, owner=self.owner)
 
     def undo(self) -> str:
         return f"restore_path {quote(self.path)}"
@@ -106,7 +99,7 @@ class Copy(Change):
     def apply(self) -> str:
         path = quote(self.path)
         return (
-            f"begin_file {path}\ncp -f {quote(self.source)} {path}.sealer-new\n"
+            f'begin_file {path}\ncp -f {quote(self.source)} "$target"\n'
             f"finish_file {path} {self.mode:o} {quote(self.owner)}"
         )
 
@@ -183,7 +176,7 @@ class Symlink(Change):
 
     def apply(self) -> str:
         path = quote(self.path)
-        return f"begin_file {path}\nln -sfn {quote(self.target)} {path}.sealer-new\nrename_over {path}"
+        return f'begin_file {path}\nln -sfn {quote(self.target)} "$target"\nrename_over {path}'
 
     def undo(self) -> str:
         return f"restore_path {quote(self.path)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sealer.changes.base import Change
-from sealer.changes.quoting import print_bytes, quote
+from sealer.changes.quoting import quote, write_file
 from sealer.changes.system import UNIT_DIRECTORY
 
 BIND = "bind"
@@ -117,13 +117,10 @@ class Mount(Change):
             f"mount -t {quote(self._type)} {options}{quote(self.source)} {path}",
         ]
         if self.at_boot:
-            unit = quote(self._unit_path)
             lines += [
                 # When all is taken back the oldest entry counts, and it may not know of the unit.
                 'for each in "$journal"/[0-9]*-"${entry##*-}"; do : > "$each/at-boot"; done',
-                f"begin_file {unit}",
-                f"{print_bytes(self._unit_text().encode())} > {unit}.sealer-new",
-                f"finish_file {unit} 644 root:root",
+                f"{write_file(self._unit_path, self._unit_text().encode())} || exit",
                 "systemctl daemon-reload",
                 f"systemctl enable -q {quote(self.unit)}",
             ]

@@ -62,11 +62,27 @@ save_path() {
   if [ -f "$1" ] && [ ! -L "$1" ]; then sha256sum < "$entry/saved" > "$entry/sum"; fi
 }
 
-# begin_file PATH [MASK] / finish_file PATH MODE OWNER / rename_over PATH: write beside, then rename. With a mask
-# the file is born with its mode; a directory's default access list can thwart that, which shows as a difference.
+# begin_file PATH [MASK [SMALL]] / finish_file PATH MODE OWNER / rename_over PATH: write $target, then rename. With
+# a mask the file is born with its mode; a directory's default access list can thwart that, which shows as a
+# difference. $target is beside the path. But what is small is written at once, so where nothing is yet, and no
+# other owner is wanted, it may be written in its place: that costs the host a process less.
 begin_file() {
   above_of "$1"
   if [ ! -d "$above" ]; then mkdir -p "$above" || return; fi
+  target=$1.sealer-new
+  if [ -n "${3:-}" ] && [ ! -e "$1" ] && [ ! -L "$1" ] && [ -O / ] && [ -G / ]; then
+    target=$1
+    umask "$2"
+    # Only if it is still not there.
+    set -C
+    { printf '' > "$1"; } 2>/dev/null
+    made=$?
+    set +C
+    umask 022
+    masked=$2
+    if [ $made = 0 ]; then return; fi
+    target=$1.sealer-new
+  fi
   if [ -e "$1.sealer-new" ] || [ -L "$1.sealer-new" ]; then rm -rf "$1.sealer-new" || return; fi
   masked=${2:-}
   case ${reason:-} in mode*) masked= ;; esac
@@ -77,6 +93,7 @@ begin_file() {
   return $made
 }
 finish_file() {
+  if [ "$target" = "$1" ]; then give "$1" "$3"; return; fi
   give "$1.sealer-new" "$3" || return
   if [ -z "$masked" ]; then chmod "$2" "$1.sealer-new" || return; fi
   rename_over "$1"

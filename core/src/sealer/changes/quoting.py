@@ -35,6 +35,21 @@ def print_bytes(content: bytes) -> str:
     return f"printf '{escaped}'"
 
 
+def write_file(path: str, content: bytes, *, mode: int = 0o644, owner: str = "root:root") -> str:
+    """Return commands, tied with ``&&``, that write a file whole or not at all, and make its directory."""
+    # A file of root's without a bit beyond those that every new file gets needs no chmod.
+    born = owner == "root:root" and not mode & ~0o666
+    how = f" {0o777 & ~mode:o}{' small' if len(content) <= _AT_ONCE else ''}" if born else ""
+    return (
+        f'begin_file {quote(path)}{how} && {print_bytes(content)} > "$target" &&\n'
+        f"finish_file {quote(path)} {mode:o} {quote(owner)}"
+    )
+
+
+_AT_ONCE = 4096
+"""Bytes that every sh writes by one system call: nobody reads a part of them."""
+
+
 def _escape(byte: int) -> str:
     """Write one byte so that a quoted printf format prints it, also as the first one: a dash is no option."""
     if byte == 0x25:

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 
 from sealer.changes.base import Change
-from sealer.changes.quoting import print_bytes, quote
+from sealer.changes.quoting import quote, write_file
 
 UNIT_DIRECTORY = "/etc/systemd/system"
 
@@ -66,14 +66,10 @@ class Unit(Change):
         return f"{save}save_unit {quote(self.name)}"
 
     def apply(self) -> str:
-        name, path = quote(self.name), quote(self._path)
+        name = quote(self.name)
         lines = []
         if self.content is not None:
-            lines += [
-                f"begin_file {path}",
-                f"{print_bytes(self.content.encode())} > {path}.sealer-new",
-                f"finish_file {path} 644 root:root",
-            ]
+            lines.append(f"{write_file(self._path, self.content.encode())} || exit")
         lines.append("systemctl daemon-reload")
         if self.enabled:
             lines.append(f"systemctl enable -q {name}")
