@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -44,8 +44,6 @@ def each(kind: Kind) -> Any:
 
 class TestClusterRuntimes(ClusterRuntimeContract):
     built_in = each(Kind.CLUSTER_RUNTIME)
-    # What the images of samples can be upgraded from.
-    previous_labels = MappingProxyType({RUNTIME_VERSION_LABEL: "v1.20.1"})
 
     @pytest.fixture
     def provider(self, built_in: Found) -> Any:
@@ -54,6 +52,12 @@ class TestClusterRuntimes(ClusterRuntimeContract):
     @pytest.fixture
     def image(self, built_in: Found) -> ImageMetadata:
         return built_in.samples.IMAGE  # type: ignore[no-any-return]  # checked where it is written
+
+    @pytest.fixture
+    def previous_image(self, built_in: Found, image: ImageMetadata) -> ImageMetadata:
+        """Return the image of before, of those that can upgrade."""
+        labels = {RUNTIME_VERSION_LABEL: getattr(built_in.samples, "PREVIOUS_VERSION", "")}
+        return replace(image, labels={**image.labels, **labels})
 
 
 class TestContainerRuntimes(ContainerRuntimeContract):

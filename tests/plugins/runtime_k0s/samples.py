@@ -7,6 +7,7 @@ from sealer.testing import example_image
 from sealer.testing.conformance import RecipeSample
 
 VERSION = "v1.33.1+k0s.0"
+PREVIOUS_VERSION = "v1.32.4+k0s.0"
 OLD_VERSION = "v1.20.6+k0s.0"
 """Of a k0s without balancers, whose containerd has its mirrors in one file."""
 

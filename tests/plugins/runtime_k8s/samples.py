@@ -5,6 +5,7 @@ from sealer.testing.conformance import RecipeSample
 from tests.plugins.kit import KUBERNETES_IMAGES, balanced_image
 
 IMAGE = balanced_image()
+PREVIOUS_VERSION = "v1.20.1"
 
 RELEASES = tuple(
     RecipeSample(

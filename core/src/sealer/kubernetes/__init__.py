@@ -9,6 +9,7 @@ from sealer.kubernetes.pause import pause_image
 from sealer.kubernetes.releases import cni_components, cni_downloads, release_minor, require_platform
 from sealer.kubernetes.sockets import remote_endpoint
 from sealer.kubernetes.units import UnitRuns
+from sealer.kubernetes.upgrades import require_way
 
 __all__ = [
     "CNI_PROGRAMS",
@@ -32,6 +33,7 @@ __all__ = [
     "remote_endpoint",
     "require_platform",
     "require_quorum",
+    "require_way",
     "speaker",
     "taint_holds",
 ]

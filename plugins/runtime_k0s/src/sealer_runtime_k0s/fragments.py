@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sealer.changes import quote
+from sealer.changes import Change, Wait, quote
 from sealer.kubernetes import END_PODS, end_containers
 from sealer_runtime_k0s.names import (
     CONFIG,
@@ -62,6 +62,12 @@ else
 fi
 {_LAST_WORDS.format(unit=CONTROLLER_UNIT)}"""
 """Prints what stands between us and the API server."""
+
+
+def api_answers(title: str = "the API server answers") -> Change:
+    """Return the wait for a controller's own API server."""
+    return Wait(title=title, until=API_ANSWERS, why=WHY_NO_API, limit=360)
+
 
 IS_REGISTERED = f"[ -s {DATA}/kubelet.conf ]"
 """Succeeds when the kubelet has got its certificate from the cluster."""

@@ -16,9 +16,16 @@ from sealer.model import (
     Renewal,
     Step,
     Traffic,
+    Upgrade,
     at,
 )
-from sealer.providers import ClusterRuntime, ImageImport, SupportsCertificates, SupportsImageImport
+from sealer.providers import (
+    ClusterRuntime,
+    ImageImport,
+    SupportsCertificates,
+    SupportsImageImport,
+    SupportsUpgrade,
+)
 from sealer_runtime_k0s import containerd, fragments, probes
 from sealer_runtime_k0s.certificates import certificate_files, renewal_steps
 from sealer_runtime_k0s.checks import ServiceRuns, all_checks, traffic
@@ -28,13 +35,14 @@ from sealer_runtime_k0s.names import KUBECONFIG, KUBECTL, SOCKET, node_name, uni
 from sealer_runtime_k0s.prepare import PREPARED, prepare_step
 from sealer_runtime_k0s.removal import removal_steps
 from sealer_runtime_k0s.units import unit_change
+from sealer_runtime_k0s.upgrade import upgrade_steps
 from sealer_runtime_k0s.version import image_version
 
 _JOINED = "k0s-joined"
 _CONTROLLER, _WORKER = "controller", "worker"
 
 
-class K0s(ClusterRuntime, SupportsCertificates, SupportsImageImport):
+class K0s(ClusterRuntime, SupportsCertificates, SupportsUpgrade, SupportsImageImport):
     """k0s: Kubernetes in one program, with etcd, containerd and a network of pods inside."""
 
     name = "k0s"
@@ -105,8 +113,20 @@ class K0s(ClusterRuntime, SupportsCertificates, SupportsImageImport):
         """
         return renewal_steps(cluster, renewal, _token_step(cluster, _WORKER))
 
+    def upgrade(self, cluster: Cluster, upgrade: Upgrade) -> Iterable[Step]:
+        """Return the steps: a backup, masters one by one, nodes in batches, each drained and then healthy.
+
+        Raises:
+            PlanError: There is no way from the one version to the other, or the settings can't work.
+        """
+        return upgrade_steps(cluster, upgrade)
+
     def image_import(self) -> ImageImport:
-        return ImageImport(present=f"[ -S {SOCKET} ]", run="k0s ctr -n k8s.io images import -")
+        # Since v1.21 only.
+        return ImageImport(
+            present=f"[ -S {SOCKET} ] && k0s ctr --help >/dev/null 2>&1",
+            run="k0s ctr -n k8s.io images import -",
+        )
 
     def mirrors(
         self, cluster: Cluster, host: Host, registry: RegistryEndpoint, domains: Sequence[str]
@@ -142,21 +162,12 @@ def _needs(cluster: Cluster, host: Host) -> Iterator[str]:
         yield at("registry-access", host.name)
 
 
-def _api_answers() -> Change:
-    return Wait(
-        title="the API server answers",
-        until=fragments.API_ANSWERS,
-        why=fragments.WHY_NO_API,
-        limit=360,
-    )
-
-
 def _serve_step(cluster: Cluster, host: Host) -> Step:
     return Step(
         id=at("k0s/serve", host.name),
         title="start the control plane",
         host=host.name,
-        changes=(unit_change(cluster, host), _api_answers()),
+        changes=(unit_change(cluster, host), fragments.api_answers()),
         provides=("api", *_member(cluster, host)),
         requires=tuple(_needs(cluster, host)),
         timeout=900,
@@ -186,7 +197,7 @@ def _token_step(cluster: Cluster, role: str) -> Step:
 def _join_step(cluster: Cluster, host: Host, token: Step, before: Sequence[str]) -> Step:
     if host.is_master:
         joined = fragments.HAS_JOINED_ETCD if has_etcd(cluster) else fragments.HAS_AUTHORITY
-        wait = _api_answers()
+        wait = fragments.api_answers()
     else:
         joined = fragments.IS_REGISTERED
         wait = Wait(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sealer.changes import Change, Command, File, Wait, quote
-from sealer.errors import PlanError
+from sealer.kubernetes import require_way
 from sealer.model import Cluster, Host, Step, Upgrade, at
 from sealer_runtime_k8s import etcd, fragments
 from sealer_runtime_k8s.kubeadm import init_configuration
@@ -21,37 +21,13 @@ _CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _PATIENCE = 600
 
 
-def require_way(previous: KubernetesVersion, version: KubernetesVersion) -> None:
-    """Refuse what kubeadm can't do: to go back, and to leave a minor version out.
-
-    Raises:
-        PlanError: There is no way from the one version to the other.
-    """
-    old, new = ((v.major, v.minor, v.patch) for v in (previous, version))
-    if new == old and previous.suffix == version.suffix:
-        raise PlanError(
-            f"the cluster runs Kubernetes {version} already", hint="use sealer run to change the rest"
-        )
-    if new < old:
-        raise PlanError(
-            f"the cluster runs Kubernetes {previous}, and the image brings {version}: there is no way back",
-            hint="sealer rollback takes the last upgrade back",
-        )
-    if version.minor > previous.minor + 1:
-        raise PlanError(
-            f"there is no way from Kubernetes {previous} to {version}: one minor version at a time",
-            hint=f"upgrade to an image with v{previous.major}.{previous.minor + 1} first; "
-            "sealer upgrade takes several images, one after the other",
-        )
-
-
 def upgrade_steps(cluster: Cluster, upgrade: Upgrade) -> Iterator[Step]:
     """Yield the steps of an upgrade.
 
     Raises:
         PlanError: There is no way from the one version to the other, or the settings can't work.
     """
-    require_way(image_version(upgrade.previous), image_version(cluster.image))
+    require_way(image_version(upgrade.previous), image_version(cluster.image), "Kubernetes")
     before: tuple[str, ...] = tuple(at("rootfs", host.name) for host in cluster.hosts)
     if etcd.is_stacked(cluster):
         yield _snapshot_step(cluster, upgrade)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, ClassVar
@@ -41,16 +41,19 @@ class ClusterRuntimeContract(PlanningContract, HostContract):
 
     Attributes:
         joins_in_parallel: Whether nodes join side by side; False for distributions that can't.
-        previous_labels: Labels of an image from which the cluster can be upgraded to the image it has.
     """
 
     joins_in_parallel: ClassVar[bool] = True
-    previous_labels: ClassVar[Mapping[str, str]] = {}
 
     @pytest.fixture
     def provider(self) -> Any:
         """Return the cluster runtime to be tested."""
         raise NotImplementedError("override the fixture 'provider': it returns the cluster runtime")
+
+    @pytest.fixture
+    def previous_image(self, image: ImageMetadata) -> ImageMetadata:
+        """Return an image from which the cluster can be upgraded to ``image``, if the runtime can do that."""
+        return image
 
     def with_stand_ins(self, provider: ClusterRuntime) -> Parts:
         """Return the runtime with a container runtime and a registry that are stand-ins."""
@@ -147,13 +150,12 @@ class ClusterRuntimeContract(PlanningContract, HostContract):
         assert {step.host for step in steps} == {host.name for host in cluster.hosts}
 
     def test_hosts_are_upgraded_in_their_turn(
-        self, provider: ClusterRuntime, image: ImageMetadata, cluster: Cluster
+        self, provider: ClusterRuntime, previous_image: ImageMetadata, cluster: Cluster
     ) -> None:
         """If it can do that: each host has a turn and is a member after it, masters and batches in order."""
         if not isinstance(provider, SupportsUpgrade):
             return
-        previous = replace(image, labels={**image.labels, **self.previous_labels})
-        steps = tuple(provider.upgrade(cluster, Upgrade(previous=previous, stamp="1")))
+        steps = tuple(provider.upgrade(cluster, Upgrade(previous=previous_image, stamp="1")))
         provided = _provided(steps)
         for name in ("turn", "member"):
             assert {at(name, host.name) for host in cluster.hosts} <= provided
