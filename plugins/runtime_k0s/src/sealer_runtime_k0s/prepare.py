@@ -41,6 +41,8 @@ _PATHS = (
     "/etc/cni",
     "/opt/cni",
     "/opt/containerd",
+    # Where shims have their sockets and runc its notes, whichever containerd starts them.
+    "/run/containerd",
     "/var/lib/kube-router",
     "/var/lib/calico",
     "/run/calico",

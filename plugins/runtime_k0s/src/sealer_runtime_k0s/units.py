@@ -46,7 +46,6 @@ def unit_text(cluster: Cluster, host: Host) -> str:
 [Unit]
 Description=k0s: Kubernetes, {role}
 Documentation=https://docs.k0sproject.io
-Wants=network-online.target
 After=network-online.target containerd.service
 
 [Service]
