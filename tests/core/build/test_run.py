@@ -319,6 +319,15 @@ def test_the_same_command_gives_the_same_layer(base: Workshop) -> None:
     assert one.digest == other.digest
 
 
+def test_a_program_that_crashes_leaves_no_core_dump(base: Workshop) -> None:
+    image = base.build(
+        "FROM base:1", "RUN ulimit -c > /soft; ulimit -H -c > /hard; sh -c 'kill -SEGV $$' || true"
+    )
+    tree = files(base.store, image)
+    assert (tree["soft"], tree["hard"]) == (b"0\n", b"0\n")
+    assert last(base, image) == ["hard", "soft"]
+
+
 def test_sockets_and_pipes_are_no_part_of_the_image(base: Workshop) -> None:
     image = base.build("FROM base:1", "RUN mkfifo /pipe; touch /file")
     assert last(base, image) == ["file"]

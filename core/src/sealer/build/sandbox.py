@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import sys
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +31,8 @@ _HIDDEN = (
 )
 
 _PROGRAM = "bwrap"
+# A program that crashes leaves no core dump in the image.
+_START = ("/bin/sh", "-c", 'ulimit -c 0; exec "$0" "$@"')
 _LAST_LINES = 20
 _LONGEST_LINE = 4096
 _CHUNK = 1 << 16
@@ -128,6 +131,12 @@ async def run(
         ImageError: bubblewrap is missing, or the command can't be run or fails; the message has its last
             lines.
     """
+    program = shutil.which(_PROGRAM)
+    if program is None:
+        raise ImageError(
+            "the program bwrap, which isolates commands, is not installed",
+            hint="on Debian and Ubuntu: apt install bubblewrap",
+        )
     # Arguments of programs can be seen by every user of the machine, and a variable may be a secret.
     secrets = {path: _memory(data) for path, data in sandbox.secrets.items()}
     calls = filter_program()
@@ -142,20 +151,14 @@ async def run(
         said(text)
 
     try:
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *(_PROGRAM, "--args", str(flags), "--", *command),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.STDOUT if output is None else asyncio.subprocess.PIPE,
-                pass_fds=passed,
-                env={"PATH": os.environ.get("PATH", PATH)},
-            )
-        except FileNotFoundError as error:
-            raise ImageError(
-                "the program bwrap, which isolates commands, is not installed",
-                hint="on Debian and Ubuntu: apt install bubblewrap",
-            ) from error
+        process = await asyncio.create_subprocess_exec(
+            *(*_START, program, "--args", str(flags), "--", *command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT if output is None else asyncio.subprocess.PIPE,
+            pass_fds=passed,
+            env={"PATH": os.environ.get("PATH", PATH)},
+        )
     finally:
         for descriptor in passed:
             os.close(descriptor)
