@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
+
 import pytest
 
-from sealer.changes import Command, Unit, Wait
+from sealer.changes import Cleanup, Command, Unit, Wait
 from sealer.errors import PlanError
 from sealer.model import MASTER, Cluster, Host, Step, Upgrade
+from sealer_runtime_k0s.names import DATA
 from sealer_runtime_k0s.runtime import K0s
 from tests.plugins import kit
 from tests.plugins.kit import assert_parses, host
@@ -64,6 +68,20 @@ def test_the_unit_is_restarted_by_the_new_program_and_the_host_healthy_after_it(
     assert "v1.33.1" in gate.until
     for step in planned.values():
         assert_parses(step)
+
+
+def test_rolled_back_k0s_unpacks_its_own_programs_again_and_runs_as_before(tmp_path: Path) -> None:
+    first = steps(cluster(host(1, MASTER)))["k0s/upgrade@10.0.0.1"].changes[0]
+    assert isinstance(first, Cleanup)
+    newer = tmp_path / "bin/kubelet"
+    newer.parent.mkdir()
+    for runs, told in (("0", ["stop", "start"]), ("1", [])):
+        newer.touch()
+        script = first.run.replace(DATA, str(tmp_path))
+        stub = f'systemctl() {{ if [ "$1" = is-active ]; then return {runs}; else echo "$1"; fi; }}\nset -e\n'
+        done = subprocess.run(["sh"], input=stub + script, text=True, check=True, capture_output=True)
+        assert done.stdout.split() == told
+        assert not newer.exists()
 
 
 def test_a_controller_that_is_no_node_is_neither_drained_nor_waited_for_as_one() -> None:

@@ -89,6 +89,15 @@ def new_token(version: K0sVersion, role: str) -> str:
     return f"{PROGRAM} token create{config_flag(version)} --role={role} --expiry=1h"
 
 
+def start_anew(unit: str) -> str:
+    """Return sh after which k0s runs what its program unpacks, and nothing newer, if it runs at all."""
+    return f"""\
+runs=
+if systemctl is-active -q {unit}; then runs=yes; systemctl stop {unit}; fi
+rm -f {DATA}/bin/*
+if [ -n "$runs" ]; then systemctl start {unit}; fi"""
+
+
 def config_flag(version: K0sVersion) -> str:
     """Return the argument by which commands know what the controller was told, with a blank before it."""
     return f" --config={CONFIG}" if version.names_its_config else ""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sealer.changes import Change, Command, Wait, quote
+from sealer.changes import Change, Cleanup, Command, Wait, quote
 from sealer.kubernetes import drain_command, require_way
 from sealer.model import Cluster, Host, Step, Upgrade, at
 from sealer_runtime_k0s import fragments
 from sealer_runtime_k0s.config import has_etcd, is_worker
-from sealer_runtime_k0s.names import KUBECTL, PROGRAM, node_name
+from sealer_runtime_k0s.names import KUBECTL, PROGRAM, node_name, unit
 from sealer_runtime_k0s.prepare import prepare_step
 from sealer_runtime_k0s.units import unit_change
 from sealer_runtime_k0s.version import image_version
@@ -99,8 +99,13 @@ def _turn_step(cluster: Cluster, host: Host, upgrade: Upgrade, before: tuple[str
 
 def _upgrade_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
     version = image_version(cluster.image)
-    # The unit is restarted because the program is another one; k0s then brings what is inside it.
-    changes: list[Change] = [*prepare_step(cluster, host).changes, unit_change(cluster, host)]
+    changes: list[Change] = [
+        # Undone last, when the program of before is there again.
+        Cleanup(title=f"k0s as it was before {upgrade.stamp}", run=fragments.start_anew(unit(host))),
+        *prepare_step(cluster, host).changes,
+        # It is restarted because the program is another one; k0s then unpacks what is inside of it.
+        unit_change(cluster, host),
+    ]
     if host.is_master:
         changes.append(fragments.api_answers(f"the API server of {version} answers, {upgrade.stamp}"))
     requires = [at("turn", host.name), at("rootfs", host.name)]
