@@ -14,14 +14,20 @@ from sealer.cluster.foreign import Existing
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts
 from sealer.cluster.pipeline import application_plan
-from sealer.cluster.redirecting import redirecting_elsewhere, redirecting_here, spellings, target_in
+from sealer.cluster.redirecting import (
+    redirecting_elsewhere,
+    redirecting_here,
+    spellings,
+    target_in,
+    that_keep_names,
+)
 from sealer.errors import PluginError, UsageError
 from sealer.image.reference import parse_reference
 from sealer.model import IMAGE_POLICY_LABEL, Application, Cluster, ContainerImage, ImageMetadata, Launch
 from sealer.operation.plan import Plan
 from sealer.providers import ImagePolicy, Redirection
 from sealer.testing.examples import AMD64
-from sealer.testing.stand_ins import Box
+from sealer.testing.stand_ins import Box, Note
 from tests.core.cluster.examples import LAYERS, PARTS, cluster, image
 
 
@@ -39,6 +45,11 @@ class Sign(ImagePolicy):
 
     def clean(self, cluster: Cluster) -> Iterable[Change]:
         return (Command(title="clean", run="clean", unless="cleaned"),)
+
+
+class Able(Note):
+    name = "able"
+    renames_images: ClassVar[bool] = True
 
 
 class Plain(Box):
@@ -182,3 +193,16 @@ def test_what_is_no_registry(name: str) -> None:
 def test_a_registry_and_nodes_exclude_each_other() -> None:
     with pytest.raises(UsageError, match="exclude each other"):
         deliver_to("r.example", nodes=True, policy=None, skip_tls_verify=False)
+
+
+def test_what_can_not_tell_pods_the_new_names_is_said() -> None:
+    metadata = shop(labels={})
+    there = redirecting_elsewhere(metadata, Delivery(registry="r.example"), FOREIGN)
+    web, engine, net = metadata.applications
+    apps = (web, replace(engine, type="able"), net)
+    types = {**PARTS.app_types, "able": Able()}
+    assert that_keep_names(there, apps, types, metadata) == ("web",)
+    own = (replace(engine, type="able", cmds=("x",)),)
+    assert that_keep_names(there, own, types, metadata) == ("engine",)
+    never = redirecting_elsewhere(metadata, Delivery(registry="r.example", policy="none"), FOREIGN)
+    assert that_keep_names(never, apps, types, metadata) == ()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from sealer.changes import quote
 from sealer.cluster.app_records import RECORDS_SCRIPT, AppRecord, read_records
-from sealer.cluster.applications import LaunchSite
+from sealer.cluster.applications import LaunchSite, chosen_applications
 from sealer.cluster.comparison import compare
 from sealer.cluster.foreign import foreign_request, write_context
 from sealer.cluster.images import application_images, available
@@ -17,10 +17,12 @@ from sealer.cluster.kube_version import require_supported, server_version
 from sealer.cluster.launch_choice import EVERY, AppChoice, LaunchChoice
 from sealer.cluster.outlook import Outlook
 from sealer.cluster.pipeline import launch_site
+from sealer.cluster.redirecting import redirecting_elsewhere, that_keep_names
 from sealer.cluster.request import Request
 from sealer.cluster.session import Connections, Context, reach_for
 from sealer.cluster.state import choose_cluster, require_state
 from sealer.errors import HostError, UsageError
+from sealer.events import Message
 from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
 from sealer.model import ImageType
@@ -94,10 +96,30 @@ async def put_application(
         async with reach_for(context, request, redactor) as connections:
             if not request.choice.ignore_version:
                 await _require_version(context, prepared, connections)
+            _warn_of_names(context, prepared)
             if confirm is not None:
                 await confirm(prepared, connections)
             operation = records.begin(verb, request.to_plain(), before=there.state.to_plain())
             return await carry_out(context, operation, prepared, connections, redactor, records=records)
+
+
+def _warn_of_names(context: Context, prepared: Prepared) -> None:
+    """Say which pods will look for their container images elsewhere than where these go."""
+    request, parts = prepared.request, prepared.parts
+    if request.application is None or not request.delivery.registry:
+        return
+    digest = next(iter(request.application.digests.values()))
+    image = context.store.resolve(digest).metadata
+    redirecting = redirecting_elsewhere(image, request.delivery, parts)
+    apps = chosen_applications(image, request.choice)
+    keeping = ", ".join(that_keep_names(redirecting, apps, parts.app_types, image))
+    if keeping:
+        registry = request.delivery.registry
+        text = (
+            f"the container images of {keeping} keep their names: nodes find them in {registry} by mirrors "
+            "alone, or pods by --image-policy"
+        )
+        context.events(Message(text=text, warning=True))
 
 
 def application_request(context: Context, state: Request, wish: Wish) -> Request:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
@@ -11,7 +11,7 @@ from sealer.cluster.parts import Parts
 from sealer.errors import PluginError
 from sealer.image.reference import DEFAULT_DOMAIN, DEFAULT_TAG, Reference, parse_reference
 from sealer.model import IMAGE_POLICY_LABEL, Application, Cluster, ImageMetadata
-from sealer.providers import ImagePolicy, Redirection
+from sealer.providers import AppType, ImagePolicy, Redirection
 
 _NOWHERE: Mapping[str, str] = MappingProxyType({})
 
@@ -53,6 +53,21 @@ class Redirecting:
 
 NOTHING = Redirecting()
 """Container images are found by their own names."""
+
+
+def that_keep_names(
+    redirecting: Redirecting,
+    apps: Sequence[Application],
+    app_types: Mapping[str, AppType],
+    image: ImageMetadata,
+) -> tuple[str, ...]:
+    """Return the applications whose container images have new names that their types can't tell pods."""
+    return tuple(
+        app.name
+        for app in apps
+        if redirecting.renamed(app, image)
+        if app.cmds or app.type not in app_types or not app_types[app.type].renames_images
+    )
 
 
 def redirecting_elsewhere(image: ImageMetadata, delivery: Delivery, parts: Parts) -> Redirecting:
