@@ -158,4 +158,4 @@ def test_a_template_that_is_not_understood_is_refused_with_its_place(person: Per
         "--lenient",
     )
     told = person.sealer("run", "bad:1", code=1).stderr
-    assert "application/apps/t-app/a.tmpl:2:1: range is no function" in told
+    assert "application/apps/t-app/a.tmpl:2:1: template: 'range' is no function" in told

@@ -9,11 +9,11 @@ from typing import ClassVar
 import pytest
 
 from sealer.changes import Change, Command
+from sealer.cluster.application_plan import application_plan
 from sealer.cluster.delivery import STAY, Delivery, deliver_to
 from sealer.cluster.foreign import Existing
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts
-from sealer.cluster.pipeline import application_plan
 from sealer.cluster.redirecting import (
     redirecting_elsewhere,
     redirecting_here,

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from sealer.changes import Change, Command, Tree, Wait
+from sealer.cluster.application_plan import application_plan
 from sealer.cluster.distribution import image_files, image_store
 from sealer.cluster.launch_choice import LaunchChoice
-from sealer.cluster.pipeline import application_plan, installation_plan, upgrade_plan
+from sealer.cluster.pipeline import installation_plan, upgrade_plan
 from sealer.errors import ImageError, PlanError, UsageError
 from sealer.model import (
     CONTAINER_RUNTIME_TYPE_LABEL,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sealer.cluster.install import Prepared, Wish, prepare_again
-from sealer.cluster.pipeline import registry_name
+from sealer.cluster.registry_access import registry_name
 from sealer.cluster.removal import REMOVE, left_behind, take_back_step
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.session import Connections, Context, drive, reach

@@ -4,55 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from types import MappingProxyType
 
-from sealer.changes import Change, HostsEntry, Wait, quote
+from sealer.changes import HostsEntry, Wait, quote
 from sealer.cluster.applications import Launch, LaunchSite, launch_steps
-from sealer.cluster.delivery import STAY, Delivery
-from sealer.cluster.delivery_steps import Delivering, pushing, sending, with_deliveries
-from sealer.cluster.distribution import UPLOAD_TIMEOUT, image_files, rootfs_steps, store_steps, whole_image
+from sealer.cluster.distribution import rootfs_steps, store_steps
 from sealer.cluster.foreign import Existing
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.made_files import MadeFiles
 from sealer.cluster.parts import Parts
-from sealer.cluster.redirecting import redirecting_elsewhere, redirecting_here
+from sealer.cluster.redirecting import redirecting_here
+from sealer.cluster.registry_access import Layers, plan_groups, registry_steps
 from sealer.cluster.request import Growth
 from sealer.cluster.tasks import UNPACKED, TaskPlan, plan_tasks, plan_upgrade_tasks
 from sealer.clusterfile import PluginSpec
 from sealer.errors import PlanError
 from sealer.hosts.secret import resolve_secret
-from sealer.image.oci import Descriptor
 from sealer.model import (
     CONTAINER_RUNTIME_TYPE_LABEL,
     Cluster,
-    ContainerImage,
-    Host,
-    ImageMetadata,
-    RegistryEndpoint,
     Step,
     Upgrade,
     at,
 )
 from sealer.operation.plan import Plan, make_plan
-from sealer.providers import ImageImport, SupportsUpgrade
-
-Layers = Mapping[str, Sequence[Descriptor]]
-"""The layers of the image of each host, by the host's name."""
+from sealer.providers import SupportsUpgrade
 
 READY_TIMEOUT = 900
 
 NOTHING_MADE = MadeFiles()
-_NO_HOME = Path()
-
-
-def application_root(cluster: Cluster, digest: str) -> str:
-    """Return where the files of an application image are on the first master."""
-    return f"{cluster.data}/{_application_path(digest)}"
-
-
-def _application_path(digest: str) -> str:
-    return f"applications/{digest[7:19]}"
 
 
 def installation_plan(
@@ -97,7 +77,7 @@ def installation_plan(
         *rootfs_steps(layers, cluster.hosts, files=made.hosts, provides=unpacked),
         *tasks.before,
         *_runtime_steps(cluster, parts),
-        *_registry_steps(cluster, layers, parts, served),
+        *registry_steps(cluster, layers, parts, served),
         *late,
         *parts.runtime.create(cluster),
         *parts.runtime.join(cluster, cluster.hosts[1:]),
@@ -154,7 +134,7 @@ def upgrade_plan(
         *_alias_steps(cluster),
         *rootfs_steps(layers, cluster.hosts, files=made.hosts),
         *containers,
-        *_registry_steps(cluster, layers, parts, served),
+        *registry_steps(cluster, layers, parts, served),
         *runtime.upgrade(cluster, upgrade),
     ]
     return _with_launches(cluster, parts, choice, steps, made=made, tasks=tasks)
@@ -218,91 +198,11 @@ def _with_launches(
     )
     launches = launch_steps(launch)
     ready = [_ready_step(cluster, parts, launches[-1])] if launches else []
-    groups = _groups(cluster, parts)
+    groups = plan_groups(cluster, parts)
     # Nobody turns to a registry that lacks what the others have.
     groups["registry"] += tuple(name for step in serving for name in step.provides)
     after = [*tasks.launching, *launches, *tasks.after, *ready]
     return make_plan([*steps, *after], groups=groups)
-
-
-def application_plan(
-    cluster: Cluster,
-    image: ImageMetadata,
-    layers: Layers,
-    parts: Parts,
-    choice: LaunchChoice,
-    *,
-    made: MadeFiles = NOTHING_MADE,
-    served: Sequence[str] = (),
-    delivery: Delivery = STAY,
-    home: Path = _NO_HOME,
-    imports: Sequence[ImageImport] = (),
-) -> Plan:
-    """Plan an application image onto a cluster that exists.
-
-    Args:
-        cluster: The cluster, with the image it was made from.
-        image: The application image.
-        layers: Of the application image.
-        parts: The providers of the cluster.
-        choice: What the user wants launched.
-        made: Files that come over those of the image.
-        served: The names of the container images that it serves for earlier application images.
-        delivery: Where container images go, when Sealer did not make the cluster.
-        home: Sealer's home directory, with credentials for registries.
-        imports: How container runtimes on nodes take container images.
-
-    Raises:
-        PlanError: The image brings container images, but the cluster has no registry.
-    """
-    short = image.digest[7:19]
-    path = _application_path(image.digest)
-    first = cluster.first_master
-    content = whole_image if delivery else image_files
-    unpack = rootfs_steps(layers, (first,), path=path, name=f"application/{short}", content=content)
-    steps: list[Step] = list(unpack)
-    requires = [provided for step in unpack for provided in step.provides]
-    own = not isinstance(parts.runtime, Existing)
-    if image.container_images and own:
-        if parts.registry is None or cluster.registry is None:
-            raise PlanError(
-                f"image {image.reference} brings container images, but {cluster.name} has no registry",
-                hint="the cluster image has no container images of its own; build it with some",
-            )
-        hosts = parts.registry.hosts(cluster)
-        steps += store_steps(layers, hosts, source=short)
-        steps += parts.registry.serve(cluster)
-        known = _named(cluster, cluster.image, served)
-        steps += _access_steps(cluster, parts, image.container_images, known, source=short)
-        requires += ["registry", *(at("registry-access", host.name) for host in cluster.hosts)]
-    launch = Launch(
-        cluster=cluster,
-        image=image,
-        choice=choice,
-        app_types=parts.app_types,
-        site=launch_site(cluster, parts, f"{cluster.data}/{path}"),
-        requires=tuple(requires),
-        read=read_reference,
-        prepared=made.apps,
-        redirecting=redirecting_here(cluster, image, parts)
-        if own
-        else redirecting_elsewhere(image, delivery, parts),
-    )
-    launches = launch_steps(launch)
-    if delivery:
-        root = launch.site.root
-        delivering = Delivering(
-            image=image,
-            host=first.name,
-            bring=sending(root, imports) if delivery.nodes else pushing(root, delivery, home),
-            requires=tuple(requires),
-            env=launch.site.environment({}),
-        )
-        launches = tuple(with_deliveries(delivering, launches))
-    steps += launches
-    given = [at("rootfs", host.name) for host in cluster.hosts]
-    given += [at("container-runtime", host.name) for host in cluster.hosts]
-    return make_plan(steps, given=[*given, "api", "cluster"], groups=_groups(cluster, parts))
 
 
 def launch_site(cluster: Cluster, parts: Parts, root: str) -> LaunchSite:
@@ -347,65 +247,6 @@ def _runtime_steps(cluster: Cluster, parts: Parts) -> list[Step]:
     return [step for host in cluster.hosts for step in parts.container.install(cluster, host)]
 
 
-def _registry_steps(cluster: Cluster, layers: Layers, parts: Parts, served: Sequence[str]) -> list[Step]:
-    if parts.registry is None:
-        return []
-    steps = [*store_steps(layers, parts.registry.hosts(cluster)), *parts.registry.serve(cluster)]
-    return steps + _access_steps(cluster, parts, _named(cluster, cluster.image, served), source="image")
-
-
-def _access_steps(
-    cluster: Cluster,
-    parts: Parts,
-    images: Sequence[ContainerImage],
-    known: Sequence[ContainerImage] = (),
-    *,
-    source: str,
-) -> list[Step]:
-    """Return a step for each host: it gets ``images``, and finds those too that were ``known`` before."""
-    domains = tuple(sorted({image.domain for image in (*images, *known)}))
-    return [_access_step(cluster, host, parts, domains, images, source=source) for host in cluster.hosts]
-
-
-def _access_step(
-    cluster: Cluster,
-    host: Host,
-    parts: Parts,
-    domains: Sequence[str],
-    images: Sequence[ContainerImage],
-    *,
-    source: str,
-) -> Step:
-    """Return the step after which a host has or pulls the cluster's images by their own names."""
-    registry = cluster.registry
-    if registry is None:
-        raise PlanError("a registry is to be used, but the cluster has none")
-    changes: list[Change] = [registry_name(cluster, host, registry)]
-    brought: tuple[Change, ...] = ()
-    requires: tuple[str, ...] = ()
-    if parts.container is not None:
-        changes += parts.container.mirrors(registry, domains)
-        brought = tuple(parts.container.preload(registry, images))
-        requires = (at("container-runtime", host.name),) if brought else ()
-    else:
-        changes += parts.runtime.mirrors(cluster, host, registry, domains)
-    step = Step(
-        id=at(f"registry-access/{source}", host.name),
-        title="fetch container images" if brought else "trust the cluster's registry",
-        host=host.name,
-        changes=(*changes, *brought),
-        provides=(at("registry-access", host.name),),
-        requires=("registry", *requires),
-    )
-    return replace(step, timeout=UPLOAD_TIMEOUT) if brought else step
-
-
-def registry_name(cluster: Cluster, host: Host, registry: RegistryEndpoint) -> Change:
-    """Return the change after which a host finds the registry by its name, wherever one still runs."""
-    address, *further = cluster.in_turn(host, registry.addresses)
-    return HostsEntry(address=address, names=(registry.domain,), further=tuple(further))
-
-
 def _ready_step(cluster: Cluster, parts: Parts, last: Step) -> Step:
     """Return the health gate: every host is a Ready node. It comes last, whatever became of applications."""
     kubectl = f"kubectl --kubeconfig {quote(parts.runtime.kubeconfig_path(cluster))} --request-timeout=20s"
@@ -440,18 +281,3 @@ if nodes=$({kubectl} get nodes -o jsonpath={path} 2>&1); then
 else
   printf 'the API server does not answer: %s\\n' "$nodes"
 fi"""
-
-
-def _named(cluster: Cluster, image: ImageMetadata, others: Sequence[str]) -> tuple[ContainerImage, ...]:
-    """Return the container images of an image, and others of which the names are known."""
-    own = {container.image for container in image.container_images}
-    further = (ContainerImage(image=name, platform=cluster.image.platform) for name in others)
-    return (*image.container_images, *(one for one in further if one.image not in own))
-
-
-def _groups(cluster: Cluster, parts: Parts) -> dict[str, tuple[str, ...]]:
-    serving = parts.registry.hosts(cluster) if parts.registry is not None else ()
-    return {
-        "cluster": tuple(at("member", host.name) for host in cluster.hosts),
-        "registry": tuple(at("registry", host.name) for host in serving),
-    }

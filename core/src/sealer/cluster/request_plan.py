@@ -5,20 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from sealer.cluster.app_removal import removal_plan
+from sealer.cluster.application_plan import application_plan, application_root
 from sealer.cluster.foreign import foreign_parts, image_imports
 from sealer.cluster.image_files import image_files
 from sealer.cluster.images import HostImages, images_again
 from sealer.cluster.launch_choice import AppChoice, LaunchChoice
 from sealer.cluster.made_files import MadeFiles, Making, made_files
 from sealer.cluster.parts import Parts, choose_parts
-from sealer.cluster.pipeline import (
-    Layers,
-    application_plan,
-    application_root,
-    installation_plan,
-    launch_site,
-    read_reference,
-)
+from sealer.cluster.pipeline import installation_plan, launch_site, read_reference
+from sealer.cluster.registry_access import Layers
 from sealer.cluster.request import Foreign, Request
 from sealer.cluster.session import Context
 from sealer.cluster.view import bare_view, cluster_view
