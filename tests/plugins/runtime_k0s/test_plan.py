@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from sealer.changes import Change, Command, Unit
+from sealer.changes import Change, Command, File, Unit
 from sealer.errors import PlanError
 from sealer.model import MASTER, Cluster, ContainerRuntimeSettings, Departure, Host, Step, at
 from sealer.operation.plan import Plan, make_plan
@@ -96,6 +97,25 @@ def test_what_a_join_that_was_cut_off_left_behind_goes_before_it_is_begun_again(
     assert "rm -rf /var/lib/k0s/pki /var/lib/k0s/etcd" in controller.run
     assert controller.unless == "[ -e /var/lib/k0s/etcd/member/snap/db ]"
     assert "rm -rf" not in worker.run
+
+
+@pytest.mark.parametrize("given", ["", "/else/where"])
+def test_kubectl_is_k0s_for_the_administrator_unless_another_is_named(tmp_path: Path, given: str) -> None:
+    files = (c for step in steps(cluster()) for c in step.changes if isinstance(c, File))
+    kubectl = next(file for file in files if file.path == "/usr/local/bin/kubectl")
+    program = tmp_path / "k0s"
+    program.write_text('#!/bin/sh\necho "$KUBECONFIG" "$@"\n')
+    program.chmod(0o755)
+    script = str(kubectl.content).replace("/usr/local/bin/k0s", str(program))
+    done = subprocess.run(
+        ["sh", "-s", "get", "two words"],
+        input=script,
+        env={"KUBECONFIG": given} if given else {},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == f"{given or '/var/lib/k0s/pki/admin.conf'} kubectl get two words\n"
 
 
 def test_the_units_of_all_controllers_are_alike() -> None:

@@ -23,6 +23,7 @@ from sealer_runtime_k0s.config import accounts, configuration, is_worker, networ
 from sealer_runtime_k0s.names import (
     CONFIG,
     DATA,
+    KUBECONFIG,
     KUBECTL_PROGRAM,
     PROGRAM,
     RUN,
@@ -79,7 +80,13 @@ _WRITTEN_SYSCTLS = (
     "net.netfilter.nf_conntrack_tcp_timeout_established",
 )
 
-_KUBECTL = f'#!/bin/sh\n# Written by Sealer.\nexec {PROGRAM} kubectl "$@"\n'
+# k0s 1.20 refuses to be kubectl where the administrator's file is missing, whichever file it is told to read.
+_KUBECTL = f"""\
+#!/bin/sh
+# Written by Sealer.
+export KUBECONFIG="${{KUBECONFIG:-{KUBECONFIG}}}"
+exec {PROGRAM} kubectl "$@"
+"""
 
 
 def prepare_step(cluster: Cluster, host: Host) -> Step:
