@@ -26,7 +26,9 @@ from sealer.image.reference import parse_reference
 from sealer.model import IMAGE_POLICY_LABEL, Application, Cluster, ContainerImage, ImageMetadata, Launch
 from sealer.operation.plan import Plan
 from sealer.providers import ImagePolicy, Redirection
+from sealer.testing.conformance.fragments import fragments
 from sealer.testing.examples import AMD64
+from sealer.testing.shells import syntax_errors
 from sealer.testing.stand_ins import Box, Note
 from tests.core.cluster.examples import LAYERS, PARTS, cluster, image
 
@@ -206,3 +208,18 @@ def test_what_can_not_tell_pods_the_new_names_is_said() -> None:
     assert that_keep_names(there, own, types, metadata) == ("engine",)
     never = redirecting_elsewhere(metadata, Delivery(registry="r.example", policy="none"), FOREIGN)
     assert that_keep_names(never, apps, types, metadata) == ()
+
+
+@pytest.mark.parametrize("delivery", [Delivery(registry="r.example/it"), Delivery(nodes=True)])
+def test_each_shell_can_parse_what_brings_container_images(delivery: Delivery) -> None:
+    plan = planned(FOREIGN, shop(labels={}), delivery)
+    steps = [step for step in plan.steps if step.provides[0].startswith("images")]
+    assert steps
+    for step in steps:
+        assert syntax_errors(dict(fragments(step))) == []
+
+
+def test_images_go_to_nodes_an_application_at_a_time() -> None:
+    plan = planned(FOREIGN, shop(labels={}), Delivery(nodes=True))
+    assert launched(plan) == ["images", "images/web", "app/web", "app/net"]
+    assert "send docker.io/library/web:1 to the nodes" in titles(plan)
