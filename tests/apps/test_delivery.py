@@ -171,6 +171,10 @@ def test_a_policy_and_its_engine_come_and_go_with_applications(
     again = person.sealer("run", "policy:1", "--registry", registry.address)
     assert "done: 0 steps changed something" in again.stderr
 
+    person.sealer("run", "policy:1", "--registry", registry.address, "--image-policy", "none")
+    assert api.get("clusterpolicies") == []
+    person.sealer("run", "policy:1", "--registry", registry.address)
+    assert api.get("clusterpolicies") == ["clusterpolicy.kyverno.io/sealer-d-shop"]
     person.sealer("app", "uninstall", "d-shop", "--yes")
     assert api.get("clusterpolicies") == []
     hook = "apiVersion: admissionregistration.k8s.io/v1\nkind: MutatingWebhookConfiguration\n"

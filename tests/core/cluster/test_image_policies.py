@@ -132,6 +132,10 @@ def test_on_a_foreign_cluster_the_policy_is_for_a_registry_alone() -> None:
     assert "push r.example/x/quay.io/e/engine:2" in titles(there)
     never = planned(FOREIGN, shop(), Delivery(registry="r.example/x", policy="none"))
     assert "sign web" not in titles(never)
+    # An earlier launch may have had it.
+    assert "unsign web" in titles(never)
+    assert "unsign web" in titles(planned(FOREIGN, shop()))
+    assert "unsign web" not in titles(planned(FOREIGN, shop(labels={})))
     by_hand = planned(FOREIGN, shop(labels={}), Delivery(registry="r.example/x", policy="sign"))
     assert "sign web" in titles(by_hand)
 

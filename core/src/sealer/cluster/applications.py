@@ -180,8 +180,8 @@ def _application(launch: Launch, app: Application, requires: Sequence[str]) -> t
     env = {**launch.image.env, **app.env, **launch.own_env, **wanted.env}
     own = replace(app, cmds=wanted.cmds) if wanted.cmds is not None else app
     policy = _policy_changes(launch, app)
-    name_of_policy = launch.redirecting.policy.name if policy and launch.redirecting.policy else ""
-    record = record_text(own, launch.image, launch.site.root, policy=name_of_policy)
+    named = launch.redirecting.name_for(app, launch.image)
+    record = record_text(own, launch.image, launch.site.root, policy=named)
     name, title = f"app/{app.name}", f"launch {app.name}"
     changes = [
         *_namespace(app),
@@ -202,9 +202,10 @@ def _application(launch: Launch, app: Application, requires: Sequence[str]) -> t
 
 def _policy_changes(launch: Launch, app: Application) -> tuple[Change, ...]:
     policy, redirection = launch.redirecting.policy, launch.redirecting.redirection(app, launch.image)
-    if policy is None or redirection is None:
-        return ()
-    return tuple(policy.redirect(launch.cluster, redirection))
+    if policy is not None and redirection is not None:
+        return tuple(policy.redirect(launch.cluster, redirection))
+    former = launch.redirecting.former
+    return tuple(change for one in former for change in one.withdraw(launch.cluster, app.release))
 
 
 def _ready(launch: Launch, app: Application) -> tuple[Change, ...]:

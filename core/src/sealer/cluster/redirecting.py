@@ -24,10 +24,12 @@ class Redirecting:
         targets: The new name of each image that has one, by its full name.
         policy: The policy that the image or the user names: it tells pods, if there is anything to tell.
             Without one, types of applications put the new names into manifests, where they can.
+        former: Policies that may have told pods at an earlier launch, and shall do so no longer.
     """
 
     targets: Mapping[str, str] = field(default_factory=lambda: _NOWHERE)
     policy: ImagePolicy | None = None
+    former: tuple[ImagePolicy, ...] = ()
 
     def redirection(self, app: Application, image: ImageMetadata) -> Redirection | None:
         """Return what a policy has to redirect for an application, or None when that is nothing."""
@@ -35,6 +37,11 @@ class Redirecting:
             return None
         targets = self._named(app, image)
         return Redirection(owner=app.release, targets=targets) if targets else None
+
+    def name_for(self, app: Application, image: ImageMetadata) -> str:
+        """Return the name of the policy that redirects container images of an application, or ""."""
+        redirected = self.redirection(app, image) is not None
+        return self.policy.name if self.policy is not None and redirected else ""
 
     def renamed(self, app: Application, image: ImageMetadata) -> tuple[tuple[str, str], ...]:
         """Return what is to be renamed in an application's manifests: the engine of a policy needs it too."""
@@ -79,7 +86,8 @@ def redirecting_elsewhere(image: ImageMetadata, delivery: Delivery, parts: Parts
     name = delivery.policy or image.labels.get(IMAGE_POLICY_LABEL, "")
     policy = None if name in {"", NO_POLICY} else _policy(parts, name)
     if not delivery.registry or name == NO_POLICY:
-        return Redirecting(policy=policy)
+        former = tuple(parts.image_policies.values()) if name else ()
+        return Redirecting(policy=policy, former=former)
     targets = {
         container.image: target_in(delivery.registry, container.image) for container in image.container_images
     }
