@@ -19,11 +19,11 @@ CLIENT = """\
 at() { printf '%s/%s' "$IMAGES" "$(printf %s "$1" | tr / '|')"; }
 case "$*" in
   "image inspect --format {{.Id}} "*)
-    [ -e "$(at "$5")" ] || { echo "Error: No such image: $5" >&2; exit 1; }
+    [ -e "$(at "$5")" ] || { echo; echo "Error: No such image: $5" >&2; exit 1; }
     cat "$(at "$5")" ;;
   "image inspect --format {{join .RepoDigests "*)
     for name; do :; done
-    [ -e "$(at "$name")" ] || { echo "Error: No such image: $name" >&2; exit 1; }
+    [ -e "$(at "$name")" ] || { echo; echo "Error: No such image: $name" >&2; exit 1; }
     id=$(cat "$(at "$name")")
     for file in "$IMAGES"/*; do
       [ "$(cat "$file")" = "$id" ] || continue
@@ -37,6 +37,8 @@ case "$*" in
   "image rm "*)
     [ -e "$(at "$3")" ] || { echo "Error: No such image: $3" >&2; exit 1; }
     rm "$(at "$3")" ;;
+  "ps -aq --filter name=^/k8s_") ls "$IMAGES" | sed -n 's/^container.k8s_/&/p' ;;
+  "rm -f "*) shift 2; for name; do rm "$IMAGES/$name"; done ;;
   *) echo "unexpected: $*" >&2; exit 125 ;;
 esac
 """
@@ -121,6 +123,14 @@ def test_an_image_that_the_registry_lacks_is_said_and_nothing_is_named(machine: 
     assert machine.names == {}
 
 
+def test_containers_of_pods_end_and_those_of_others_do_not(machine: Host) -> None:
+    for name in ("k8s_POD_web", "k8s_web", "mine"):
+        machine.have(f"container.{name}", "runs")
+    within = 'within() { shift; "$@"; }'
+    assert machine.run(f"{within}\n{fragments.END_PODS_CONTAINERS}").returncode == 0
+    assert machine.names == {"container.mine": "runs"}
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [
@@ -129,6 +139,8 @@ def test_an_image_that_the_registry_lacks_is_said_and_nothing_is_named(machine: 
             '{"ociVersion":"1.0","process":{"oomScoreAdj":0}}',
         ),
         ('{"process":{"oomScoreAdj":1000}}', '{"process":{"oomScoreAdj":1000}}'),
+        ('{"bounding":["CAP_CHOWN","CAP_SYS_RESOURCE"]}', '{"bounding":["CAP_CHOWN"]}'),
+        ('{"bounding":["CAP_SYS_RESOURCE","CAP_CHOWN"]}', '{"bounding":["CAP_CHOWN"]}'),
     ],
 )
 def test_oom_scores_are_bounded_and_all_words_are_passed_on(

@@ -44,19 +44,20 @@ if sh -c 'echo -999 > /proc/self/oom_score_adj' 2>/dev/null; then echo allowed; 
 
 BOUNDED_RUNC_TEXT = f"""\
 #!/bin/sh
-# Written by Sealer. This host refuses to lower OOM scores: containers that ask for it get the usual score.
+# Written by Sealer. This host lacks CAP_SYS_RESOURCE: so do containers, and their OOM scores are not lowered.
 previous=
 for word; do
   if [ "$previous" = --bundle ]; then
-    sed -i 's/"oomScoreAdj": *-[0-9]*/"oomScoreAdj":0/' "$word/config.json"
+    sed -i 's/"oomScoreAdj": *-[0-9]*/"oomScoreAdj":0/; s/"CAP_SYS_RESOURCE",//g; s/,"CAP_SYS_RESOURCE"//g' \\
+      "$word/config.json"
   fi
   previous=$word
 done
 exec {PROGRAMS}/runc "$@"
 """
-"""runc for such hosts; containerd has a setting for it, Docker has none."""
+"""runc for hosts that refuse to lower OOM scores; containerd has a setting for it, Docker has none."""
 
-DOCKER = f"PATH={PROGRAMS}:$PATH docker"
+DOCKER = f"env PATH={PROGRAMS}:$PATH docker"
 """The shell words that call the client: ours, or that of the host."""
 
 DOCKER_ANSWERS = f"{DOCKER} version --format '{{{{.Server.Version}}}}'"
@@ -98,7 +99,9 @@ def fetch_image(name: str, source: str) -> str:
     """
     return f"""\
 if [ ! -e "$entry/previous" ]; then
-  {DOCKER} image inspect --format '{{{{.Id}}}}' {quote(name)} > "$entry/previous.new" 2>/dev/null || :
+  # Of an image that is not there it prints an empty line.
+  previous=$({DOCKER} image inspect --format '{{{{.Id}}}}' {quote(name)} 2>/dev/null) || previous=
+  printf %s "$previous" > "$entry/previous.new"
   mv "$entry/previous.new" "$entry/previous"
 fi
 {DOCKER} --config {LOGIN} pull --quiet {quote(source)} >/dev/null
@@ -107,10 +110,11 @@ fi
 
 def forget_image(name: str, source: str) -> str:
     """Return sh that takes an image's names away again; what had its own name before gets it back."""
+    # The last name takes the image along, so what had the name before comes first.
     return f"""\
-{DOCKER} image rm {quote(source)} >/dev/null 2>&1 || :
 if [ -s "$entry/previous" ]; then
   {DOCKER} tag "$(cat "$entry/previous")" {quote(name)} || :
 else
   {DOCKER} image rm {quote(name)} >/dev/null 2>&1 || :
-fi"""
+fi
+{DOCKER} image rm {quote(source)} >/dev/null 2>&1 || :"""

@@ -16,7 +16,6 @@ def docker_unit(cluster: str) -> str:
 Description=Docker
 Documentation=https://docs.docker.com
 After=network-online.target firewalld.service
-Wants=network-online.target
 
 [Service]
 Type=notify
