@@ -72,6 +72,11 @@ def test_a_balancer_of_the_user_takes_the_place_of_ours(version: str) -> None:
     assert "nodeLocalLoadBalancing" not in found["network"]
 
 
+def test_tunnels_to_the_api_server_and_a_balancer_exclude_each_other() -> None:
+    view = cluster(documents=(document(api={"tunneledNetworkingMode": True}),))
+    assert "nodeLocalLoadBalancing" not in spec(view)["network"]
+
+
 def test_nobody_outside_is_told_of_the_cluster_unless_the_user_wants_it() -> None:
     assert spec(cluster())["telemetry"] == {"enabled": False}
     assert spec(cluster(documents=(document(telemetry={"enabled": True}),)))["telemetry"] == {"enabled": True}

@@ -88,7 +88,8 @@ def _of_host(cluster: Cluster, host: Host, *, etcd: bool) -> dict[str, Any]:
 
 def _endpoint(cluster: Cluster, version: K0sVersion, given: Mapping[str, Any]) -> dict[str, Any]:
     """Return how workers reach the API servers: by a balancer of their own where k0s has it."""
-    if (given.get("api") or {}).get("externalAddress"):
+    api = given.get("api") or {}
+    if api.get("externalAddress") or api.get("tunneledNetworkingMode"):
         return {}
     if version.balances:
         return {"network": {"nodeLocalLoadBalancing": {"enabled": True}}}
