@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
 import tomllib
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from sealer.changes import File
+from sealer.changes import Command, File
 from sealer.errors import PlanError
 from sealer.model import MASTER, RUNTIME_VERSION_LABEL, Cluster, Host, fill, used_values
 from sealer_runtime_k0s.config import accounts, configuration, has_etcd, is_worker, networks, ports
@@ -80,12 +82,6 @@ def test_tunnels_to_the_api_server_and_a_balancer_exclude_each_other() -> None:
 def test_nobody_outside_is_told_of_the_cluster_unless_the_user_wants_it() -> None:
     assert spec(cluster())["telemetry"] == {"enabled": False}
     assert spec(cluster(documents=(document(telemetry={"enabled": True}),)))["telemetry"] == {"enabled": True}
-
-
-def test_the_kind_is_that_of_the_version() -> None:
-    for version, kind in ((VERSION, "ClusterConfig"), (OLD_VERSION, "Cluster")):
-        view = cluster(image=image(version))
-        assert yaml.safe_load(configuration(view, view.hosts[0]))["kind"] == kind
 
 
 def test_the_image_yields_to_what_is_computed_and_that_to_the_user() -> None:
@@ -247,6 +243,28 @@ def test_containerd_is_told_where_those_files_are(version: str, path: str, runti
     assert settings["version"] == (3 if images.endswith("images") else 2)
     assert settings["plugins"][runtime]["restrict_oom_score_adj"] is True
     assert settings["plugins"][images]["registry"]["config_path"] == "/etc/k0s/certs.d"
+
+
+def test_a_file_of_an_earlier_k0s_makes_room_and_comes_back(tmp_path: Path) -> None:
+    view = cluster()
+    (aside,) = (change for change in prepared(view, view.hosts[0]) if isinstance(change, Command))
+    file = tmp_path / "containerd.toml"
+
+    def run(script: str) -> bool:
+        text = script.replace("/etc/k0s/containerd.toml", str(file))
+        return subprocess.run(["sh"], input=text, text=True, check=False, capture_output=True).returncode == 0
+
+    assert run(aside.unless)
+    file.write_text("# k0s_managed=true\n")
+    assert run(aside.unless)
+    earlier = cluster(image=image("v1.26.0+k0s.0"))
+    (ours,) = (str(change.content) for change in prepared(earlier, view.hosts[0]) if isinstance(change, File))
+    file.write_text(ours)
+    assert not run(aside.unless)
+    assert run(aside.run)
+    assert run(aside.unless)
+    assert run(aside.revert)
+    assert file.read_text() == ours
 
 
 def test_the_registry_itself_is_no_mirror_of_itself() -> None:

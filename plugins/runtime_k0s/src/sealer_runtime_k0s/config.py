@@ -12,7 +12,7 @@ import yaml
 
 from sealer.errors import PlanError
 from sealer.model import Cluster, Host
-from sealer_runtime_k0s.documents import GROUP, asked, merge, offered
+from sealer_runtime_k0s.documents import GROUP, KIND, asked, merge, offered
 from sealer_runtime_k0s.version import K0sVersion, image_version
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -49,7 +49,7 @@ def configuration(cluster: Cluster, host: Host) -> str:
     """
     document = {
         "apiVersion": f"{GROUP}v1beta1",
-        "kind": image_version(cluster.image).document,
+        "kind": KIND,
         "metadata": {"name": "k0s"},
         "spec": specification(cluster, host),
     }

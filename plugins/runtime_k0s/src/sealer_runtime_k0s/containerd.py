@@ -28,6 +28,12 @@ def prepared(cluster: Cluster, host: Host) -> Iterator[Change]:
     """
     version = image_version(cluster.image)
     if version.manages_containerd:
+        yield Command(
+            title="k0s writes containerd's settings itself",
+            run=fragments.PUT_FILE_ASIDE,
+            unless=fragments.FILE_IS_NOT_OURS,
+            revert=fragments.PUT_FILE_BACK,
+        )
         yield File(path=CONTAINERD_DROP_IN, content=_drop_in(version, restrict_oom=_is_refused(host)))
     elif version.reads_mirror_files:
         yield File(path=CONTAINERD_CONFIG, content=_own(cluster, host, [f"config_path = {_text(MIRRORS)}"]))

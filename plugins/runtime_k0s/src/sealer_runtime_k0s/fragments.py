@@ -136,6 +136,13 @@ CONTAINERD_HAS_READ = (
 """Succeeds when k0s is off, or its containerd has started since its file was written."""
 
 
+# A k0s that writes it leaves a file alone that it has not written: ours of an earlier k0s, after an upgrade.
+FILE_IS_NOT_OURS = f"! grep -qx '# Written by Sealer.' {CONTAINERD_CONFIG}"
+PUT_FILE_ASIDE = f"mv -f {CONTAINERD_CONFIG} {CONTAINERD_CONFIG}.earlier"
+PUT_FILE_BACK = f"""\
+if [ -e {CONTAINERD_CONFIG}.earlier ]; then mv -f {CONTAINERD_CONFIG}.earlier {CONTAINERD_CONFIG}; fi"""
+
+
 def link_images(source: str) -> str:
     """Return sh that makes the archives in a directory those that k0s imports."""
     return f"""\

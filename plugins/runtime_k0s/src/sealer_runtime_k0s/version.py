@@ -29,11 +29,6 @@ class K0sVersion:
         return f"v{self.major}.{self.minor}.{self.patch}{self.suffix}"
 
     @property
-    def document(self) -> str:
-        """The kind that the configuration has."""
-        return "ClusterConfig" if self.minor >= 22 else "Cluster"
-
-    @property
     def can_back_up(self) -> bool:
         """Whether ``k0s backup`` exists."""
         return self.minor >= 21
