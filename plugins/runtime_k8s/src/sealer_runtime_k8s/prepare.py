@@ -139,7 +139,7 @@ def kubelet_unit(cluster: str) -> str:
 [Unit]
 Description=kubelet: the Kubernetes node agent
 Documentation=https://kubernetes.io/docs/
-After=network-online.target containerd.service docker.service
+After=network-online.target containerd.service docker.service cri-docker.service
 StartLimitIntervalSec=0
 
 [Service]
