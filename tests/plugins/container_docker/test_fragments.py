@@ -34,10 +34,16 @@ case "$*" in
     printf %s "$SERVED" > "$(at "$5")" ;;
   "tag "*)
     if [ -e "$(at "$2")" ]; then cp "$(at "$2")" "$(at "$3")"; else printf %s "$2" > "$(at "$3")"; fi ;;
+  "image inspect "*)
+    [ -e "$(at "$3")" ] || { echo '[]'; echo "Error: No such image: $3" >&2; exit 1; } ;;
   "image rm "*)
     [ -e "$(at "$3")" ] || { echo "Error: No such image: $3" >&2; exit 1; }
+    [ ! -e "$IMAGES/container.k8s_of_$(cat "$(at "$3")")" ] || { echo "Error: conflict" >&2; exit 1; }
     rm "$(at "$3")" ;;
   "ps -aq --filter name=^/k8s_") ls "$IMAGES" | sed -n 's/^container.k8s_/&/p' ;;
+  "ps -aq --filter name=^/k8s_ --filter ancestor="*)
+    [ ! -e "$(at "${6#ancestor=}")" ] ||
+      ls "$IMAGES" | grep -Fx "container.k8s_of_$(cat "$(at "${6#ancestor=}")")" ;;
   "rm -f "*) shift 2; for name; do rm "$IMAGES/$name"; done ;;
   *) echo "unexpected: $*" >&2; exit 125 ;;
 esac
@@ -85,6 +91,7 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Host:
     return Host(tuple(request.param), tmp_path)
 
 
+WITHIN = 'within() { shift; "$@"; }'
 FETCH = fragments.fetch_image(NAME, f"{SOURCE}:1")
 FORGET = fragments.forget_image(NAME, f"{SOURCE}:1")
 
@@ -109,6 +116,15 @@ def test_what_had_the_name_before_gets_it_back(machine: Host) -> None:
     assert machine.names == {NAME: "old"}
 
 
+def test_an_image_that_pods_run_goes_with_their_containers(machine: Host) -> None:
+    machine.have(NAME, "old")
+    assert machine.run(FETCH).returncode == 0
+    machine.have("container.k8s_of_new", "runs")
+    machine.have("container.mine", "runs")
+    assert machine.run(f"{WITHIN}\n{FORGET}").returncode == 0
+    assert machine.names == {NAME: "old", "container.mine": "runs"}
+
+
 def test_without_a_known_digest_the_name_is_enough(machine: Host) -> None:
     there = fragments.image_is_there(NAME, "", SOURCE)
     assert machine.run(there).returncode != 0
@@ -126,8 +142,7 @@ def test_an_image_that_the_registry_lacks_is_said_and_nothing_is_named(machine: 
 def test_containers_of_pods_end_and_those_of_others_do_not(machine: Host) -> None:
     for name in ("k8s_POD_web", "k8s_web", "mine"):
         machine.have(f"container.{name}", "runs")
-    within = 'within() { shift; "$@"; }'
-    assert machine.run(f"{within}\n{fragments.END_PODS_CONTAINERS}").returncode == 0
+    assert machine.run(f"{WITHIN}\n{fragments.END_PODS_CONTAINERS}").returncode == 0
     assert machine.names == {"container.mine": "runs"}
 
 

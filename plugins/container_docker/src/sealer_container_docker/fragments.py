@@ -109,7 +109,10 @@ fi
 
 
 def forget_image(name: str, source: str) -> str:
-    """Return sh that takes an image's names away again; what had its own name before gets it back."""
+    """Return sh that takes an image's names away again; what had its own name before gets it back.
+
+    Containers of pods that run it end: as long as there are some, Docker keeps it.
+    """
     # The last name takes the image along, so what had the name before comes first.
     return f"""\
 if [ -s "$entry/previous" ]; then
@@ -117,4 +120,12 @@ if [ -s "$entry/previous" ]; then
 else
   {DOCKER} image rm {quote(name)} >/dev/null 2>&1 || :
 fi
-{DOCKER} image rm {quote(source)} >/dev/null 2>&1 || :"""
+for attempt in 1 2 3 4 5; do
+  {DOCKER} image inspect {quote(source)} >/dev/null 2>&1 || break
+  found=$({DOCKER} ps -aq --filter name=^/k8s_ --filter ancestor={quote(source)} 2>/dev/null) || found=
+  # Ids are words.
+  # shellcheck disable=SC2086
+  [ -z "$found" ] || within 60 {DOCKER} rm -f $found >/dev/null 2>&1 || :
+  {DOCKER} image rm {quote(source)} >/dev/null 2>&1 && break
+  sleep 1
+done"""
