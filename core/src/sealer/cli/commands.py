@@ -53,6 +53,7 @@ COMMANDS: dict[str, Entry] = {
     "status": Entry("sealer.cli.status", "status", RUN, "Show a cluster as it is."),
     "exec": Entry("sealer.cli.exec", "execute", RUN, "Run a command on hosts of a cluster."),
     "debug": Entry("sealer.cli.debug", "debug", RUN, "Look into nodes and pods of a cluster."),
+    "registry": Entry("sealer.cli.registry", "registry", RUN, "Look after the registry inside a cluster."),
     "host-alias": Entry("sealer.cli.host_alias", "host_alias", RUN, "Names in /etc/hosts of all hosts."),
     "kubeconfig": Entry("sealer.cli.cluster", "kubeconfig", RUN, "Print the administrator's kubeconfig."),
     "scale-up": Entry("sealer.cli.scale", "scale_up", RUN, "Add masters and nodes to a cluster."),

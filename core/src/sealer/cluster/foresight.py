@@ -34,6 +34,7 @@ from sealer.cluster.removal import (
 )
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.residue import residue
+from sealer.cluster.rotation import ROTATE, plan_of_rotation
 from sealer.cluster.session import Connections, Context, reach, reach_for
 from sealer.cluster.state import require_state
 from sealer.cluster.upgrading import UPGRADE, plan_of_upgrade
@@ -162,6 +163,8 @@ async def _look_at_rest(context: Context, operation: Operation) -> Outlook:
     spec = request.clusterfile.cluster
     if operation.verb == FIX:
         plan = plan_of_record(context, operation)
+    elif operation.verb == ROTATE:
+        plan = plan_of_rotation(context, operation)[1]
     elif operation.verb == HOST_ALIAS:
         plan = plan_of_aliasing(operation)
     elif operation.verb == UPGRADE:

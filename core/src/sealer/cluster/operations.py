@@ -14,6 +14,7 @@ from sealer.cluster.leaving import leave
 from sealer.cluster.mending import FIX, carry_on_mending
 from sealer.cluster.removal import REMOVALS, REMOVE, abandon, take_back
 from sealer.cluster.request import request_of
+from sealer.cluster.rotation import ROTATE, carry_on_rotating
 from sealer.cluster.session import Context, reach_for
 from sealer.cluster.upgrading import UPGRADE, carry_on_upgrading
 from sealer.errors import RecordDamaged, SealerError
@@ -46,6 +47,8 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
                 return await carry_on_upgrading(context, records, operation, connections, redactor)
             if operation.verb == RENEW:
                 return await carry_on_renewing(context, records, operation, connections, redactor)
+            if operation.verb == ROTATE:
+                return await carry_on_rotating(context, operation, connections, redactor)
             if operation.verb == HOST_ALIAS:
                 return await carry_on_aliasing(context, records, operation, connections, redactor)
             if operation.verb == FIX:

@@ -18,7 +18,7 @@ from sealer.providers.recipes import (
     ProgramQuery,
     SupportsBaseImages,
 )
-from sealer.providers.registries import Registry
+from sealer.providers.registries import Registry, SupportsRotation
 from sealer.providers.tasks import TaskType
 from sealer.providers.vocabulary import Vocabulary
 
@@ -42,6 +42,7 @@ __all__ = [
     "SupportsBaseImages",
     "SupportsCertificates",
     "SupportsImageImport",
+    "SupportsRotation",
     "SupportsUpgrade",
     "TaskType",
     "ToolRunner",

@@ -53,6 +53,36 @@ def remove_credentials(directory: str) -> str:
     return f"rm -rf {quote(directory)} {quote(f'{directory}.new')}\nrmdir {above} 2>/dev/null || :"
 
 
+def replace_credentials(directory: str, credentials: Credentials, stamp: str) -> str:
+    """Return sh that puts other credentials in the place of those there, which are kept beside them."""
+    place, kept = quote(directory), quote(f"{directory}.before-{stamp}")
+    making = write_credentials(directory, credentials).rpartition("\n")[0]
+    new = quote(f"{directory}.new")
+    return f"""\
+{making}
+printf %s {quote(stamp)} > {new}/stamp
+rm -rf {kept}
+mv {place} {kept}
+mv {new} {place}"""
+
+
+def has_stamp(directory: str, stamp: str) -> str:
+    """Return sh that succeeds when the credentials are those of one rotation."""
+    return f'[ "$(cat {quote(f"{directory}/stamp")} 2>/dev/null)" = {quote(stamp)} ]'
+
+
+def restore_credentials(directory: str, stamp: str) -> str:
+    """Return sh that puts the credentials of before a rotation back, and has the registry read them."""
+    place, kept = quote(directory), quote(f"{directory}.before-{stamp}")
+    return f"""\
+rm -rf {quote(f"{directory}.new")}
+if [ -d {kept} ]; then
+  rm -rf {place}
+  mv {kept} {place}
+  systemctl try-restart {UNIT}
+fi"""
+
+
 def listens(port: int) -> str:
     """Return sh that succeeds when the unit's own process listens on the port.
 

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from sealer.changes import Command, Copy, File, Output, Unit, Wait, quote
 from sealer.kubernetes import require_platform
-from sealer.model import Check, Cluster, Host, Platform, Probe, RegistryEndpoint, Step, Traffic, Value, at
-from sealer.providers import Component, Download, Registry, SupportsBaseImages
+from sealer.model import (
+    Check,
+    Cluster,
+    Host,
+    Platform,
+    Probe,
+    RegistryEndpoint,
+    Renewal,
+    Step,
+    Traffic,
+    Value,
+    at,
+)
+from sealer.providers import Component, Download, Registry, SupportsBaseImages, SupportsRotation
 from sealer_registry_distribution import fragments
 from sealer_registry_distribution.checks import STATE, PortIsFree
 from sealer_registry_distribution.config import PROGRAM, UNIT, config_yml, unit_text
@@ -23,7 +35,7 @@ _VERSION = "2.8.3"
 """Of the release that base images get."""
 
 
-class Distribution(Registry, SupportsBaseImages):
+class Distribution(Registry, SupportsBaseImages, SupportsRotation):
     """The ``registry`` program of the cluster image, serving the image's container images."""
 
     name = "distribution"
@@ -80,21 +92,29 @@ class Distribution(Registry, SupportsBaseImages):
         Every plan brings new credentials; those that once reached the first master stay, as long as the
         domain does, and the other masters get the same.
         """
-        first = cluster.first_master
-        credentials = issue_credentials(
-            username=USERNAME,
-            domain=_domain(cluster),
-            addresses=(*(host.address for host in cluster.masters), "127.0.0.1"),
-            now=datetime.now(UTC),
-        )
-        original = _serve_step(cluster, first, credentials)
-        yield original
-        for host in cluster.masters[1:]:
-            copy = Credentials(**{name: str(original.value(name)) for name in fragments.FILES})
-            yield _serve_step(cluster, host, copy)
+        yield from _serve_steps(cluster)
+
+    def rotate(self, cluster: Cluster, renewal: Renewal) -> Iterable[Step]:
+        """Return the same steps with credentials that take the place of those that are there."""
+        yield from _serve_steps(cluster, stamp=renewal.stamp)
 
 
-def _serve_step(cluster: Cluster, host: Host, credentials: Credentials) -> Step:
+def _serve_steps(cluster: Cluster, *, stamp: str = "") -> Iterator[Step]:
+    first = cluster.first_master
+    credentials = issue_credentials(
+        username=USERNAME,
+        domain=_domain(cluster),
+        addresses=(*(host.address for host in cluster.masters), "127.0.0.1"),
+        now=datetime.now(UTC),
+    )
+    original = _serve_step(cluster, first, credentials, stamp)
+    yield original
+    for host in cluster.masters[1:]:
+        copy = Credentials(**{name: str(original.value(name)) for name in fragments.FILES})
+        yield _serve_step(cluster, host, copy, stamp)
+
+
+def _serve_step(cluster: Cluster, host: Host, credentials: Credentials, stamp: str) -> Step:
     domain, port = _domain(cluster), _port(cluster)
     directory = f"{cluster.data}/registry/{domain}"
     config = f"{cluster.data}/registry/config.yml"
@@ -105,12 +125,12 @@ def _serve_step(cluster: Cluster, host: Host, credentials: Credentials) -> Step:
         host=host.name,
         changes=(
             Copy(source=f"{cluster.rootfs}/bin/registry", path=PROGRAM),
-            Command(
-                title=f"credentials of the registry {domain}",
-                run=fragments.write_credentials(directory, credentials),
-                creates=directory,
-                revert=fragments.remove_credentials(directory),
+            _credentials(
+                domain,
+                directory,
+                credentials,
                 yields=_credential_outputs(cluster, directory) if is_first else (),
+                stamp=stamp,
             ),
             File(
                 path=config,
@@ -139,6 +159,27 @@ def _serve_step(cluster: Cluster, host: Host, credentials: Credentials) -> Step:
         ),
         provides=(at("registry", host.name),),
         requires=(at("rootfs", host.name), at("registry-store", host.name)),
+    )
+
+
+def _credentials(
+    domain: str, directory: str, credentials: Credentials, *, yields: tuple[Output, ...], stamp: str
+) -> Command:
+    """Return the command that writes credentials: where there are none, or with a stamp over others."""
+    if not stamp:
+        return Command(
+            title=f"credentials of the registry {domain}",
+            run=fragments.write_credentials(directory, credentials),
+            creates=directory,
+            revert=fragments.remove_credentials(directory),
+            yields=yields,
+        )
+    return Command(
+        title=f"new credentials of the registry {domain} ({stamp})",
+        run=fragments.replace_credentials(directory, credentials, stamp),
+        unless=fragments.has_stamp(directory, stamp),
+        revert=fragments.restore_credentials(directory, stamp),
+        yields=yields,
     )
 
 
