@@ -50,6 +50,11 @@ def test_three_nodes_are_ready(cluster: Site) -> None:
     status = json.loads(cluster.operator.sealer("status", "-o", "json").stdout)
     assert status["state"] == "done"
     assert [(host["reachable"], host["ready"]) for host in status["hosts"]] == [("yes", "Ready")] * 3
+    assert status["drift"] == {"changes": 0, "steps": [], "unknown": []}
+    assert set(status["registry"]["hosts"].values()) == {"answers"}
+    assert min(one["days"] for one in status["certificates"]) > 300
+    # That a pod of the control plane is ready its kubelet may say a minute late.
+    cluster.operator.sealer("check", "--post", "--ignore", "cluster-system-pods", code=0)
     items = cluster.ask("get", "nodes")["items"]
     assert {item["metadata"]["name"] for item in items} == {"n1", "n2", "n3"}
 

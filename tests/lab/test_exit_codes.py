@@ -69,6 +69,20 @@ def test_hosts_that_are_unfit_are_3(operator: Operator, lab: Lab) -> None:
         node.run(["hostname", "n2"])
 
 
+def test_a_cluster_that_runs_is_asked_and_given_commands(operator: Operator, lab: Lab) -> None:
+    operator.sealer("run", *words(operator))
+    said = operator.sealer("exec", "--hosts", lab.node("n2").address, "--", "uname", "-n", code=0)
+    assert said.stdout.splitlines()[1:] == ["n2"]
+    operator.sealer("exec", "-r", "node", "--", "false", code=1)
+    operator.sealer("exec", "-r", "nobody", "--", "true", code=2)
+    operator.sealer("host-alias", "add", "--ip", "192.0.2.7", "--hostnames", "db.example", code=0)
+    assert "192.0.2.7" in operator.sealer("exec", "--", "getent", "hosts", "db.example").stdout
+    operator.sealer("host-alias", "add", "--ip", "192.0.2.8", "--hostnames", "db.example", code=2)
+    # There is no Kubernetes, which is what the check of a cluster that runs says first.
+    assert "cluster-nodes" in operator.sealer("check", "--post", code=3).stdout
+    assert "drift: none" in operator.sealer("status", code=0).stdout
+
+
 def test_content_that_is_damaged_is_4(operator: Operator) -> None:
     (digest,) = make_plain_image(operator, [{"data": bytes(range(256)) * 999}])
     blob = ImageStore(operator.sealer_home).blob_path(digest)
@@ -106,6 +120,8 @@ def test_a_cluster_that_is_worked_on_is_6_and_an_interrupted_operation_is_130(
         operator.sealer("run", *words(operator), code=6)
         operator.sealer("delete", "--all", "--yes", code=6)
         operator.sealer("run", *words(operator), "--dry-run", code=6)
+        operator.sealer("exec", "--", "true", code=6)
+        operator.sealer("exec", "--anyway", "--", "true", code=0)
         os.kill(running.process, signal.SIGINT)
         lab.node("n1").run(["touch", GATE])
         said = running.finish(code=130)

@@ -131,14 +131,14 @@ def test_a_cordoned_node_and_a_registry_that_does_not_answer_someone() -> None:
         registry=RegistryStatus(address="sea.hub:5000", hosts={"10.0.0.1": "", "10.0.0.2": "expired"}),
     )
     assert "Ready, cordoned" in lines(status)
-    assert "sea.hub:5000 answers 1 hosts\n           10.0.0.2: expired" in lines(status)
+    assert "sea.hub:5000 does not answer 1 of 2 hosts\n           10.0.0.2: expired" in lines(status)
 
 
 def test_drift_is_told_change_by_change() -> None:
     change = PlannedChange(change="file /etc/x", reason="the content differs")
     step = PlannedStep(step="s", title="t", host="10.0.0.2", changes=(change,))
     said = lines(replace(HEALTHY, drift=Drift(steps=(step,), unknown=())))
-    assert "drift: 1 changes" in said
+    assert "drift: 1 change;" in said
     assert "  10.0.0.2  file /etc/x: the content differs" in said
 
 

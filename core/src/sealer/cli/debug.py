@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 Found = TypeVar("Found")
 
-_RAW = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+_RAW = {"allow_interspersed_args": False}
 cluster_option = click.option("--cluster", help="The cluster, when there is more than one.")
 
 
@@ -74,7 +74,7 @@ def node(application: Application, /, name: str, command: tuple[str, ...], **fla
 
     wanted = _wanted(command, flags)
     if flags["dry_run"]:
-        print_document(node_pod("sealer-debug-…", name, wanted), Format.YAML)
+        print_document(node_pod("sealer-debug-ID", name, wanted), Format.YAML)
         return
     opened = _at_a_master(
         application,
@@ -112,7 +112,7 @@ def pod(
     wanted = _wanted(command, flags)
     if flags["dry_run"]:
         click.echo(
-            copy_pod(name, "sealer-debug-…", wanted)
+            copy_pod(name, "sealer-debug-ID", wanted)
             if copy
             else add_container(name, container, CONTAINER, wanted)
         )
@@ -183,8 +183,9 @@ def images(application: Application, /, *, cluster: str | None, output: Format, 
 def _wanted(command: tuple[str, ...], flags: dict[str, Any]) -> Debugging:
     from sealer.cluster.debug_pods import Debugging
 
+    words = command[1:] if command[:1] == ("--",) else command
     return Debugging(
-        image=flags["image"], words=command, namespace=flags["namespace"], seconds=flags["timeout"]
+        image=flags["image"], words=words, namespace=flags["namespace"], seconds=flags["timeout"]
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sealer.cluster.executing import Executed
 
 
-@click.command("exec", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command("exec", context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
 @click.option("-c", "--cluster", help="The cluster, when there is more than one.")
 @click.option("-r", "--roles", default="", metavar="ROLE,…", help="Only hosts of these roles, as master.")

@@ -77,7 +77,7 @@ def _registry_lines(registry: Mapping[str, Any] | None) -> Iterator[str]:
     if registry is None:
         return
     bad = {host: state for host, state in registry["hosts"].items() if state != "answers"}
-    told = "answers all hosts" if not bad else f"answers {len(registry['hosts']) - len(bad)} hosts"
+    told = "answers all hosts" if not bad else f"does not answer {len(bad)} of {len(registry['hosts'])} hosts"
     yield f"registry   {registry['address']} {told}"
     yield from (f"           {host}: {state}" for host, state in bad.items())
 
@@ -103,7 +103,8 @@ def _drift_lines(drift: Mapping[str, Any] | None) -> Iterator[str]:
     if not drift["changes"]:
         yield "drift: none; the hosts are as the plan says"
     else:
-        yield f"drift: {drift['changes']} changes; sealer run with the same image makes them:"
+        count = "1 change" if drift["changes"] == 1 else f"{drift['changes']} changes"
+        yield f"drift: {count}; sealer run with the same image makes up for it:"
     for step in drift["steps"]:
         for one in step["changes"]:
             yield f"  {step['host']}  {one['change']}: {' '.join(one['reason'].split())}"

@@ -1,0 +1,49 @@
+"""Commands that take the words of other programs: which words are whose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sealer.cli.program import run
+from sealer.cluster.request import Request
+from sealer.cluster.state import save_state
+from sealer.clusterfile import Clusterfile
+from sealer.clusterfile.flags import cluster_from_flags
+from sealer.operation.records import ClusterRecords
+
+
+@pytest.fixture(autouse=True)
+def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEALER_HOME", str(tmp_path))
+    spec = cluster_from_flags("10.0.0.1", "10.0.0.2")
+    save_state(ClusterRecords(tmp_path, spec.name), Request.of_hosts(Clusterfile(cluster=spec)))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--", "ls", "-l", "a b"], "on 10.0.0.1, 10.0.0.2: ls -l 'a b'\n"),
+        (["ls", "--hosts", "x"], "on 10.0.0.1, 10.0.0.2: ls --hosts x\n"),
+        (["-r", "node", "df -h | tail -1"], "on 10.0.0.2: df -h | tail -1\n"),
+        (["kubectl", "exec", "p", "--", "sh"], "on 10.0.0.1, 10.0.0.2: kubectl exec p -- sh\n"),
+    ],
+)
+def test_the_words_of_a_command_are_its_own(
+    words: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["exec", "--dry-run", *words]) == 0
+    assert capsys.readouterr().out == said
+
+
+def test_an_option_that_exec_does_not_have_is_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["exec", "--dry-run", "--host", "10.0.0.1", "reboot"]) == 2
+    assert "--host" in capsys.readouterr().err
+
+
+def test_what_debug_would_make_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["debug", "node", "--dry-run", "--image", "i:1", "n2", "--", "ls", "-l"]) == 0
+    assert "nodeName: n2" in capsys.readouterr().out
+    assert run(["debug", "pod", "--dry-run", "--image", "i:1", "--copy", "web", "ps"]) == 0
+    assert "kubectl debug -n default web --copy-to=" in capsys.readouterr().out
