@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 from sealer.changes import Command
+from sealer.cluster.registry_access import access_steps, plan_groups
 from sealer.model import Renewal, at
 from sealer.operation.plan import make_plan
 from sealer.testing.conformance.fragments import fragments as fragments_of
 from sealer.testing.examples import example_cluster, example_host
 from sealer.testing.shells import syntax_errors
+from sealer.testing.stand_ins import STAND_INS
+from sealer_container_containerd.runtime import Containerd
 from sealer_registry_distribution import fragments
 from sealer_registry_distribution.credentials import Credentials
 from sealer_registry_distribution.registry import Distribution
@@ -77,3 +81,21 @@ def test_every_shell_can_read_the_scripts() -> None:
     cluster = example_cluster(example_host(1, master=True))
     (step,) = Distribution().rotate(cluster, Renewal(stamp="s1"))
     assert syntax_errors(dict(fragments_of(step))) == []
+
+
+def test_all_hosts_learn_the_new_credentials_once_every_registry_has_them() -> None:
+    hosts = (example_host(1, master=True), example_host(2, master=True), example_host(3))
+    registry = Distribution()
+    bare = example_cluster(*hosts)
+    cluster = replace(bare, registry=registry.endpoint(bare))
+    parts = replace(STAND_INS, container=Containerd(), registry=registry)
+    steps = [
+        *registry.rotate(cluster, Renewal(stamp="s1")),
+        *access_steps(cluster, parts, cluster.image.container_images, source="image"),
+    ]
+    there = ("rootfs", "registry-store", "container-runtime")
+    given = [at(name, host.name) for host in hosts for name in there]
+    plan = make_plan(steps, given=given, groups=plan_groups(cluster, parts))
+    rotated = {at("registry/serve", host.name) for host in hosts if host.is_master}
+    for host in hosts:
+        assert rotated <= plan.waits_for[at("registry-access/image", host.name)]
