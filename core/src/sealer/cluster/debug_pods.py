@@ -194,7 +194,8 @@ def run_in(pod: str, container: str, wanted: Debugging) -> str:
 
 def remove_pod(namespace: str, pod: str) -> str:
     """Return sh that removes a pod."""
-    return f"kubectl delete pod -n {quote(namespace)} {quote(pod)} --ignore-not-found --grace-period=1 --wait=false >&2"
+    which = f"pod -n {quote(namespace)} {quote(pod)}"
+    return f"kubectl delete {which} --ignore-not-found --grace-period=1 --wait=false >&2"
 
 
 def shell_words(namespace: str, pod: str, container: str) -> Sequence[str]:
