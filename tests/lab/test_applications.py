@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lab.cluster import Site
+from tests.lab.cluster import Site, eventually
 
 pytestmark = [pytest.mark.lab, pytest.mark.kubernetes]
 
@@ -131,3 +131,10 @@ def test_container_images_reach_the_nodes_of_any_cluster_through_its_api_server(
     again = stranger.sealer("run", "box:1", *there, "--to-nodes")
     assert "done: 0 steps changed something" in again.stderr
     stranger.sealer("app", "uninstall", "box", *there, "--yes")
+
+    def containers() -> str:
+        nodes = cluster.lab.nodes
+        return "".join(node.run(["ctr", "-n", "k8s.io", "containers", "ls"]).stdout for node in nodes)
+
+    # The next tests look at all containers.
+    eventually(lambda: "elsewhere.example" not in containers(), what="no container of it is left")
