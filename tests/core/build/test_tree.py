@@ -38,7 +38,7 @@ def model(sources: list[tuple[str, dict[str, bytes]]]) -> dict[str, bytes] | Non
     return None if merged.keys() & above else merged
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(SOURCES)
 def test_merged_sources_are_what_a_mapping_would_hold(sources: list[tuple[str, dict[str, bytes]]]) -> None:
     sources = [(target, plain(files)) for target, files in sources]

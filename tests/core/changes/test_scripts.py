@@ -9,7 +9,7 @@ import signal
 import subprocess
 import time
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sealer.changes import Command, Copy, Directory, File, Output, OwnedPath, Symlink
@@ -255,7 +255,6 @@ def test_the_lock_of_a_process_that_is_gone_is_taken_over(disk: Disk) -> None:
     assert states(disk.converge(Command(title="next", run="true"))) == ["changed"]
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=300))
 @example(b"-\0")
 def test_printed_bytes_are_the_bytes(content: bytes) -> None:
@@ -263,7 +262,6 @@ def test_printed_bytes_are_the_bytes(content: bytes) -> None:
     assert done.stdout == content
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=200))
 def test_a_quoted_text_is_one_word(text: str) -> None:
     script = f"printf %s {quote(text)}"

@@ -168,7 +168,7 @@ def test_damage_to_a_file_is_one_clear_error_and_never_in_the_way_of_leaving(nam
     with kept() as whole:
         original = whole.file(name).read_bytes()
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(damages(original))
     @example(b"[" * 100_000)
     @example(b'{"since": 1e300}')
@@ -188,7 +188,7 @@ def test_a_damaged_journal_leaves_its_operation_open_or_over() -> None:
     with kept() as whole:
         original = whole.file(JOURNAL).read_bytes()
 
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(damages(original))
     @example(b"[" * 100_000 + b"\n")
     def check(content: bytes | None) -> None:

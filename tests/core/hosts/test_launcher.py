@@ -202,7 +202,7 @@ case x in x) echo seven;; esac
     whole = script_input(script)
 
     # From its closing brace on the script is whole.
-    @settings(deadline=None, max_examples=60)
+    @settings(max_examples=60)
     @given(st.integers(0, whole.data.rindex(b"}")))
     def check(length: int) -> None:
         cut = Input(data=whole.data[:length], mark=whole.mark)
@@ -212,7 +212,7 @@ case x in x) echo seven;; esac
 
 
 def test_any_bytes_come_through_a_stream() -> None:
-    @settings(deadline=None, max_examples=40)
+    @settings(max_examples=40)
     @given(st.binary(max_size=3000))
     def check(data: bytes) -> None:
         assert launch(("dash",), stream_input("cat"), behind=data)[1] == data

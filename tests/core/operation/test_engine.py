@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sealer.changes import Command, Output
@@ -151,7 +151,6 @@ graphs = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(graphs, st.integers(1, 5), st.booleans())
 def test_every_step_runs_once_after_what_it_waits_for(plan: Plan, concurrency: int, together: bool) -> None:
     hosts = Hosts(plan, together=together)
@@ -161,7 +160,6 @@ def test_every_step_runs_once_after_what_it_waits_for(plan: Plan, concurrency: i
     assert hosts.most_hosts <= concurrency
 
 
-@settings(deadline=None)
 @given(graphs, st.data())
 def test_a_failure_blocks_only_what_depends_on_it_and_resuming_ends_the_same(
     plan: Plan, data: st.DataObject
