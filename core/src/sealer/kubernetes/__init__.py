@@ -3,7 +3,7 @@
 from sealer.kubernetes.checks import PORTS, NodeNames, PortsFree, listening_ports
 from sealer.kubernetes.cni import CNI_PROGRAMS, cni_programs
 from sealer.kubernetes.containers import END_PODS, end_containers
-from sealer.kubernetes.leaving import drain_command, is_forgotten, require_quorum, speaker
+from sealer.kubernetes.leaving import drain_command, forget_command, is_forgotten, require_quorum, speaker
 from sealer.kubernetes.marks import Taint, mark_step, parse_taint, taint_holds
 from sealer.kubernetes.pause import pause_image
 from sealer.kubernetes.releases import cni_components, cni_downloads, release_minor, require_platform
@@ -24,6 +24,7 @@ __all__ = [
     "cni_programs",
     "drain_command",
     "end_containers",
+    "forget_command",
     "is_forgotten",
     "listening_ports",
     "mark_step",

@@ -55,6 +55,25 @@ def drain_command(kubectl: str, node: str, seconds: int) -> str:
     return f"{kubectl} drain {quote(node)} {flags} --timeout={seconds}s"
 
 
+def forget_command(kubectl: str, node: str) -> str:
+    """Return sh after which the API server knows no such node.
+
+    When etcd has just lost a member it may choose a new leader, and refuses writes meanwhile
+    ("etcdserver: leader changed"): for half a minute it is tried again.
+
+    Args:
+        kubectl: The shell words that call kubectl as the administrator.
+        node: The node's name.
+    """
+    return f"""\
+tries=0
+until {kubectl} delete node {quote(node)} --ignore-not-found; do
+  tries=$((tries + 1))
+  if [ "$tries" -ge 10 ]; then exit 1; fi
+  sleep 3
+done"""
+
+
 def is_forgotten(kubectl: str, node: str) -> str:
     """Return sh that succeeds when the API server knows no such node, and not when it doesn't answer."""
     return f'found=$({kubectl} get node {quote(node)} --ignore-not-found -o name) && [ -z "$found" ]'

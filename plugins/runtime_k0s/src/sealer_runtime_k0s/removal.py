@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from sealer.changes import Command, quote
 from sealer.errors import PlanError
-from sealer.kubernetes import drain_command, is_forgotten, require_quorum, speaker
+from sealer.kubernetes import drain_command, forget_command, is_forgotten, require_quorum, speaker
 from sealer.model import Cluster, Departure, Host, Step, at
 from sealer_runtime_k0s.config import has_etcd, specification
 from sealer_runtime_k0s.fragments import config_flag
@@ -67,7 +67,7 @@ def _remove_step(
         lines.append(f"if ! {{ {_has_no_member(cluster, host)}; }}; then {_leave(cluster, host)}; fi")
     if host.is_master:
         lines += [_forget(kind, node) for kind in _OBJECTS]
-    lines.append(f"{KUBECTL} delete node {quote(node)} --ignore-not-found")
+    lines.append(forget_command(KUBECTL, node))
     return Step(
         id=at(f"k0s/remove/{host.name}", agent.name),
         title=f"drain and forget node {node}",

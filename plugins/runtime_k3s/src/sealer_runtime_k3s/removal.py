@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sealer.changes import Command, quote
-from sealer.kubernetes import drain_command, is_forgotten, require_quorum, speaker
+from sealer.changes import Command
+from sealer.kubernetes import drain_command, forget_command, is_forgotten, require_quorum, speaker
 from sealer.model import Cluster, Departure, Host, Step, at
 from sealer_runtime_k3s.names import KUBECTL, node_name
 
@@ -35,7 +35,7 @@ def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
 
 def _remove_step(departure: Departure, host: Host, agent: Host, before: tuple[str, ...]) -> Step:
     node = node_name(host)
-    lines = [f"{KUBECTL} delete node {quote(node)} --ignore-not-found"]
+    lines = [forget_command(KUBECTL, node)]
     if host.name not in departure.lost:
         is_known = f"if ! {{ {is_forgotten(KUBECTL, node)}; }}"
         lines.insert(0, f"{is_known}; then {drain_command(KUBECTL, node, departure.drain_seconds)}; fi")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sealer.changes import Command, quote
-from sealer.kubernetes import drain_command, is_forgotten, require_quorum, speaker
+from sealer.kubernetes import drain_command, forget_command, is_forgotten, require_quorum, speaker
 from sealer.model import Cluster, Departure, Host, Step, at
 from sealer_runtime_k8s import etcd
 from sealer_runtime_k8s.balancer import endpoint_changes
@@ -85,7 +85,7 @@ def _remove_step(
         lines.append(f"{known}; then {drain(cluster, host, departure.drain_seconds)}; fi")
     if with_etcd:
         lines.append(etcd.remove_member(cluster, agent, host))
-    lines.append(f"{_KUBECTL} delete node {name} --ignore-not-found")
+    lines.append(forget_command(_KUBECTL, node_name(cluster, host)))
     what = "master" if host.is_master else "node"
     return Step(
         id=at(f"kubernetes/remove/{host.name}", agent.name),
