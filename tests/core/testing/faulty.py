@@ -50,9 +50,11 @@ from sealer.providers import (
     Component,
     Download,
     HostChecks,
+    ImageImport,
     ProgramQuery,
     SupportsBaseImages,
     SupportsCertificates,
+    SupportsImageImport,
     SupportsUpgrade,
     TaskType,
     ToolRunner,
@@ -459,6 +461,26 @@ class Unmirrored(Box):
 class TestUnmirrored(ContainerRuntimeContract):
     finds = ("test_every_domain_is_mirrored",)
     provider = giving(Unmirrored())
+
+
+class Garbling(Box, SupportsImageImport):
+    def image_import(self) -> ImageImport:
+        return ImageImport(present="true", run="if then")
+
+
+class TestGarbling(ContainerRuntimeContract):
+    finds = ("test_taking_container_images_can_be_run",)
+    provider = giving(Garbling())
+
+
+class GarblingToy(Toy, SupportsImageImport):
+    def image_import(self) -> ImageImport:
+        return ImageImport(present="toy status )", run="toy load")
+
+
+class TestGarblingToy(ClusterRuntimeContract):
+    finds = ("test_taking_container_images_can_be_run",)
+    provider = giving(GarblingToy())
 
 
 class Announced(Shelf):
