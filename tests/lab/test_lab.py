@@ -19,6 +19,7 @@ from sealer.testing.lab import (
     Lab,
     LabError,
     Node,
+    Snapshot,
     cgroups,
     cleanup,
     compare,
@@ -232,11 +233,19 @@ def test_snapshots_of_an_untouched_node_are_equal(lab: Lab, node: Node) -> None:
     node.wait_until_started()
     before = snapshot(node)
     ssh(lab, node.name, "true")
-    assert compare(before, snapshot(node)) == ()
+    require_equal(before, node)
     node.power_off()
     node.power_on()
     node.wait_until_started()
-    assert compare(before, snapshot(node)) == ()
+    require_equal(before, node)
+
+
+def require_equal(before: Snapshot, node: Node) -> None:
+    """See that a node comes to what it was; sessions that have ended take a moment to go."""
+    deadline = time.monotonic() + 30
+    while (found := compare(before, snapshot(node))) and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert found == ()
 
 
 PLANTED = [
