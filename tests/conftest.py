@@ -36,10 +36,12 @@ def _is_fast(item: pytest.Item) -> bool:
     return _directory(item) in ALONE and not any(item.get_closest_marker(name) for name in SLOW)
 
 
-def _rank(item: pytest.Item) -> tuple[bool, int]:
+def _rank(item: pytest.Item) -> tuple[bool, bool, int]:
     part = _directory(item)
     order = ORDER.index(part) if part in ORDER else len(ORDER)
-    return item.get_closest_marker("kubernetes") is not None, order
+    # The cluster that tests share stays from the first of them on, and their operator remembers it.
+    shares = "site" in getattr(item, "fixturenames", ())
+    return item.get_closest_marker("kubernetes") is not None, shares, order
 
 
 @pytest.hookimpl(trylast=True)
