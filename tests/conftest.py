@@ -17,14 +17,14 @@ settings.load_profile("unhurried")
 # What is fast and catches most comes first; a real cluster comes last.
 ORDER = ("core", "plugins", "interop", "packaging", "apps", "lab")
 
-# These share nothing but the processor, so several processes may run them side by side.
-ALONE = ("core", "plugins", "interop")
 SLOW = ("slow", "lab", "kubernetes")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--part", choices=("fast", "rest"), help="only tests that may run side by side, or all others"
+        "--part",
+        choices=("fast", "machines", "kubernetes"),
+        help="only what is fast; or takes time or machines; or takes Kubernetes, in one process",
     )
 
 
@@ -32,8 +32,11 @@ def _directory(item: pytest.Item) -> str:
     return item.path.relative_to(Path(__file__).parent).parts[0]
 
 
-def _is_fast(item: pytest.Item) -> bool:
-    return _directory(item) in ALONE and not any(item.get_closest_marker(name) for name in SLOW)
+def _part(item: pytest.Item) -> str:
+    if item.get_closest_marker("kubernetes") is not None:
+        return "kubernetes"
+    quick = not any(item.get_closest_marker(name) for name in SLOW) and _directory(item) != "packaging"
+    return "fast" if quick else "machines"
 
 
 def _rank(item: pytest.Item) -> tuple[bool, bool, int]:
@@ -49,9 +52,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=_rank)
     part = config.getoption("--part")
     if part is not None:
-        left_out = [item for item in items if _is_fast(item) != (part == "fast")]
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if _is_fast(item) == (part == "fast")]
+        config.hook.pytest_deselected(items=[item for item in items if _part(item) != part])
+        items[:] = [item for item in items if _part(item) == part]
 
 
 _numbers = itertools.count()
