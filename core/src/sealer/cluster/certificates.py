@@ -19,17 +19,16 @@ from cryptography.utils import CryptographyDeprecationWarning
 from sealer.changes import quote
 from sealer.cluster.install import Prepared, prepare_again
 from sealer.cluster.request import Request, noted, request_of
-from sealer.cluster.session import Connections, Context, drive, reach, require_all
+from sealer.cluster.session import Connections, Context, applying, drive, reach, require_all
 from sealer.cluster.state import require_state, save_state
 from sealer.errors import HostError, PlanError
-from sealer.events import EventSink, Message
+from sealer.events import Message
 from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
 from sealer.model import Host, Renewal
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ClusterRecords, Operation
-from sealer.operation.visit import Applier
 from sealer.providers import SupportsCertificates
 
 RENEW = "renew"
@@ -257,17 +256,7 @@ async def carry_on_renewing(
     request = request_of(operation)
     prepared = prepare_again(context, request)
     cluster, plan = prepared.cluster, renewal_plan(prepared, renewal_of(operation))
-    uploads = asyncio.Semaphore(context.uploads)
-
-    def make_visitor(events: EventSink) -> Applier:
-        return Applier(
-            data=cluster.data,
-            operation=operation.id,
-            blobs=context.store,
-            uploads=uploads,
-            events=events,
-            redactor=redactor,
-        )
+    make_visitor = applying(context, cluster.data, operation, redactor)
 
     def conclude() -> None:
         save_state(records, request)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,18 +11,16 @@ from sealer.cluster.comparison import compare
 from sealer.cluster.install import prepare_again
 from sealer.cluster.outlook import Outlook
 from sealer.cluster.request import Request, request_of, state_before
-from sealer.cluster.session import Connections, Context, drive, reach, require_all
+from sealer.cluster.session import Connections, Context, applying, drive, reach, require_all
 from sealer.cluster.state import require_state, save_state
 from sealer.clusterfile import ClusterSpec, HostAlias
 from sealer.clusterfile.addresses import is_host_name
 from sealer.errors import UsageError
-from sealer.events import EventSink
 from sealer.hosts.secret import Redactor
 from sealer.model import Step, at
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ClusterRecords, Operation
-from sealer.operation.visit import Applier
 
 HOST_ALIAS = "host-alias"
 """The verb of these operations."""
@@ -150,17 +147,7 @@ async def carry_on_aliasing(
     """
     request = request_of(operation)
     spec = request.clusterfile.cluster
-    uploads = asyncio.Semaphore(context.uploads)
-
-    def make_visitor(events: EventSink) -> Applier:
-        return Applier(
-            data=f"{spec.data_root}/{spec.name}",
-            operation=operation.id,
-            blobs=context.store,
-            uploads=uploads,
-            events=events,
-            redactor=redactor,
-        )
+    make_visitor = applying(context, f"{spec.data_root}/{spec.name}", operation, redactor)
 
     plan = plan_of_aliasing(operation)
     return await drive(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -15,19 +14,18 @@ from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts, choose_parts
 from sealer.cluster.request import Foreign, Growth, Request
 from sealer.cluster.request_plan import plan_elsewhere, plan_on_hosts
-from sealer.cluster.session import Connections, Context, drive, observe_all, reach, require_all
+from sealer.cluster.session import Connections, Context, applying, drive, observe_all, reach, require_all
 from sealer.cluster.state import load_own_state, load_state, save_state
 from sealer.clusterfile import Clusterfile
 from sealer.clusterfile.flags import require_master
 from sealer.errors import SealerError, UsageError
-from sealer.events import EventSink, Message
+from sealer.events import Message
 from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
 from sealer.model import RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Cluster, Facts, Severity
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan
 from sealer.operation.records import ClusterRecords, Operation
-from sealer.operation.visit import Applier
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,18 +237,8 @@ async def carry_out(
     """
     if prepared.request.application is None and not prepared.request.removals:
         save_state(records, replace(prepared.request, growth=None))
-    uploads = asyncio.Semaphore(context.uploads)
     store = context.store
-
-    def make_visitor(events: EventSink) -> Applier:
-        return Applier(
-            data=prepared.cluster.data,
-            operation=operation.id,
-            blobs=store,
-            uploads=uploads,
-            events=events,
-            redactor=redactor,
-        )
+    make_visitor = applying(context, prepared.cluster.data, operation, redactor)
 
     def conclude() -> None:
         state = load_state(records)

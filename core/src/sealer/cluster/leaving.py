@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +10,7 @@ from sealer.cluster.install import Prepared, Wish, prepare_again
 from sealer.cluster.registry_access import registry_name
 from sealer.cluster.removal import REMOVE, left_behind, take_back_step
 from sealer.cluster.request import Request, noted, request_of
-from sealer.cluster.session import Connections, Context, drive, reach
+from sealer.cluster.session import Connections, Context, applying, drive, reach
 from sealer.cluster.state import load_state, require_state, save_state
 from sealer.clusterfile import ClusterSpec
 from sealer.errors import HostError, UsageError
@@ -21,7 +20,7 @@ from sealer.model import DRAIN_SECONDS, Cluster, Departure, Step, at
 from sealer.operation.engine import Summary
 from sealer.operation.plan import make_plan
 from sealer.operation.records import ClusterRecords, Operation
-from sealer.operation.visit import Applier, Branching, Remover, Visitor
+from sealer.operation.visit import Branching, Remover, Visitor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,17 +215,10 @@ async def leave(
         parting.cluster,
         parting.taking_back(except_of=left_behind(context, operation, connections, parting.cluster.data)),
     )
-    uploads = asyncio.Semaphore(context.uploads)
+    make_applier = applying(context, cluster.data, operation, redactor)
 
     def make_visitor(events: EventSink) -> Visitor:
-        applier = Applier(
-            data=cluster.data,
-            operation=operation.id,
-            blobs=context.store,
-            uploads=uploads,
-            events=events,
-            redactor=redactor,
-        )
+        applier = make_applier(events)
         remover = Remover(data=cluster.data, operation=operation.id, events=events, redactor=redactor)
         return Branching(default=applier, others={step.id: remover for step in taking})
 

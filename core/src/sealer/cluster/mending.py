@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -12,16 +11,14 @@ from sealer.cluster.catalogue import catalogue
 from sealer.cluster.install import require_mended_hosts
 from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
 from sealer.cluster.request import Request, noted, request_of
-from sealer.cluster.session import Connections, Context, drive, reach
+from sealer.cluster.session import Connections, Context, applying, drive, reach
 from sealer.cluster.state import load_own_state, load_state, save_state
 from sealer.cluster.view import bare_view
-from sealer.events import EventSink
 from sealer.hosts.secret import Redactor
 from sealer.model import Check, Finding, Severity, Step, at
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ClusterRecords, Operation
-from sealer.operation.visit import Applier
 
 FIX = "fix"
 """The verb of operations that mend."""
@@ -101,17 +98,7 @@ async def carry_on_mending(
     if state is None or not state.is_installed:
         save_state(records, request)
     spec = request.clusterfile.cluster
-    uploads = asyncio.Semaphore(context.uploads)
-
-    def make_visitor(events: EventSink) -> Applier:
-        return Applier(
-            data=f"{spec.data_root}/{spec.name}",
-            operation=operation.id,
-            blobs=context.store,
-            uploads=uploads,
-            events=events,
-            redactor=redactor,
-        )
+    make_visitor = applying(context, f"{spec.data_root}/{spec.name}", operation, redactor)
 
     return await drive(context, operation, plan, connections, make_visitor)
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from dataclasses import asdict, dataclass
 
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.rollback_tasks import rollback_tasks
-from sealer.cluster.session import Connections, Context, drive, reach
+from sealer.cluster.session import Connections, Context, applying, drive, reach
 from sealer.cluster.state import (
     forget_state,
     is_remembered,
@@ -26,7 +25,7 @@ from sealer.operation.engine import Summary
 from sealer.operation.journal import Journal
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ABORTED, ClusterRecords, Operation
-from sealer.operation.visit import Applier, Branching, Remover, Visitor
+from sealer.operation.visit import Branching, Remover, Visitor
 
 DELETE = "delete"
 ROLLBACK = "rollback"
@@ -206,18 +205,11 @@ async def take_back(
     again = previous_state(records, only) if only is not None else None
     tasks = rollback_tasks(context, again, taking, stamp=operation.id)
     plan = make_plan([*taking.steps, *tasks]) if tasks else taking
-    uploads = asyncio.Semaphore(context.uploads)
+    make_applier = applying(context, data, operation, redactor)
 
     def make_visitor(events: EventSink) -> Visitor:
         remover = Remover(data=data, operation=operation.id, events=events, redactor=redactor, only=only)
-        applier = Applier(
-            data=data,
-            operation=operation.id,
-            blobs=context.store,
-            uploads=uploads,
-            events=events,
-            redactor=redactor,
-        )
+        applier = make_applier(events)
         return Branching(default=remover, others={step.id: applier for step in tasks})
 
     def conclude() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import asdict, dataclass
 
@@ -11,16 +10,14 @@ from sealer.cluster.install import prepare_again
 from sealer.cluster.outlook import Outlook
 from sealer.cluster.registry_access import access_steps, named_images, plan_groups
 from sealer.cluster.request import Request, noted, request_of
-from sealer.cluster.session import Connections, Context, drive, reach, require_all
+from sealer.cluster.session import Connections, Context, applying, drive, reach, require_all
 from sealer.cluster.state import require_state
 from sealer.errors import PlanError
-from sealer.events import EventSink
 from sealer.hosts.secret import Redactor
 from sealer.model import Cluster, Renewal, at
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ClusterRecords, Operation
-from sealer.operation.visit import Applier
 from sealer.providers import SupportsRotation
 
 ROTATE = "rotate"
@@ -86,17 +83,7 @@ async def carry_on_rotating(
         HostsFailed: Something could not be done.
     """
     cluster, plan = plan_of_rotation(context, operation)
-    uploads = asyncio.Semaphore(context.uploads)
-
-    def make_visitor(events: EventSink) -> Applier:
-        return Applier(
-            data=cluster.data,
-            operation=operation.id,
-            blobs=context.store,
-            uploads=uploads,
-            events=events,
-            redactor=redactor,
-        )
+    make_visitor = applying(context, cluster.data, operation, redactor)
 
     return await drive(context, operation, plan, connections, make_visitor)
 

@@ -24,7 +24,7 @@ from sealer.operation.engine import Engine, Summary
 from sealer.operation.journal import Journal
 from sealer.operation.plan import Plan
 from sealer.operation.records import DONE, Operation
-from sealer.operation.visit import Visitor
+from sealer.operation.visit import Applier, Visitor
 from sealer.plugins import Plugins
 
 Connections = Mapping[str, Connection | HostError]
@@ -135,6 +135,32 @@ async def observe_all(
             f"{len(failures)} of {len(outcomes)} hosts can't be observed", failures=failures, resumable=False
         )
     return {host: found for host, found in outcomes.items() if not isinstance(found, HostError)}
+
+
+def applying(
+    context: Context, data: str, operation: Operation, redactor: Redactor
+) -> Callable[[EventSink], Applier]:
+    """Return what makes the visits in which changes are applied, once it knows who gets the events.
+
+    Args:
+        context: What a verb needs from outside.
+        data: The cluster's directory on hosts.
+        operation: Which operation.
+        redactor: Takes secrets out of what hosts print.
+    """
+    uploads = asyncio.Semaphore(context.uploads)
+
+    def make_applier(events: EventSink) -> Applier:
+        return Applier(
+            data=data,
+            operation=operation.id,
+            blobs=context.store,
+            uploads=uploads,
+            events=events,
+            redactor=redactor,
+        )
+
+    return make_applier
 
 
 async def drive(

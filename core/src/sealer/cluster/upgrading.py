@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import asdict, dataclass, replace
 
@@ -15,18 +14,16 @@ from sealer.cluster.parts import choose_parts
 from sealer.cluster.pipeline import upgrade_plan
 from sealer.cluster.request import Request, noted, request_of, state_before
 from sealer.cluster.request_plan import made_for
-from sealer.cluster.session import Connections, Context, drive, reach, require_all
+from sealer.cluster.session import Connections, Context, applying, drive, reach, require_all
 from sealer.cluster.state import require_state, save_state
 from sealer.cluster.view import cluster_view
 from sealer.errors import RecordDamaged, UsageError
-from sealer.events import EventSink
 from sealer.hosts.secret import Redactor
 from sealer.image.pull import ensure
 from sealer.model import DRAIN_SECONDS, RUNTIME_TYPE_LABEL, Cluster, ImageType, Upgrade
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan
 from sealer.operation.records import ClusterRecords, Operation
-from sealer.operation.visit import Applier
 
 UPGRADE = "upgrade"
 """The verb of these operations."""
@@ -190,18 +187,8 @@ async def carry_on_upgrading(
     """
     request = request_of(operation)
     cluster, plan = plan_of_upgrade(context, operation)
-    uploads = asyncio.Semaphore(context.uploads)
     store = context.store
-
-    def make_visitor(events: EventSink) -> Applier:
-        return Applier(
-            data=cluster.data,
-            operation=operation.id,
-            blobs=store,
-            uploads=uploads,
-            events=events,
-            redactor=redactor,
-        )
+    make_visitor = applying(context, cluster.data, operation, redactor)
 
     def conclude() -> None:
         save_state(records, request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -55,7 +56,7 @@ def install(cluster: Cluster, parts: Parts) -> Plan:
     return installation_plan(cluster, layers, parts, LaunchChoice())
 
 
-class PlanningContract(Contract):
+class PlanningContract(Contract, ABC):
     """Contract of providers whose steps and changes become part of an installation.
 
     Attributes:
@@ -93,9 +94,9 @@ class PlanningContract(Contract):
         """Return the plan of the installation."""
         return install(cluster, parts)
 
+    @abstractmethod
     def with_stand_ins(self, provider: Any) -> Parts:
         """Return the provider beside one stand-in of each other kind; the contract of a kind says where."""
-        raise NotImplementedError
 
     def beside_stand_ins(self, provider: Any, scenario: Scenario) -> Parts:
         """Return those parts that a scenario has."""
