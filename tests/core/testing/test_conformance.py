@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import re
 import subprocess
 import sys
@@ -16,25 +18,35 @@ from sealer.testing import conformance
 from sealer.testing.conformance import AppTypeContract, Contract, deviates
 from tests.core.testing import faulty
 
-FILE = Path(faulty.__file__)
-CASES = {name: case for name, case in vars(faulty).items() if name.startswith("Test")}
+DIRECTORY = Path(faulty.__file__).parent
+MODULES = [
+    importlib.import_module(f"{faulty.__name__}.{module.name}")
+    for module in pkgutil.iter_modules(faulty.__path__)
+]
+CASES = {name: case for module in MODULES for name, case in vars(module).items() if name.startswith("Test")}
 FAULTS = [(name, test) for name, case in CASES.items() for test in getattr(case, "finds", ())]
 LINE = re.compile(r"^(PASSED|FAILED|ERROR) \S*?::(\w+)::(\w+)", re.MULTILINE)
 SOUND = [name for name, case in CASES.items() if not hasattr(case, "finds")]
 
 
+def _file(name: str) -> str:
+    """Return the file of a class, as pytest is to be given it."""
+    return f"{CASES[name].__module__.rpartition('.')[2]}.py"
+
+
 @cache
 def outcomes() -> tuple[str, dict[tuple[str, str], set[str]]]:
     """Run sound providers whole, and of faulty ones what must fail; return what became of each test."""
-    chosen = [f"{FILE}::{name}" for name in SOUND] + [f"{FILE}::{name}::{test}" for name, test in FAULTS]
+    whole = [f"{_file(name)}::{name}" for name in SOUND]
+    chosen = whole + [f"{_file(name)}::{name}::{test}" for name, test in FAULTS]
     words = ["-q", "-rA", "-p", "no:cacheprovider", "-p", "no:asyncio", "-W", "error", "--noconftest"]
-    words += ["-c", os.devnull, "--rootdir", str(FILE.parent)]
+    words += ["-c", os.devnull, "--rootdir", str(DIRECTORY)]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *words, "--import-mode=importlib", *chosen],
         capture_output=True,
         text=True,
         check=False,
-        cwd=FILE.parent,
+        cwd=DIRECTORY,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
     found: dict[tuple[str, str], set[str]] = {}
