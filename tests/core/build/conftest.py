@@ -11,6 +11,7 @@ from sealer.image.store import ImageStore
 from sealer.testing.registry import RegistryServer
 
 from .helpers import Workshop
+from .supplier import Supplier
 
 
 @pytest.fixture
@@ -31,3 +32,9 @@ def registry(tmp_path: Path) -> Iterator[RegistryServer]:
     """A registry that speaks plain HTTP and lets everybody in."""
     with RegistryServer(tmp_path / "registry") as server:
         yield server
+
+
+@pytest.fixture
+def supplier(registry: RegistryServer, tmp_path: Path) -> Supplier:
+    """Someone who puts container images into that registry."""
+    return Supplier(registry, tmp_path)
