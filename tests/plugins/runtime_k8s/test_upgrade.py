@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +13,20 @@ from sealer.errors import PlanError
 from sealer.model import MASTER, Cluster, Step, Upgrade, at
 from sealer.operation.plan import Plan, make_plan
 from sealer_runtime_k8s.runtime import Kubernetes
-from tests.plugins.kit import assert_parses, cluster, host, image
+from tests.plugins.kit import SHELLS, assert_parses, cluster, host, image
+
+# Keeps one annotation, as kubectl 1.34 does; it takes the dots of the name with a backslash alone.
+KUBECTL = r"""#!/bin/sh
+if [ "$1" = --kubeconfig ]; then shift 2; fi
+socket=kubeadm.alpha.kubernetes.io/cri-socket
+case "$*" in
+  "get node n4 -o jsonpath={.metadata.annotations.kubeadm\.alpha\.kubernetes\.io/cri-socket}")
+    cat "$ANNOTATION" 2>/dev/null || : ;;
+  "annotate --overwrite node n4 $socket="*) printf %s "${5#*=}" > "$ANNOTATION" ;;
+  "drain n4 "* | "uncordon n4") ;;
+  *) echo "unexpected: $*" >&2; exit 125 ;;
+esac
+"""
 
 MASTERS = (host(1, MASTER), host(2, MASTER), host(3, MASTER))
 NODES = (host(4), host(5), host(6))
@@ -93,6 +108,32 @@ def test_pods_of_an_only_host_stay_where_they_are() -> None:
     assert " cordon " in commands(drain)
     assert " drain " not in commands(drain)
     assert "--timeout=77s" in commands(steps(drain_seconds=77)["kubernetes/drain/10.0.0.4@10.0.0.1"])
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("socket", ["unix:///run/containerd/containerd.sock", ""])
+def test_the_annotation_that_a_newer_kubeadm_takes_away_comes_back(
+    tmp_path: Path, shell: tuple[str, ...], socket: str
+) -> None:
+    kubectl, annotation, entry = (tmp_path / name for name in ("kubectl", "annotation", "entry"))
+    kubectl.write_text(KUBECTL)
+    kubectl.chmod(0o755)
+    entry.mkdir()
+    if socket:
+        annotation.write_text(socket)
+    (drain,) = steps()["kubernetes/drain/10.0.0.4@10.0.0.1"].changes
+    assert isinstance(drain, Command)
+
+    def run(script: str) -> None:
+        text = f"set -eu\n{script.replace('/usr/bin/kubectl', str(kubectl))}"
+        known = {"entry": str(entry), "ANNOTATION": str(annotation), "PATH": "/usr/bin:/bin"}
+        subprocess.run([*shell, "-c", text], env=known, check=True, timeout=60)
+
+    run(drain.run)
+    annotation.unlink(missing_ok=True)
+    run(drain.run)  # resumed, when kubeadm has been there
+    run(drain.revert)
+    assert (annotation.read_text() if annotation.exists() else "") == socket
 
 
 @pytest.mark.parametrize(

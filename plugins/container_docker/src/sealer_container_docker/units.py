@@ -43,6 +43,10 @@ def cri_unit(cluster: str, *, pause: str | None) -> str:
         CRI_PROGRAM,
         f"--container-runtime-endpoint unix://{CRI_SOCKET}",
         "--network-plugin=cni",
+        # Otherwise a pod whose network gives it addresses of both families is known by one of them alone.
+        "--ipv6-dual-stack",
+        # What kubectl exec streams comes by way of the kubelet; unless told, it listens on all addresses.
+        "--streaming-bind-addr=127.0.0.1",
         f"--cni-bin-dir={CNI_PROGRAMS}",
         f"--cni-conf-dir={CNI_CONFIG}",
         *([] if pause is None else [f"--pod-infra-container-image={pause}"]),

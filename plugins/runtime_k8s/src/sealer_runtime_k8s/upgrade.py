@@ -19,6 +19,8 @@ _SAVED = "kubernetes-saved"
 _MANIFESTS = "/etc/kubernetes/manifests"
 _CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _PATIENCE = 600
+_SOCKET = "kubeadm.alpha.kubernetes.io/cri-socket"
+"""The annotation by which kubeadm knows the container runtime of a node."""
 
 
 def upgrade_steps(cluster: Cluster, upgrade: Upgrade) -> Iterator[Step]:
@@ -75,6 +77,8 @@ def _drain_step(cluster: Cluster, host: Host, upgrade: Upgrade, before: tuple[st
     first, name = cluster.first_master, node_name(cluster, host)
     alone = len(cluster.hosts) == 1
     cordon = f"{fragments.KUBECTL} cordon {quote(name)}"
+    # The pods of an only node have nowhere to go.
+    move = cordon if alone else drain(cluster, host, upgrade.drain_seconds)
     return Step(
         id=at(f"kubernetes/drain/{host.name}", first.name),
         title=f"move the pods of {name} away",
@@ -82,9 +86,8 @@ def _drain_step(cluster: Cluster, host: Host, upgrade: Upgrade, before: tuple[st
         changes=(
             Command(
                 title=f"drain node {name}, {upgrade.stamp}",
-                # The pods of an only node have nowhere to go.
-                run=cordon if alone else drain(cluster, host, upgrade.drain_seconds),
-                revert=f"{fragments.KUBECTL} uncordon {quote(name)} || :",
+                run=f"{_note_socket(name)}\n{move}",
+                revert=f"{_put_socket_back(name)}\n{fragments.KUBECTL} uncordon {quote(name)} || :",
                 limit=upgrade.drain_seconds + 60,
             ),
         ),
@@ -94,6 +97,28 @@ def _drain_step(cluster: Cluster, host: Host, upgrade: Upgrade, before: tuple[st
         retries=0,
         timeout=upgrade.drain_seconds + 120,
     )
+
+
+def _note_socket(node: str) -> str:
+    """Return sh that notes which socket a node's annotation names.
+
+    From 1.34 on kubeadm takes the annotation away (its feature NodeLocalCRISocket), and an older one, to
+    which a rollback leads, upgrades no node that lacks it.
+    """
+    path = quote("{.metadata.annotations." + _SOCKET.replace(".", "\\.") + "}")
+    return f"""\
+if [ ! -e "$entry/socket" ]; then
+  {fragments.KUBECTL} get node {quote(node)} -o jsonpath={path} > "$entry/socket.new"
+  mv "$entry/socket.new" "$entry/socket"
+fi"""
+
+
+def _put_socket_back(node: str) -> str:
+    """Return sh that gives a node the annotation that was noted."""
+    return f"""\
+if [ -s "$entry/socket" ]; then
+  {fragments.KUBECTL} annotate --overwrite node {quote(node)} {_SOCKET}="$(cat "$entry/socket")" || :
+fi"""
 
 
 def _upgrade_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
