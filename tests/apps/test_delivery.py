@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -183,3 +187,99 @@ def test_a_policy_and_its_engine_come_and_go_with_applications(
     person.sealer("app", "uninstall", "kyverno", "--yes")
     assert not api.has("mutatingwebhookconfiguration", "left")
     assert not api.has("customresourcedefinition", "clusterpolicies.kyverno.io")
+
+
+PLATFORMS = ("amd64", "arm64", "s390x")
+
+
+def push_for_platforms(name: str, directory: Path, flags: tuple[str, ...]) -> None:
+    """Push a container image for several platforms, which differ in their configs alone."""
+
+    def put(content: bytes, kind: str, **further: Any) -> dict[str, Any]:
+        digest = hashlib.sha256(content).hexdigest()
+        blobs = directory / "blobs/sha256"
+        blobs.mkdir(parents=True, exist_ok=True)
+        (blobs / digest).write_bytes(content)
+        media = f"application/vnd.oci.image.{kind}.v1+json"
+        return {"mediaType": media, "digest": f"sha256:{digest}", "size": len(content), **further}
+
+    manifests = []
+    for architecture in PLATFORMS:
+        labels = {"Labels": {"architecture": "a label"}}
+        config = {"config": labels, "architecture": architecture, "os": "linux", "rootfs": {"type": "layers"}}
+        described = put(json.dumps(config).encode(), "config")
+        manifest = {"schemaVersion": 2, "config": described, "layers": []}
+        platform = {"os": "linux", "architecture": architecture}
+        manifests.append(put(json.dumps(manifest).encode(), "manifest", platform=platform))
+    index = put(json.dumps({"schemaVersion": 2, "manifests": manifests}).encode(), "index")
+    (directory / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (directory / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [index]}))
+    words = ("skopeo", "copy", "--all", "--insecure-policy", *flags, f"oci:{directory}", f"docker://{name}")
+    subprocess.run(words, check=True, capture_output=True)
+
+
+@pytest.fixture
+def nodes(api: ControlPlane) -> Iterator[Any]:
+    """Return what makes nodes of an architecture each; they are gone in the end."""
+    made: list[str] = []
+
+    def make(*architectures: str) -> None:
+        for architecture in architectures:
+            node: dict[str, Any] = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": architecture}}
+            api.kubectl("create", "-f", "-", stdin=json.dumps(node))
+            made.append(architecture)
+            node = api.json("node", architecture)
+            node["status"]["nodeInfo"] |= {"operatingSystem": "linux", "architecture": architecture}
+            path = f"/api/v1/nodes/{architecture}/status"
+            api.kubectl("replace", "--raw", path, "-f", "-", stdin=json.dumps(node))
+
+    yield make
+    for name in made:
+        api.kubectl("delete", "node", name)
+
+
+def test_images_are_those_for_the_platforms_of_the_nodes(
+    api: ControlPlane, person: Person, registry: RegistryServer, nodes: Any, tmp_path: Path
+) -> None:
+    box = f"{registry.address}/base/box:1"
+    trusted = person.operator.sealer_home / "certs.d" / registry.address
+    flags = ("--dest-creds=ann:secret", f"--dest-cert-dir={trusted}")
+    push_for_platforms(box, tmp_path / "box", flags)
+    files = {
+        "Kubefile": "FROM scratch\nAPP p-web local://web.yaml\nLAUNCH p-web\n",
+        "web.yaml": re.sub(r"(image: \"?)[^\s\",}]+", rf"\g<1>{box}", WEB) % {"name": "p-web"},
+    }
+    person.build("platforms:1", files, "--platform", "linux/amd64,linux/arm64,linux/s390x")
+    person.build("lacking:1", files, "--platform", "linux/amd64,linux/s390x")
+    target = f"{registry.address}/team/{registry.address.replace(':', '_')}/base/box:1"
+
+    def offered() -> list[str]:
+        asked = ("skopeo", "inspect", "--raw", "--creds=ann:secret", f"--cert-dir={trusted}")
+        done = subprocess.run((*asked, f"docker://{target}"), capture_output=True, text=True, check=True)
+        found = json.loads(done.stdout)
+        if "manifests" in found:
+            return sorted(entry["platform"]["architecture"] for entry in found["manifests"])
+        config = tmp_path / "box/blobs/sha256" / found["config"]["digest"].removeprefix("sha256:")
+        return [json.loads(config.read_text())["architecture"]]
+
+    words = ("--registry", f"{registry.address}/team", "--app-timeout", "0", "--cmds", "true")
+    nodes("arm64")
+    lacking = person.sealer("run", "lacking:1", *words, code=1)
+    assert "it lacks linux/arm64" in lacking.stderr
+    person.sealer("run", "platforms:1", *words)
+    assert offered() == ["arm64"]
+    nodes("amd64")
+    person.sealer("run", "platforms:1", *words)
+    assert offered() == ["amd64", "arm64"]
+    again = person.sealer("run", "platforms:1", *words)
+    assert "done: 0 steps changed something" in again.stderr
+
+    # Whoever names an image by the digest of a list gets a list of what there is.
+    digest = json.loads((tmp_path / "box/index.json").read_text())["manifests"][0]["digest"]
+    pinned = {"web.yaml": files["web.yaml"].replace(box, f"{box}@{digest}")}
+    person.build("pinned:1", pinned, "--platform", "linux/amd64,linux/arm64")
+    target = f"{target.removesuffix(':1')}:{digest.replace(':', '-')}"
+    person.sealer("run", "pinned:1", *words)
+    assert offered() == ["amd64", "arm64"]
+    warned = person.sealer("run", "lacking:1", *words, "--platform-policy", "warn")
+    assert "it lacks linux/arm64; its pods can't run there" in warned.stderr

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sealer.cluster.images import application_images, images_again, images_for_hosts
+from sealer.cluster.images import application_images, images_again, images_elsewhere, images_for_hosts
 from sealer.errors import ImageError
 from sealer.events import Event, Message
+from sealer.image.oci import Index
 from sealer.image.store import ImageStore
 from sealer.model import Platform
 from sealer.testing import example_facts
@@ -61,3 +63,50 @@ def test_a_cluster_image_has_to_have_every_platform(tmp_path: Path) -> None:
     make_image(store, "cluster:1")
     with pytest.raises(ImageError, match="not for linux/arm64"):
         images_for_hosts(store, "cluster:1", MIXED)
+
+
+HERE = {"127.0.0.1": example_facts()}
+AMD64 = Platform(architecture="amd64")
+
+
+def index_of(store: ImageStore, name: str, *platforms: Platform) -> None:
+    with store.lease():
+        manifests = [make_image(store, None, platform=platform) for platform in platforms]
+        described = zip(manifests, platforms, strict=True)
+        store.put_index(name, Index(manifests=tuple(replace(one, platform=p) for one, p in described)))
+
+
+def test_elsewhere_container_images_are_those_for_the_nodes(tmp_path: Path) -> None:
+    store = ImageStore(tmp_path)
+    index_of(store, "web:1", AMD64, ARM64)
+    found = images_elsewhere(store, "web:1", HERE, [ARM64], [].append, brought=True, lenient=False)
+    assert found.main.platform == AMD64
+    assert [image.platform for image in found.by_platform.values()] == [ARM64]
+    assert found.carried == (found.by_platform["linux/arm64"].layers,)
+    again = images_again(store, found.choice("web:1"))
+    assert again.by_platform["linux/arm64"].digest == found.by_platform["linux/arm64"].digest
+    # Nothing is brought, or nothing known of nodes: then this machine's platform is all that counts.
+    for nodes, brought in (([ARM64], False), ([], True)):
+        other = images_elsewhere(store, "web:1", HERE, nodes, [].append, brought=brought, lenient=False)
+        assert other.by_platform == {}
+
+
+def test_elsewhere_an_image_may_lack_the_platform_of_this_machine(tmp_path: Path) -> None:
+    store, events = ImageStore(tmp_path), list[Event]()
+    make_image(store, "web:1", platform=ARM64)
+    found = images_elsewhere(store, "web:1", HERE, [ARM64], events.append, brought=True, lenient=False)
+    assert found.main.platform == ARM64
+    (message,) = [event for event in events if isinstance(event, Message)]
+    assert "programs that it brings are not used" in message.text
+    with pytest.raises(ImageError, match="is for linux/arm64, not for linux/amd64"):
+        images_elsewhere(store, "web:1", HERE, [], [].append, brought=True, lenient=False)
+
+
+def test_elsewhere_an_image_has_to_have_the_platforms_of_the_nodes(tmp_path: Path) -> None:
+    store, events = ImageStore(tmp_path), list[Event]()
+    make_image(store, "web:1")
+    with pytest.raises(ImageError, match="for all nodes of the cluster: it lacks linux/arm64"):
+        images_elsewhere(store, "web:1", HERE, [AMD64, ARM64], [].append, brought=True, lenient=False)
+    images_elsewhere(store, "web:1", HERE, [AMD64, ARM64], events.append, brought=True, lenient=True)
+    assert [event.warning for event in events if isinstance(event, Message)] == [True]
+    images_elsewhere(store, "web:1", HERE, [AMD64, ARM64], [].append, brought=False, lenient=False)

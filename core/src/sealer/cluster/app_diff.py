@@ -18,8 +18,9 @@ from sealer.build.parent import extract
 from sealer.changes.objects import objects_helpers
 from sealer.cluster.app_values import value_texts
 from sealer.cluster.applications import chosen_applications
+from sealer.cluster.images import images_again
 from sealer.cluster.install import Wish
-from sealer.cluster.launching import Asking, application_request
+from sealer.cluster.launching import Asking, application_request, platforms_of
 from sealer.cluster.pipeline import read_reference
 from sealer.cluster.redirecting import redirecting_elsewhere
 from sealer.cluster.session import Context
@@ -54,17 +55,18 @@ async def app_diffs(context: Context, cluster: Asking, state: Wish) -> tuple[App
     Raises:
         SealerError: The image or the cluster can't be asked.
     """
-    request = application_request(context, cluster.prepared.request, state)
+    nodes = await platforms_of(context, cluster, state)
+    request = application_request(context, cluster.prepared.request, state, nodes)
     if request.application is None:
         return ()
-    image = context.store.resolve(next(iter(request.application.digests.values())))
-    choice = request.choice
-    redirecting = redirecting_elsewhere(image.metadata, request.delivery, cluster.prepared.parts)
+    images = images_again(context.store, request.application)
+    image, metadata, choice = images.main, images.metadata, request.choice
+    redirecting = redirecting_elsewhere(metadata, request.delivery, cluster.prepared.parts)
     found = []
-    for app in chosen_applications(image.metadata, choice):
+    for app in chosen_applications(metadata, choice):
         wanted = choice.of(app.name)
         texts = value_texts(choice, app, cluster.prepared.parts.app_types, read_reference)
-        settings = replace(app.settings, images=redirecting.renamed(app, image.metadata))
+        settings = replace(app.settings, images=redirecting.renamed(app, metadata))
         renamed = replace(app, settings=settings)
         found.append(await _diff(context, cluster, image, renamed, texts, own=wanted.cmds is not None))
     return tuple(found)

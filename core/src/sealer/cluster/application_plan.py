@@ -8,7 +8,7 @@ from pathlib import Path
 from sealer.cluster.applications import Launch, launch_steps
 from sealer.cluster.delivery import STAY, Delivery
 from sealer.cluster.delivery_steps import Delivering, pushing, sending, with_deliveries
-from sealer.cluster.distribution import image_files, rootfs_steps, store_steps, whole_image
+from sealer.cluster.distribution import image_files, rootfs_steps, store_steps, with_stores
 from sealer.cluster.foreign import Existing
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.made_files import MadeFiles
@@ -17,6 +17,7 @@ from sealer.cluster.pipeline import NOTHING_MADE, launch_site, read_reference
 from sealer.cluster.redirecting import redirecting_elsewhere, redirecting_here
 from sealer.cluster.registry_access import Layers, access_steps, named_images, plan_groups
 from sealer.errors import PlanError
+from sealer.image.oci import Descriptor
 from sealer.model import Cluster, ImageMetadata, Step, at
 from sealer.operation.plan import Plan, make_plan
 from sealer.providers import ImageImport
@@ -45,6 +46,7 @@ def application_plan(
     delivery: Delivery = STAY,
     home: Path = _NO_HOME,
     imports: Sequence[ImageImport] = (),
+    carried: Sequence[Sequence[Descriptor]] = (),
 ) -> Plan:
     """Plan an application image onto a cluster that exists.
 
@@ -59,6 +61,7 @@ def application_plan(
         delivery: Where container images go, when Sealer did not make the cluster.
         home: Sealer's home directory, with credentials for registries.
         imports: How container runtimes on nodes take container images.
+        carried: The layers of the images whose container images are brought there, for one platform each.
 
     Raises:
         PlanError: The image brings container images, but the cluster has no registry.
@@ -66,7 +69,7 @@ def application_plan(
     short = image.digest[7:19]
     path = _application_path(image.digest)
     first = cluster.first_master
-    content = whole_image if delivery else image_files
+    content = with_stores(carried) if delivery else image_files
     unpack = rootfs_steps(layers, (first,), path=path, name=f"application/{short}", content=content)
     steps: list[Step] = list(unpack)
     requires = [provided for step in unpack for provided in step.provides]

@@ -40,18 +40,21 @@ class LaunchSite:
         kubeconfig: The administrator's kubeconfig.
         owner: Who owns files there, ``user:group``.
         path: Directories with programs, ahead of the system's.
+        programs: Whether the image's own programs are for this host.
     """
 
     root: str
     kubeconfig: str
     owner: str = "root:root"
     path: tuple[str, ...] = ()
+    programs: bool = True
     system_path: str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
     def environment(self, env: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of commands."""
-        path = ":".join(dict.fromkeys((f"{self.root}/bin", *self.path)))
-        return {**env, "KUBECONFIG": self.kubeconfig, "PATH": f"{path}:{self.system_path}"}
+        own = (f"{self.root}/bin",) if self.programs else ()
+        path = ":".join(dict.fromkeys((*own, *self.path, self.system_path)))
+        return {**env, "KUBECONFIG": self.kubeconfig, "PATH": path}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ right before it, so that the next ones are on their way while its pods start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
@@ -14,9 +14,9 @@ from pathlib import Path
 
 from sealer.changes import Change, Command, quote, words
 from sealer.changes.objects import objects_helpers
-from sealer.cluster.delivery import Delivery
+from sealer.cluster.delivery import NO_POLICY, Delivery
 from sealer.cluster.distribution import UPLOAD_TIMEOUT
-from sealer.cluster.redirecting import repository, target_in
+from sealer.cluster.redirecting import pushed_as, repository, target_in
 from sealer.image.access import Access
 from sealer.image.reference import parse_reference
 from sealer.model import ContainerImage, ImageMetadata, Step
@@ -25,7 +25,10 @@ from sealer.providers import ImageImport
 _STORAGE = "registry/docker/registry/v2"
 _SHARED = "images"
 
-Bring = Callable[[Sequence[ContainerImage]], Sequence[Change]]
+Packed = Mapping[str, Mapping[str, ContainerImage]]
+"""Container images by name, and then by platform, as ``linux/amd64``."""
+
+Bring = Callable[[Packed], Sequence[Change]]
 """Returns the changes after which a cluster finds some container images."""
 
 
@@ -54,18 +57,18 @@ def with_deliveries(delivering: Delivering, launches: Sequence[Step]) -> Iterato
     What belongs to none of the applications that are launched comes first.
     """
     apps = {name for step in launches for name in _applications(step)}
-    shared = [image for image in delivering.image.container_images if image.app_name not in apps]
-    brought: set[str] = {image.image for image in shared}
+    images = delivering.image.container_images
+    shared = {image.image for image in images if image.app_name not in apps}
+    brought = set(shared)
     if shared:
         yield _step(delivering, _SHARED, "bring container images", shared)
     for step in launches:
         needed = [_SHARED] if shared else []
         for app in _applications(step):
-            own = [image for image in delivering.image.container_images if image.app_name == app]
-            missing = [image for image in own if image.image not in brought]
+            missing = {image.image for image in images if image.app_name == app} - brought
             if missing:
                 yield _step(delivering, f"{_SHARED}/{app}", f"bring container images of {app}", missing)
-                brought |= {image.image for image in missing}
+                brought |= missing
                 needed.append(f"{_SHARED}/{app}")
         yield replace(step, requires=(*step.requires, *needed))
 
@@ -77,12 +80,16 @@ def _applications(step: Step) -> Iterator[str]:
             yield app
 
 
-def _step(delivering: Delivering, name: str, title: str, images: Sequence[ContainerImage]) -> Step:
+def _step(delivering: Delivering, name: str, title: str, wanted: Collection[str]) -> Step:
+    packed: dict[str, dict[str, ContainerImage]] = {}
+    for image in delivering.image.container_images:
+        if image.image in wanted:
+            packed.setdefault(image.image, {})[_platform(image)] = image
     return Step(
         id=f"{delivering.image.digest[7:19]}/{name}",
         title=title,
         host=delivering.host,
-        changes=tuple(delivering.bring(images)),
+        changes=tuple(delivering.bring(packed)),
         provides=(name,),
         requires=delivering.requires,
         env=delivering.env,
@@ -104,10 +111,10 @@ def pushing(root: str, delivery: Delivery, home: Path) -> Bring:
     copying = words((*access.registries, *access.flags(delivery.domain, "dest-")))
     helpers = f"tree={quote(f'{root}/{_STORAGE}')}\n{_helpers('carried')}"
 
-    def push(image: ContainerImage) -> Command:
-        reference = parse_reference(image.image)
-        target = target_in(delivery.registry, image.image)
-        named = words((repository(reference), reference.digest or str(reference.tag), target))
+    def push(name: str, images: Iterable[ContainerImage]) -> Command:
+        target = (target_in if delivery.policy == NO_POLICY else pushed_as)(delivery.registry, name)
+        references = " ".join(dict.fromkeys(map(_reference, images)))
+        named = words((repository(parse_reference(name)), references, target))
         return Command(
             title=f"push {target}",
             run=f"{helpers}\npush_image {named} {copying}",
@@ -116,7 +123,7 @@ def pushing(root: str, delivery: Delivery, home: Path) -> Bring:
             repeatable=True,
         )
 
-    return lambda images: [push(image) for image in _once(images)]
+    return lambda packed: [push(name, images.values()) for name, images in packed.items()]
 
 
 def sending(root: str, imports: Sequence[ImageImport]) -> Bring:
@@ -131,18 +138,18 @@ def sending(root: str, imports: Sequence[ImageImport]) -> Bring:
     settings = f"import={quote(taken + none)}\ntree={quote(f'{root}/{_STORAGE}')}"
     helpers = f"{objects_helpers()}\n{settings}\n{_helpers('carried', 'to_nodes')}"
 
-    def send(images: Sequence[ContainerImage]) -> Sequence[Change]:
-        names = tuple(image.image for image in _once(images))
-        lines = [helpers, "make_work", 'mkdir -p "$work/archive/blobs/sha256"', ': > "$work/images"']
-        for name in names:
-            reference = parse_reference(name)
-            source = (repository(reference), reference.digest or str(reference.tag))
-            lines.append(f"add_image {words((name, *source))}")
+    def send(packed: Packed) -> Sequence[Change]:
+        platforms = tuple(dict.fromkeys(platform for images in packed.values() for platform in images))
+        lines = [helpers, "make_work"]
+        for name, images in packed.items():
+            for platform, image in images.items():
+                source = (repository(parse_reference(name)), _reference(image))
+                lines.append(f"add_image {words((platform, name, *source))}")
         return [
             Command(
-                title=f"send {', '.join(names)} to the nodes",
-                run="\n".join((*lines, "send_archive")),
-                unless=f"{helpers}\nhave_images {words(names)}",
+                title=f"send {', '.join(packed)} to the nodes",
+                run="\n".join((*lines, f"send_archives {words(platforms)}")),
+                unless=f"{helpers}\nhave_images {words((' '.join(platforms), *packed))}",
                 limit=UPLOAD_TIMEOUT,
                 repeatable=True,
             )
@@ -151,9 +158,15 @@ def sending(root: str, imports: Sequence[ImageImport]) -> Bring:
     return send
 
 
-def _once(images: Sequence[ContainerImage]) -> Sequence[ContainerImage]:
-    """Return container images without those that another application has too."""
-    return tuple({image.image: image for image in images}.values())
+def _reference(image: ContainerImage) -> str:
+    """Return what stands for an image in its repository: its digest, or the tag when that is not known."""
+    reference = parse_reference(image.image)
+    return reference.digest or image.digest or str(reference.tag)
+
+
+def _platform(image: ContainerImage) -> str:
+    """Return the platform as nodes say theirs: without a variant."""
+    return f"{image.platform.os}/{image.platform.architecture}"
 
 
 @cache

@@ -36,13 +36,22 @@ def image_store(layers: Sequence[Descriptor]) -> tuple[LayerBlob, ...]:
     return tuple(_blob(layer) for layer in (*unsaid, *said))
 
 
-def whole_image(layers: Sequence[Descriptor]) -> tuple[LayerBlob, ...]:
-    """Return all layers: the image's files, and the container images below ``registry/``.
+def with_stores(
+    carried: Sequence[Sequence[Descriptor]],
+) -> Callable[[Sequence[Descriptor]], tuple[LayerBlob, ...]]:
+    """Return what chooses the layers with an image's files, ahead of which come container images of several.
 
-    Raises:
-        ImageError: A layer is of a kind that can't be unpacked.
+    Args:
+        carried: The layers of the images whose container images are wanted.
     """
-    return tuple(_blob(layer) for layer in layers)
+
+    def chosen(layers: Sequence[Descriptor]) -> tuple[LayerBlob, ...]:
+        own = image_files(layers)
+        stores = [blob for image in carried for blob in image_store(image)]
+        # What does not say what it holds may have files of another platform: the own ones come over them.
+        return (*dict.fromkeys(blob for blob in stores if blob not in own), *own)
+
+    return chosen
 
 
 def rootfs_steps(

@@ -25,6 +25,12 @@ from sealer.providers import ClusterRuntime, ImageImport, SupportsImageImport
 OPERATOR = "127.0.0.1"
 """The one host of such a cluster, as far as Sealer works on it: the operator's own machine."""
 
+NODE_PLATFORMS = (
+    "kubectl get nodes --request-timeout=20s -o go-template='{{range .items}}{{with .status.nodeInfo}}"
+    '{{.operatingSystem}}/{{.architecture}}{{end}}{{"\\n"}}{{end}}\''
+)
+"""sh that prints a line ``linux/amd64`` for each node."""
+
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 _OVERLAY = "context.yaml"
 
@@ -154,6 +160,12 @@ def foreign_parts(data: str, foreign: Foreign, plugins: Plugins) -> Parts:
         app_types=plugins.app_types(),
         image_policies=plugins.image_policies(),
     )
+
+
+def node_platforms(text: str) -> tuple[Platform, ...]:
+    """Return the platforms that ``NODE_PLATFORMS`` has printed, each once; a new node may not say."""
+    parts = (line.partition("/") for line in dict.fromkeys(text.split()))
+    return tuple(Platform(os=system, architecture=name) for system, _, name in parts if system and name)
 
 
 def image_imports(plugins: Plugins) -> tuple[ImageImport, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from sealer.cluster.request import ImageChoice
 from sealer.cluster.session import Context
@@ -13,14 +13,20 @@ from sealer.image.oci import Descriptor
 from sealer.image.pull import PullPolicy, ensure
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
-from sealer.model import Facts, ImageMetadata
+from sealer.model import Facts, ImageMetadata, Platform
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HostImages:
-    """The image of each host, by the host's address; hosts of one platform share one."""
+    """The image of each host; hosts of one platform share one.
+
+    Attributes:
+        by_host: By the host's address.
+        by_platform: Those whose container images go to the nodes of a cluster that Sealer did not make.
+    """
 
     by_host: Mapping[str, StoredImage]
+    by_platform: Mapping[str, StoredImage] = field(default_factory=dict)
 
     @property
     def layers(self) -> Mapping[str, Sequence[Descriptor]]:
@@ -34,15 +40,27 @@ class HostImages:
 
     @property
     def metadata(self) -> ImageMetadata:
-        """The metadata of the first host's image."""
-        return self.main.metadata
+        """The metadata of the first host's image, with the container images that nodes get."""
+        found = self.main.metadata
+        carried = tuple(one for image in self.by_platform.values() for one in image.metadata.container_images)
+        return replace(found, container_images=carried) if self.by_platform else found
+
+    @property
+    def carried(self) -> tuple[Sequence[Descriptor], ...]:
+        """The layers of each image whose container images nodes get."""
+        images = self.by_platform or self.by_host
+        return tuple({image.digest: image.layers for image in images.values()}.values())
 
     def choice(self, reference: str) -> ImageChoice:
         """Return what to write down of it."""
         digests = {host: image.digest for host, image in self.by_host.items()}
         names = {image.image for image in self.metadata.container_images}
         return ImageChoice(
-            reference=reference, digests=digests, name=self.main.reference, served=tuple(sorted(names))
+            reference=reference,
+            digests=digests,
+            name=self.main.reference,
+            served=tuple(sorted(names)),
+            platforms={platform: image.digest for platform, image in self.by_platform.items()},
         )
 
 
@@ -68,11 +86,70 @@ def images_again(store: ImageStore, choice: ImageChoice) -> HostImages:
     Raises:
         ImageError: The store has lost one of them.
     """
-    found = {digest: store.resolve(digest) for digest in set(choice.digests.values())}
+    digests = {*choice.digests.values(), *choice.platforms.values()}
+    found = {digest: store.resolve(digest) for digest in digests}
     named = {
         digest: replace(image, reference=choice.name or image.reference) for digest, image in found.items()
     }
-    return HostImages(by_host={host: named[digest] for host, digest in choice.digests.items()})
+    return HostImages(
+        by_host={host: named[digest] for host, digest in choice.digests.items()},
+        by_platform={platform: named[digest] for platform, digest in choice.platforms.items()},
+    )
+
+
+def images_elsewhere(
+    store: ImageStore,
+    reference: str,
+    here: Mapping[str, Facts],
+    nodes: Sequence[Platform],
+    events: EventSink,
+    *,
+    brought: bool,
+    lenient: bool,
+) -> HostImages:
+    """Choose the images of an application for a cluster that Sealer did not make.
+
+    It is launched from this machine, by the files for its platform or, where the image lacks that, by those
+    for the first platform of nodes. Its container images are those for the platforms of all nodes.
+
+    Args:
+        store: Holds the image.
+        reference: Its name.
+        here: Of this machine, by its address.
+        nodes: The platforms of the cluster's nodes, or none when they are not known.
+        events: Gets warnings.
+        brought: Whether container images are brought to the cluster.
+        lenient: Whether nodes of some platforms may do without: the user is warned.
+
+    Raises:
+        ImageError: The store has no such image, or it lacks a platform that can't do without.
+    """
+    ((address, facts),) = here.items()
+    own = facts.platform
+    found = {str(p): image for p in (own, *nodes) if (image := _resolve(store, reference, p)) is not None}
+    lacking = [str(platform) for platform in nodes if str(platform) not in found]
+    if not found:
+        store.resolve(reference, own)
+    if lacking and brought:
+        problem = f"{reference} is not made for all nodes of the cluster: it lacks {', '.join(lacking)}"
+        _refuse_or_warn(problem, events, lenient=lenient)
+    if str(own) not in found:
+        text = (
+            f"{reference} is not made for this machine, which is {own}: programs that it brings are not used"
+        )
+        events(Message(text=text))
+    main = found.get(str(own)) or next(iter(found.values()))
+    there = {str(platform): found[str(platform)] for platform in nodes if str(platform) in found}
+    return HostImages(by_host={address: main}, by_platform=there if brought else {})
+
+
+def _resolve(store: ImageStore, reference: str, platform: Platform) -> StoredImage | None:
+    try:
+        return store.resolve(reference, platform)
+    except VerificationError:
+        raise
+    except ImageError:
+        return None
 
 
 def application_images(
@@ -105,12 +182,16 @@ def application_images(
         return HostImages(by_host=found)
     which = "; ".join(f"{platform} ({', '.join(hosts)})" for platform, hosts in lacking.items())
     problem = f"{reference} is not made for all hosts of the cluster: it lacks {which}"
+    _refuse_or_warn(problem, events, lenient=lenient)
+    return HostImages(by_host=found)
+
+
+def _refuse_or_warn(problem: str, events: EventSink, *, lenient: bool) -> None:
     if not lenient:
         raise ImageError(
             problem, hint="build it for them too; or if its pods keep away from them: --platform-policy warn"
         )
     events(Message(text=f"{problem}; its pods can't run there", warning=True))
-    return HostImages(by_host=found)
 
 
 async def available(context: Context, reference: str) -> StoredImage:

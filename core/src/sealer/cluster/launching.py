@@ -10,8 +10,8 @@ from sealer.changes import quote
 from sealer.cluster.app_records import RECORDS_SCRIPT, AppRecord, read_records
 from sealer.cluster.applications import LaunchSite, chosen_applications
 from sealer.cluster.comparison import compare
-from sealer.cluster.foreign import foreign_request, write_context
-from sealer.cluster.images import application_images, available
+from sealer.cluster.foreign import NODE_PLATFORMS, foreign_request, node_platforms, write_context
+from sealer.cluster.images import application_images, available, images_again, images_elsewhere
 from sealer.cluster.install import Confirm, Prepared, Wish, carry_out, install, ordered, prepare_again
 from sealer.cluster.kube_version import require_supported, server_version
 from sealer.cluster.launch_choice import EVERY, AppChoice, LaunchChoice
@@ -25,7 +25,7 @@ from sealer.errors import HostError, UsageError
 from sealer.events import Message
 from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
-from sealer.model import ImageType
+from sealer.model import ImageType, Platform
 from sealer.operation.engine import Summary
 from sealer.operation.records import ClusterRecords
 
@@ -90,7 +90,8 @@ async def put_application(
     records = there.records
     with records.lock(verb):
         records.require_none_open()
-        request = application_request(context, there.state, wish)
+        nodes = await platforms_there(context, there, wish)
+        request = application_request(context, there.state, wish, nodes)
         prepared = prepare_again(context, request)
         write_context(request)
         async with reach_for(context, request, redactor) as connections:
@@ -108,8 +109,7 @@ def _warn_of_names(context: Context, prepared: Prepared) -> None:
     request, parts = prepared.request, prepared.parts
     if request.application is None or not request.delivery.registry:
         return
-    digest = next(iter(request.application.digests.values()))
-    image = context.store.resolve(digest).metadata
+    image = images_again(context.store, request.application).metadata
     redirecting = redirecting_elsewhere(image, request.delivery, parts)
     apps = chosen_applications(image, request.choice)
     keeping = ", ".join(that_keep_names(redirecting, apps, parts.app_types, image))
@@ -122,16 +122,64 @@ def _warn_of_names(context: Context, prepared: Prepared) -> None:
         context.events(Message(text=text, warning=True))
 
 
-def application_request(context: Context, state: Request, wish: Wish) -> Request:
+async def platforms_there(context: Context, there: Existing, wish: Wish) -> tuple[Platform, ...]:
+    """Return the platforms of the nodes of a cluster that Sealer did not make.
+
+    Raises:
+        SealerError: What is remembered of the cluster can't be used.
+    """
+    if there.state.foreign is None:
+        return ()
+    async with asking(context, there) as cluster:
+        return await platforms_of(context, cluster, wish)
+
+
+async def platforms_of(context: Context, cluster: Asking, wish: Wish) -> tuple[Platform, ...]:
+    """Return the platforms of the nodes of a cluster that Sealer did not make.
+
+    Who may put applications there need not be allowed to ask for nodes: then there are none, and the user is
+    warned if it matters.
+    """
+    if cluster.prepared.request.foreign is None:
+        return ()
+    try:
+        return node_platforms(await cluster.ask(NODE_PLATFORMS))
+    except HostError as error:
+        if wish.delivery:
+            own = cluster.prepared.cluster.first_master.facts.platform
+            text = f"nodes don't tell their platforms, so container images are those for {own}: {error}"
+            context.events(Message(text=text, warning=True))
+        return ()
+
+
+def application_request(
+    context: Context, state: Request, wish: Wish, nodes: Sequence[Platform] = ()
+) -> Request:
     """Return the request to put an application image on a cluster.
+
+    Args:
+        context: What a verb needs from outside.
+        state: What is remembered of the cluster.
+        wish: What the user asks for.
+        nodes: The platforms of its nodes, when Sealer did not make it.
 
     Raises:
         SealerError: The store has no such image for the cluster's platforms.
     """
     facts = ordered(state.clusterfile, state.facts)
-    images = application_images(
-        context.store, wish.reference, facts, context.events, lenient=wish.choice.lenient_platforms
-    )
+    lenient = wish.choice.lenient_platforms
+    if state.foreign is None:
+        images = application_images(context.store, wish.reference, facts, context.events, lenient=lenient)
+    else:
+        images = images_elsewhere(
+            context.store,
+            wish.reference,
+            facts,
+            nodes,
+            context.events,
+            brought=bool(wish.delivery),
+            lenient=lenient,
+        )
     # Environment that the user gives now is for what is launched now, not for the cluster.
     given = {**wish.choice.settings}
     given[EVERY] = AppChoice(env=wish.clusterfile.cluster.env).over(given.get(EVERY, AppChoice()))

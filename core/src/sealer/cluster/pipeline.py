@@ -20,6 +20,7 @@ from sealer.cluster.tasks import UNPACKED, TaskPlan, plan_tasks, plan_upgrade_ta
 from sealer.clusterfile import PluginSpec
 from sealer.errors import PlanError
 from sealer.hosts.secret import resolve_secret
+from sealer.image.platforms import same_platform
 from sealer.model import (
     CONTAINER_RUNTIME_TYPE_LABEL,
     Cluster,
@@ -210,7 +211,13 @@ def launch_site(cluster: Cluster, parts: Parts, root: str) -> LaunchSite:
     runtime = parts.runtime
     kubeconfig = runtime.kubeconfig_path(cluster)
     if isinstance(runtime, Existing):
-        return LaunchSite(root=root, kubeconfig=kubeconfig, owner=runtime.owner, system_path=runtime.path)
+        return LaunchSite(
+            root=root,
+            kubeconfig=kubeconfig,
+            owner=runtime.owner,
+            system_path=runtime.path,
+            programs=same_platform(cluster.image.platform, cluster.first_master.facts.platform),
+        )
     return LaunchSite(root=root, kubeconfig=kubeconfig, path=(f"{cluster.rootfs}/bin",))
 
 

@@ -11,7 +11,7 @@ from sealer.cluster.foreign import write_context
 from sealer.cluster.foresight import look_at_departure
 from sealer.cluster.images import available
 from sealer.cluster.install import Prepared, Wish, install, prepare, prepare_again
-from sealer.cluster.launching import application_request, known_cluster, put_application
+from sealer.cluster.launching import application_request, known_cluster, platforms_there, put_application
 from sealer.cluster.leaving import Leaving, leaving_hosts
 from sealer.cluster.outlook import VERSION, Outlook, PlannedStep
 from sealer.cluster.request import Request
@@ -119,7 +119,8 @@ async def _look_at_application(context: Context, wish: Wish) -> Look:
     there = known_cluster(context, wish)
     there.records.require_unlocked()
     there.records.require_none_open()
-    request = application_request(context, there.state, wish)
+    nodes = await platforms_there(context, there, wish)
+    request = application_request(context, there.state, wish, nodes)
     prepared = prepare_again(context, request)
     write_context(request)
     redactor = Redactor()

@@ -89,7 +89,7 @@ def redirecting_elsewhere(image: ImageMetadata, delivery: Delivery, parts: Parts
         former = tuple(parts.image_policies.values()) if name else ()
         return Redirecting(policy=policy, former=former)
     targets = {
-        container.image: target_in(delivery.registry, container.image) for container in image.container_images
+        container.image: pushed_as(delivery.registry, container.image) for container in image.container_images
     }
     moved = {name: target for name, target in targets.items() if name != target}
     return Redirecting(targets=moved, policy=policy)
@@ -149,6 +149,20 @@ def target_in(registry: str, image: str) -> str:
     reference = parse_reference(image)
     name = f"{registry}/{repository(reference)}"
     return f"{name}@{reference.digest}" if reference.digest else f"{name}:{reference.tag}"
+
+
+def pushed_as(registry: str, image: str) -> str:
+    """Return the name of a container image in a registry that somebody else runs.
+
+    It is that of ``target_in``, but a digest becomes a tag: the digest of a list names images for platforms
+    that are not packed, and most registries refuse a list without all of them.
+
+    Args:
+        registry: ``HOST[:PORT][/PATH]``.
+        image: The full name.
+    """
+    target = target_in(registry, image)
+    return target if target == image else target.replace("@sha256:", ":sha256-")
 
 
 def repository(reference: Reference) -> str:

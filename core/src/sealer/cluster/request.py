@@ -31,12 +31,15 @@ class ImageChoice:
         digests: The manifest digest chosen for each host, by address.
         name: Its full name in the store; a digest may have several, and clusters keep this one.
         served: The names of its container images.
+        platforms: The manifest digest for each platform of the nodes of a cluster that Sealer did not make,
+            when container images are brought there.
     """
 
     reference: str
     digests: Mapping[str, str]
     name: str = ""
     served: tuple[str, ...] = ()
+    platforms: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -230,7 +233,12 @@ def noted(operation: Operation, kind: type[_Noted]) -> _Noted:
 
 
 def _plain_choice(choice: ImageChoice) -> dict[str, Any]:
-    return asdict(choice) | {"digests": dict(choice.digests), "served": list(choice.served)}
+    plain = {
+        "digests": dict(choice.digests),
+        "served": list(choice.served),
+        "platforms": dict(choice.platforms),
+    }
+    return asdict(choice) | plain
 
 
 def _plain_facts(facts: Facts) -> dict[str, Any]:

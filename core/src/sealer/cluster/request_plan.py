@@ -124,6 +124,7 @@ def _application(
         delivery=request.delivery,
         home=context.home,
         imports=image_imports(context.plugins) if request.delivery.nodes else (),
+        carried=images.carried,
     )
     return cluster, parts, plan
 

@@ -2,39 +2,39 @@
 # kubectl is on PATH and has its KUBECONFIG.
 # A node gets a pod for the time of it: of its own image of pause, which every node has, with the node's programs.
 
-# nodes_and_images: prints a line "NAME IMAGE IMAGE..." for each node
+# nodes_and_images: prints a line "NAME PLATFORM IMAGE IMAGE..." for each node, the platform as linux/amd64
 nodes_and_images() {
-  kubectl get nodes --request-timeout=20s -o go-template='{{range .items}}{{.metadata.name}}{{range .status.images}}{{range .names}} {{.}}{{end}}{{end}}{{"\n"}}{{end}}'
+  kubectl get nodes --request-timeout=20s -o go-template='{{range .items}}{{.metadata.name}} {{with .status.nodeInfo}}{{.operatingSystem}}/{{.architecture}}{{end}}{{range .status.images}}{{range .names}} {{.}}{{end}}{{end}}{{"\n"}}{{end}}'
 }
-# have_images NAME...: whether every node says that it has all these images
+# have_images PLATFORMS NAME...: whether every node of these platforms says that it has all these images
 have_images() {
   found=$(nodes_and_images) && [ -n "$found" ] || return
-  printf '%s\n' "$found" | awk -v names="$*" 'BEGIN { wanted = split(names, name, " ") }
-    { delete has; for (i = 2; i <= NF; i++) has[$i] = 1
+  platforms=$1
+  shift
+  printf '%s\n' "$found" | awk -v names="$*" -v platforms=" $platforms " 'BEGIN { wanted = split(names, name, " ") }
+    index(platforms, " " $2 " ") == 0 { next }
+    { delete has; for (i = 3; i <= NF; i++) has[$i] = 1
       for (i = 1; i <= wanted; i++) if (!(name[i] in has)) missing = 1 }
     END { exit missing }'
 }
-# kind_of DIGEST: prints the media type of a manifest or of a list of some; those of OCI need not say theirs
-kind_of() {
-  if grep -q '"manifests" *:' "$(blob "$1")"; then
-    docker=docker.distribution.manifest.list.v2 oci=oci.image.index.v1
-  else
-    docker=docker.distribution.manifest.v2 oci=oci.image.manifest.v1
-  fi
-  if grep -q "application/vnd.$docker+json" "$(blob "$1")"; then oci=$docker; fi
-  printf 'application/vnd.%s+json\n' "$oci"
-}
-# add_image NAME REPOSITORY REFERENCE: adds an image to the archive in $work/archive, under the name that pods use
+# archive_for PLATFORM: prints the directory of the archive for nodes of a platform
+archive_for() { printf '%s/archive/%s\n' "$work" "$1"; }
+# add_image PLATFORM NAME REPOSITORY REFERENCE: adds an image to the archive for a platform, under the name that pods use
 add_image() {
-  root=$(root_of "$2" "$3")
-  manifest=$(manifest_of "$2" "$root")
-  case $3 in sha256:*) described=$root ;; *) described=$manifest ;; esac
-  for digest in "$root" "$manifest" $(digests_in "$manifest"); do
-    if [ -e "$(blob "$digest")" ]; then ln -sf "$(blob "$digest")" "$work/archive/blobs/sha256/${digest#sha256:}"; fi
+  archive=$(archive_for "$1")
+  mkdir -p "$archive/blobs/sha256"
+  root=$(root_of "$3" "$4")
+  manifest=
+  for one in $(manifests_of "$3" "$4"); do
+    if [ -z "$manifest" ] || [ "$(platform_of "$one")" = "$1" ]; then manifest=$one; fi
   done
-  if [ -s "$work/images" ]; then printf ',' >> "$work/images"; fi
+  case $2 in *@*) described=$root ;; *) described=$manifest ;; esac
+  for digest in "$root" "$manifest" $(digests_in "$manifest"); do
+    if [ -e "$(blob "$digest")" ]; then ln -sf "$(blob "$digest")" "$archive/blobs/sha256/${digest#sha256:}"; fi
+  done
+  if [ -s "$archive/images" ]; then printf ',' >> "$archive/images"; fi
   printf '{"mediaType":"%s","digest":"%s","size":%d,"annotations":{"io.containerd.image.name":"%s"}}' \
-    "$(kind_of "$described")" "$described" "$(wc -c < "$(blob "$described")")" "$1" >> "$work/images"
+    "$(kind_of "$described")" "$described" "$(wc -c < "$(blob "$described")")" "$2" >> "$archive/images"
 }
 # pod_of POD NODE IMAGE: prints the pod for a node
 pod_of() {
@@ -72,7 +72,7 @@ spec:
   - {name: run, hostPath: {path: /run}}
 POD
 }
-# send_to NODE IMAGE: sends the archive to one node
+# send_to NODE IMAGE ARCHIVE: sends an archive to one node
 send_to() {
   pod=images-$(printf %s "$1" | sha256sum | cut -c 1-16)
   pod_of "$pod" "$1" "$2" > "$work/$pod.yaml"
@@ -86,26 +86,31 @@ send_to() {
   done
   status=0
   kubectl wait --for=condition=Ready "pod/$pod" -n sealer-system --timeout=120s > "$work/$pod.log" 2>&1 &&
-    tar -C "$work/archive" -chf - oci-layout index.json blobs |
+    tar -C "$3" -chf - oci-layout index.json blobs |
     kubectl exec -i "$pod" -n sealer-system -- /bin/sh -c "$import" >> "$work/$pod.log" 2>&1 || status=1
   if [ $status != 0 ]; then sed "s/^/$1: /" "$work/$pod.log" >&2; fi
   kubectl delete pod "$pod" -n sealer-system --now > /dev/null 2>&1 || :
   return $status
 }
-# send_archive: sends the archive to all nodes, five at one time
-send_archive() {
-  printf '{"imageLayoutVersion":"1.0.0"}' > "$work/archive/oci-layout"
-  printf '{"schemaVersion":2,"manifests":[%s]}' "$(cat "$work/images")" > "$work/archive/index.json"
+# send_archives PLATFORM...: sends each node the archive for its platform, if there is one, to five at one time
+send_archives() {
+  for platform; do
+    archive=$(archive_for "$platform")
+    printf '{"imageLayoutVersion":"1.0.0"}' > "$archive/oci-layout"
+    printf '{"schemaVersion":2,"manifests":[%s]}' "$(cat "$archive/images")" > "$archive/index.json"
+  done
   have_records
   nodes_and_images > "$work/nodes"
   running=0
-  while read -r node images; do
+  while read -r node platform images; do
+    archive=$(archive_for "$platform")
+    [ -e "$archive/index.json" ] || continue
     pause=$(printf '%s\n' $images | grep '/\([a-z-]*-\)\{0,1\}pause[:@]' | grep -v '@' | head -n 1)
     if [ -z "$pause" ]; then
       echo "$node: it has no image of pause, so nothing can be started there" >> "$work/failures"
       continue
     fi
-    { send_to "$node" "$pause" < /dev/null 2>> "$work/failures" || echo "$node: failed" >> "$work/failures"; } &
+    { send_to "$node" "$pause" "$archive" < /dev/null 2>> "$work/failures" || echo "$node: failed" >> "$work/failures"; } &
     running=$((running + 1))
     if [ $running = 5 ]; then wait; running=0; fi
   done < "$work/nodes"
