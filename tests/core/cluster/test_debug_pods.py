@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sealer.cluster.debug_pods import (
     Debugging,
     add_container,
     copy_pod,
+    end_container,
     images_of,
     likely_image,
     make_pod,
@@ -128,6 +130,27 @@ def test_a_container_is_added_with_the_processes_of_its_target_in_sight(tmp_path
     assert {"--target=app", "--container=debugger-1", f"--image={WANTED.image}"} <= set(words)
 
 
+def test_the_target_is_the_first_container_unless_one_is_named(tmp_path: Path) -> None:
+    script = add_container("web-0", "", "debugger-1", WANTED)
+    words = ran(script, tmp_path, '[ "$1" != get ] || echo "app side "')[1]
+    assert words[:5] == ["get", "pod", "-n", "shop", "web-0"]
+    assert "--target=app" in words
+    (tmp_path / "words").unlink()
+    status, words, _ = ran(script, tmp_path, 'echo "no such pod" >&2; exit 1')
+    assert (status, words[0], "debug" in words) == (1, "get", False)
+
+
+def test_a_container_that_was_added_is_ended_by_its_own_number(tmp_path: Path) -> None:
+    words = ran(add_container("web-0", "app", "debugger-1", WANTED), tmp_path)[1]
+    noted = words[-1].partition(";")[0].replace("/tmp", str(tmp_path))
+    ended = ran(end_container("web-0", "debugger-1", WANTED), tmp_path)[1][-1].replace("/tmp", str(tmp_path))
+    sleeper = subprocess.Popen(["sh", "-c", f"{noted}; exec sleep 100"])
+    while not (tmp_path / ".sealer-debug").exists() or not (tmp_path / ".sealer-debug").read_text():
+        assert sleeper.poll() is None
+    subprocess.run(["sh", "-c", ended], check=True)
+    assert sleeper.wait(timeout=60) == -signal.SIGTERM
+
+
 def test_waiting_ends_when_the_container_runs_and_says_why_it_does_not(tmp_path: Path) -> None:
     assert ran(wait_for_container("p", "c", WANTED), tmp_path, "printf running")[0] == 0
     short = Debugging(image="i", seconds=1)
@@ -146,6 +169,7 @@ def test_every_shell_can_read_the_scripts() -> None:
         "wait": wait_for_container("p", "c", WANTED),
         "copy": copy_pod("p", "c", WANTED),
         "add": add_container("p", "", "c", WANTED),
+        "end": end_container("p", "c", WANTED),
         "make": make_pod(node_pod("x", "n", WANTED)),
         "remove": remove_pod("n", "p"),
         "shell": " ".join(shell_words("n", "p", "c")),

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sealer.changes import quote
+from sealer.changes import quote, words
 from sealer.errors import UsageError
 from sealer.model import Cluster
 
@@ -21,6 +21,13 @@ HOST_ROOT = "/host"
 
 LONGEST_SECONDS = 8 * 3600
 """How long such a container lives when nobody removes it."""
+
+_FIRST_CONTAINER = (
+    '{{with .metadata.annotations}}{{with index . "kubectl.kubernetes.io/default-container"}}{{.}} '
+    "{{end}}{{end}}{{range .spec.containers}}{{.name}} {{end}}"
+)
+_PROCESS = "/tmp/.sealer-debug"  # noqa: S108 - in the container
+"""Where a container that was added notes the number of its process, which has those of its pod beside it."""
 
 _LIKELY = ("debug", "netshoot", "toolbox", "busybox", "alpine", "ubuntu", "debian")
 _NAME = re.compile(r"[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?")
@@ -133,18 +140,26 @@ def add_container(pod: str, target: str, name: str, wanted: Debugging) -> str:
 
     Args:
         pod: The name of the pod.
-        target: The container whose processes are looked at, or "" for the pod's first.
+        target: The container whose processes are looked at, or "" for the pod's default, or else its first.
         name: Of the new container.
         wanted: With what.
     """
-    words = [
-        *("kubectl", "debug", "-n", wanted.namespace, pod),
-        f"--image={wanted.image}",
-        f"--container={name}",
-        *((f"--target={target}",) if target else ()),
-        *("--", "sleep", str(LONGEST_SECONDS)),
-    ]
-    return " ".join(quote(word) for word in words) + " >&2"
+    asked = ("kubectl", "get", "pod", "-n", wanted.namespace, pod, "-o", f"go-template={_FIRST_CONTAINER}")
+    first = f"target=$({words(asked)}) || exit\ntarget=${{target%% *}}"
+    debug = (*_debug(pod, wanted), f"--container={name}")
+    sleep = ("--", "sh", "-c", f"echo $$ > {_PROCESS}; exec sleep {LONGEST_SECONDS}")
+    given = f"target={quote(target)}" if target else first
+    return f'{given}\n{words(debug)} "--target=$target" {words(sleep)} >&2'
+
+
+def end_container(pod: str, name: str, wanted: Debugging) -> str:
+    """Return sh that ends a container that was added to a pod: it stays in sight, and does nothing."""
+    inside = ("kubectl", "exec", "-n", wanted.namespace, pod, "-c", name, "--")
+    return words((*inside, "sh", "-c", f'kill "$(cat {_PROCESS})"'))
+
+
+def _debug(pod: str, wanted: Debugging) -> tuple[str, ...]:
+    return ("kubectl", "debug", "-n", wanted.namespace, pod, f"--image={wanted.image}")
 
 
 def copy_pod(pod: str, copy: str, wanted: Debugging) -> str:
@@ -155,12 +170,8 @@ def copy_pod(pod: str, copy: str, wanted: Debugging) -> str:
         copy: The name of the copy.
         wanted: With what.
     """
-    words = [
-        *("kubectl", "debug", "-n", wanted.namespace, pod),
-        *(f"--copy-to={copy}", "--share-processes", f"--image={wanted.image}", f"--container={CONTAINER}"),
-        *("--", "sleep", str(LONGEST_SECONDS)),
-    ]
-    made = " ".join(quote(word) for word in words)
+    flags = (f"--copy-to={copy}", "--share-processes", f"--container={CONTAINER}")
+    made = words((*_debug(pod, wanted), *flags, "--", "sleep", str(LONGEST_SECONDS)))
     mark = f"kubectl label -n {quote(wanted.namespace)} pod {quote(copy)} {quote(f'{LABEL}={copy}')}"
     return f"{made} >&2 && {mark} >&2"
 
@@ -187,8 +198,7 @@ done"""
 
 def run_in(pod: str, container: str, wanted: Debugging) -> str:
     """Return sh that runs the wanted command in a container, and ends as it does."""
-    words = wanted.words if len(wanted.words) > 1 else ("sh", "-c", *wanted.words)
-    inside = " ".join(quote(word) for word in words)
+    inside = words(wanted.words if len(wanted.words) > 1 else ("sh", "-c", *wanted.words))
     return f"kubectl exec -n {quote(wanted.namespace)} {quote(pod)} -c {quote(container)} -- {inside}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +14,7 @@ from sealer.cluster.debug_pods import (
     Debugging,
     add_container,
     copy_pod,
+    end_container,
     images_of,
     likely_image,
     make_pod,
@@ -230,6 +232,9 @@ async def _look(
         raise
     if opened.removable:
         await _do(asking, remove_pod(opened.namespace, opened.pod))
+    else:
+        with contextlib.suppress(HostError):
+            await _do(asking, end_container(opened.pod, opened.container, wanted))
     return replace(opened, exit_status=result.exit_status)
 
 
