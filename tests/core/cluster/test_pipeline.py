@@ -12,7 +12,7 @@ import pytest
 from sealer.changes import Change, Command, Tree, Wait
 from sealer.cluster.application_plan import application_plan
 from sealer.cluster.distribution import image_files, image_store
-from sealer.cluster.launch_choice import LaunchChoice
+from sealer.cluster.launch_choice import EVERY, AppChoice, LaunchChoice
 from sealer.cluster.pipeline import installation_plan, upgrade_plan
 from sealer.errors import ImageError, PlanError, UsageError
 from sealer.model import (
@@ -187,6 +187,28 @@ def test_a_hosts_environment_comes_before_that_of_the_cluster_and_the_image() ->
     )
     step = next(step for step in plan.steps if step.provides == ("app/web",))
     assert (step.env["ZONE"], step.env["COLOR"]) == ("own", "red")
+
+
+@pytest.mark.parametrize(
+    ("host_env", "wanted", "expected"),
+    [({}, {}, "app"), ({"TONE": "host"}, {}, "host"), ({"TONE": "host"}, {"TONE": "wish"}, "wish")],
+)
+def test_what_an_image_says_for_one_application_comes_over_what_it_says_for_all(
+    host_env: dict[str, str], wanted: dict[str, str], expected: str
+) -> None:
+    app = Application(name="web", cmds=("a",), env={"TONE": "app"})
+    made = image(env={"TONE": "image"}, applications=(app,), launch=Launch(app_names=("web",)))
+    view = replace(cluster(replace(host(1, master=True), env=host_env)), image=made, env={"TONE": "image"})
+    choice = replace(IMAGE_CHOICE, settings={EVERY: AppChoice(env=wanted)})
+    plan = installation_plan(view, {"10.0.0.1": LAYERS}, PARTS, choice)
+    step = next(step for step in plan.steps if step.provides == ("app/web",))
+    assert step.env["TONE"] == expected
+
+
+def test_commands_have_the_environment_that_the_user_wants() -> None:
+    plan = install(LaunchChoice(cmds=("echo",), settings={EVERY: AppChoice(env={"WHO": "me"})}))
+    (step,) = [step for step in plan.steps if step.provides == ("commands",)]
+    assert step.env["WHO"] == "me"
 
 
 def test_a_registry_that_comes_later_gets_what_applications_brought_before() -> None:

@@ -216,12 +216,30 @@ def test_hosts_are_chosen_by_role_address_range_and_label(scope: str, expected: 
 def test_a_type_that_nobody_provides() -> None:
     with pytest.raises(UsageError, match="no plugin provides tasks of type NOTE") as caught:
         plan(Phase.PRE_INSTALL, kind="note")
-    assert caught.value.hint == "known: SHELL"
+    assert caught.value.hint == "one of: SHELL"
 
 
 def test_data_that_mean_nothing_are_told_with_the_name_of_the_document() -> None:
     with pytest.raises(UsageError, match="plugin disks: there is nothing to do"):
         plan(Phase.PRE_INSTALL, data="")
+
+
+def test_all_that_is_wrong_with_tasks_is_told_in_one_go() -> None:
+    text = "apiVersion: sealer.io/v2\nkind: Cluster\nmetadata: {name: c}\n"
+    wrong = {"a": ("SHEL", "x"), "b": ("SHELL", "''"), "c": ("SHELL", "x"), "d": ("NOTE", "x")}
+    for name, (kind, data) in wrong.items():
+        spec = f"spec: {{type: {kind}, action: post-install|pre-init-host, data: {data}}}"
+        text += f"---\napiVersion: sealer.io/v1\nkind: Plugin\nmetadata: {{name: {name}}}\n{spec}\n"
+    plugins = parse_clusterfile(text, "Clusterfile", {}).plugins
+    parts = replace(PARTS, task_types={"shell": Script()})
+    with pytest.raises(SourceErrors) as caught:
+        installation_plan(cluster(), EVERYWHERE, parts, LaunchChoice(), plugins=plugins)
+    told = [(problem.place.line, problem.message, problem.hint) for problem in caught.value.problems]
+    assert told == [
+        (5, "no plugin provides tasks of type SHEL", "did you mean SHELL?"),
+        (10, "plugin b: there is nothing to do", None),
+        (20, "no plugin provides tasks of type NOTE", "one of: SHELL"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from sealer.changes import Command, File
@@ -43,3 +47,30 @@ def test_at_a_phase_of_hosts_each_sets_its_own() -> None:
 def test_lines_that_are_malformed(data: str) -> None:
     with pytest.raises(ValueError, match=r"no address|says nothing"):
         changes("label", data)
+
+
+def ran(script: str, directory: Path, kubectl: str) -> subprocess.CompletedProcess[str]:
+    """Run a script beside a kubectl that says one thing."""
+    program = directory / "kubectl"
+    program.write_text(f"#!/bin/sh\n{kubectl}\n")
+    program.chmod(0o755)
+    env = {"PATH": f"{directory}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(["sh", "-c", script], env=env, capture_output=True, text=True, check=False)
+
+
+def test_the_snapshot_is_made_by_the_etcd_of_the_host_that_keeps_it(tmp_path: Path) -> None:
+    (task,) = changes("etcd", "")
+    assert isinstance(task, Command)
+    finding = task.run.partition("kubectl exec")[0]
+    listed = "echo '10.0.0.11 etcd-far'; echo '10.0.0.1 etcd-here'; echo '10.0.0.3 etcd-other'"
+    assert ran(f'{finding}echo "$pod"', tmp_path, listed).stdout == "etcd-here\n"
+    none = ran(finding, tmp_path, "echo '10.0.0.11 etcd-far'")
+    assert (none.returncode, none.stderr) == (1, "no pod of etcd runs in kube-system on this host\n")
+
+
+def test_the_check_of_a_cluster_passes_pods_by_that_have_done_their_work(tmp_path: Path) -> None:
+    (task,) = changes("clustercheck", "60")
+    assert isinstance(task, Command)
+    told = ran(task.run, tmp_path, 'for word; do echo "$word"; done').stderr.splitlines()
+    assert "--field-selector=status.phase!=Succeeded,status.phase!=Failed" in told
+    assert "--all" not in told

@@ -15,7 +15,8 @@ from sealer.cluster.app_values import (
     value_texts,
     values_directory,
 )
-from sealer.cluster.launch_choice import LaunchChoice
+from sealer.cluster.computed_env import said_env
+from sealer.cluster.launch_choice import EVERY, LaunchChoice
 from sealer.cluster.redirecting import NOTHING, Redirecting
 from sealer.errors import ImageError, UsageError
 from sealer.model import Application, AppSettings, Cluster, ImageMetadata, Step
@@ -93,6 +94,16 @@ class Launch:
         """The environment of the host it is launched on, over that of the cluster."""
         return self.cluster.env_of(self.cluster.first_master)
 
+    def environment(self, app: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+        """Return the environment of commands: what the user says comes over what images say.
+
+        Args:
+            app: What the image says for one application.
+            wanted: What the user wants for it.
+        """
+        said = said_env(self.cluster)
+        return {**self.own_env, **self.image.env, **app, **said, **wanted}
+
 
 def launch_steps(launch: Launch) -> tuple[Step, ...]:
     """Return the steps that launch what is wanted, on the first master.
@@ -110,7 +121,7 @@ def launch_steps(launch: Launch) -> tuple[Step, ...]:
     choice, image = launch.choice, launch.image
     commands = choice.cmds if choice.cmds is not None else image.launch.cmds
     if commands:
-        env = {**image.env, **launch.own_env}
+        env = launch.environment({}, choice.of(EVERY).env)
         return (_step(launch, "commands", "launch commands", _commands(commands), launch.requires, env),)
     chosen = _with_engine(launch, chosen_applications(image, choice))
     require_takers(choice, chosen, launch.app_types)
@@ -180,7 +191,7 @@ def _application(launch: Launch, app: Application, requires: Sequence[str]) -> t
     renamed = launch.redirecting.renamed(app, launch.image)
     paths = tuple(file.path for file in values)
     app = replace(app, settings=replace(app.settings, values=paths, images=renamed))
-    env = {**launch.image.env, **app.env, **launch.own_env, **wanted.env}
+    env = launch.environment(app.env, wanted.env)
     own = replace(app, cmds=wanted.cmds) if wanted.cmds is not None else app
     policy = _policy_changes(launch, app)
     named = launch.redirecting.name_for(app, launch.image)

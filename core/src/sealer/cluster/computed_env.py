@@ -1,4 +1,4 @@
-"""Variables that are known of a cluster without the user's saying, for templates and for tasks."""
+"""Variables of a cluster: those that are known without the user's saying, and those that the user says."""
 
 from __future__ import annotations
 
@@ -15,8 +15,18 @@ def environment_on(cluster: Cluster, host: Host) -> Mapping[str, str]:
 
     Names and meanings are those of the Go tool.
     """
-    own = dict(cluster.env_of(host))
-    return {**own, **dict(_computed(cluster, host, own.get("SvcCIDR", "")))}
+    return {**cluster.env_of(host), **computed_env(cluster, host)}
+
+
+def said_env(cluster: Cluster) -> Mapping[str, str]:
+    """Return the environment of the first master as far as the cluster's image does not say the same."""
+    own, image = cluster.env_of(cluster.first_master), cluster.image.env
+    return {name: text for name, text in own.items() if image.get(name) != text}
+
+
+def computed_env(cluster: Cluster, host: Host) -> Mapping[str, str]:
+    """Return what is computed alone."""
+    return dict(_computed(cluster, host, cluster.env_of(host).get("SvcCIDR", "")))
 
 
 def _computed(cluster: Cluster, host: Host, services: str) -> Iterator[tuple[str, str]]:

@@ -95,8 +95,7 @@ async def put_application(
         prepared = prepare_again(context, request)
         write_context(request)
         async with reach_for(context, request, redactor) as connections:
-            if not request.choice.ignore_version:
-                await _require_version(context, prepared, connections)
+            await require_version(context, prepared, connections)
             _warn_of_names(context, prepared)
             if confirm is not None:
                 await confirm(prepared, connections)
@@ -196,9 +195,15 @@ def application_request(
     )
 
 
-async def _require_version(context: Context, prepared: Prepared, connections: Connections) -> None:
+async def require_version(context: Context, prepared: Prepared, connections: Connections) -> None:
+    """Refuse an application image that is not made for the cluster's version, unless the user insists.
+
+    Raises:
+        ChecksFailed: It is not.
+        HostError: The API server does not answer.
+    """
     request = prepared.request
-    if request.application is None:
+    if request.application is None or request.choice.ignore_version:
         return
     digest = next(iter(request.application.digests.values()))
     image = replace(context.store.resolve(digest).metadata, reference=request.application.reference)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sealer.changes import File
-from sealer.cluster.computed_env import environment_on
+from sealer.cluster.computed_env import computed_env, environment_on, said_env
 from sealer.cluster.image_files import image_files, image_templates
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.clusterfile import Clusterfile, ConfigSpec, SecretReference
@@ -93,7 +93,14 @@ def _of_host(making: Making, host: Host, configs: Iterable[ConfigSpec]) -> tuple
 def _of_application(making: Making, app: Application, root: str) -> tuple[File, ...]:
     wanted = making.choice.of(app.name)
     first = making.cluster.first_master
-    env = {**making.image.metadata.env, **app.env, **environment_on(making.cluster, first), **wanted.env}
+    env = {
+        **making.cluster.env_of(first),
+        **making.image.metadata.env,
+        **app.env,
+        **said_env(making.cluster),
+        **computed_env(making.cluster, first),
+        **wanted.env,
+    }
     directory = f"{APPS_DIRECTORY}/{app.name}"
     texts: dict[str, str] = {}
     secrets: set[str] = set()

@@ -11,7 +11,13 @@ from sealer.cluster.foreign import write_context
 from sealer.cluster.foresight import look_at_departure
 from sealer.cluster.images import available
 from sealer.cluster.install import Prepared, Wish, install, prepare, prepare_again
-from sealer.cluster.launching import application_request, known_cluster, platforms_there, put_application
+from sealer.cluster.launching import (
+    application_request,
+    known_cluster,
+    platforms_there,
+    put_application,
+    require_version,
+)
 from sealer.cluster.leaving import Leaving, leaving_hosts
 from sealer.cluster.outlook import VERSION, Outlook, PlannedStep
 from sealer.cluster.request import Request
@@ -125,6 +131,7 @@ async def _look_at_application(context: Context, wish: Wish) -> Look:
     write_context(request)
     redactor = Redactor()
     async with reach_for(context, request, redactor) as connections:
+        await require_version(context, prepared, connections)
         steps = await compare(context, prepared.plan, prepared.cluster.data, connections, redactor)
     return _look(prepared, wish.reference, steps)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sealer.changes import Change, Command, quote
 from sealer.cluster.applications import LaunchSite
 from sealer.cluster.computed_env import environment_on
 from sealer.cluster.request import Growth
+from sealer.cluster.task_faults import require_sound
 from sealer.clusterfile.plugin_documents import PluginSpec
 from sealer.errors import UsageError
 from sealer.model import Cluster, Host, Phase, Step, Task, at
@@ -62,10 +63,11 @@ def plan_tasks(
 
     Raises:
         UsageError: A type is not known, or can't make anything of its data.
+        SourceErrors: So it is with several documents.
     """
     if not plugins:
         return TaskPlan()
-    _require_types(plugins, types)
+    require_sound(cluster, plugins, types)
     stamp = "" if growth is None else growth.stamp
     planner = _Planner(cluster=cluster, plugins=tuple(plugins), types=types, site=site, stamp=stamp)
     joined = planner.once(Phase.POST_SCALEUP, ("cluster",)) if growth is not None else ()
@@ -109,8 +111,9 @@ def plan_upgrade_tasks(
 
     Raises:
         UsageError: A type is not known, or can't make anything of its data.
+        SourceErrors: So it is with several documents.
     """
-    _require_types(plugins, types)
+    require_sound(cluster, plugins, types)
     planner = _Planner(cluster=cluster, plugins=tuple(plugins), types=types, site=site, stamp=stamp)
     on_hosts = [
         step
@@ -142,21 +145,12 @@ def plan_rollback_tasks(
 
     Raises:
         UsageError: A type is not known, or can't make anything of its data.
+        SourceErrors: So it is with several documents.
     """
     wanted = tuple(plugin for plugin in plugins if Phase.ROLLBACK in plugin.phases)
-    _require_types(wanted, types)
+    require_sound(cluster, wanted, types)
     planner = _Planner(cluster=cluster, plugins=wanted, types=types, site=site, stamp=stamp)
     return tuple(planner.once(Phase.ROLLBACK, requires))
-
-
-def _require_types(plugins: Iterable[PluginSpec], types: Mapping[str, TaskType]) -> None:
-    for plugin in plugins:
-        if plugin.type not in types:
-            raise UsageError(
-                f"no plugin provides tasks of type {plugin.type.upper()}",
-                place=plugin.place,
-                hint=f"known: {', '.join(name.upper() for name in types) or 'none'}",
-            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from sealer.cluster.comparison import compare
 from sealer.cluster.image_files import image_files
 from sealer.cluster.images import images_again, images_for_hosts
 from sealer.cluster.install import ordered
+from sealer.cluster.kube_version import require_supported
 from sealer.cluster.outlook import Outlook
 from sealer.cluster.parts import choose_parts
 from sealer.cluster.pipeline import upgrade_plan
@@ -20,7 +21,7 @@ from sealer.cluster.view import cluster_view
 from sealer.errors import RecordDamaged, UsageError
 from sealer.hosts.secret import Redactor
 from sealer.image.pull import ensure
-from sealer.model import DRAIN_SECONDS, RUNTIME_TYPE_LABEL, Cluster, ImageType, Upgrade
+from sealer.model import DRAIN_SECONDS, RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Cluster, ImageType, Upgrade
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan
 from sealer.operation.records import ClusterRecords, Operation
@@ -122,6 +123,8 @@ def _asked(context: Context, before: Request, wish: UpgradeWish) -> tuple[Reques
     types = [image.labels.get(RUNTIME_TYPE_LABEL) for image in (old, new)]
     if types[0] != types[1]:
         raise UsageError(f"cluster {name} runs {types[0]}, image {wish.reference} brings {types[1]}")
+    if not before.choice.ignore_version:
+        require_supported(new, new.labels.get(RUNTIME_VERSION_LABEL, ""), where=name)
     request = replace(before, image=images.choice(wish.reference), application=None)
     turns = Turns(
         stamp=time.strftime("%Y%m%d%H%M%S", time.gmtime()),

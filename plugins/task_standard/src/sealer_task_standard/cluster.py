@@ -13,6 +13,7 @@ from sealer.providers import TaskType
 _LONGEST_WAIT = 900
 _DIRECTORY = "/var/lib/sealer-etcd-snapshots"
 _CERTIFICATES = "/etc/kubernetes/pki/etcd"
+_PODS = '{{range .items}}{{.status.hostIP}} {{.metadata.name}}{{"\\n"}}{{end}}'
 
 
 class ClusterCheck(TaskType):
@@ -25,7 +26,11 @@ class ClusterCheck(TaskType):
         text = task.data.strip() or str(_LONGEST_WAIT)
         if not text.isdigit() or not 0 < int(text) <= _LONGEST_WAIT:
             raise ValueError(f"data must be seconds, at most {_LONGEST_WAIT}, or nothing")
-        wait = "kubectl wait --for=condition=Ready pod --all -n kube-system"
+        # Pods that have done their work are never Ready again.
+        wait = (
+            "kubectl wait --for=condition=Ready pod -n kube-system "
+            "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
+        )
         yield Command(
             title=f"{task.name} at {task.phase}",
             run=f"{wait} --timeout={text}s >&2",
@@ -51,9 +56,11 @@ class Etcd(TaskType):
         yield Command(
             title=f"{task.name} at {task.phase}",
             run=(
-                "pod=$(kubectl get pods -n kube-system -l component=etcd -o name | head -n 1)\n"
-                '[ -n "$pod" ] || { echo "there is no pod of etcd in kube-system" >&2; exit 1; }\n'
-                f'kubectl exec -n kube-system "$pod" -- env ETCDCTL_API=3 etcdctl {flags} '
+                # That of this host, where the file is to be; its image has no programs but its own.
+                f"pod=$(kubectl get pods -n kube-system -l component=etcd -o go-template={quote(_PODS)} | "
+                f"awk -v address={quote(host.address)} '$1 == address {{ print $2; exit }}')\n"
+                '[ -n "$pod" ] || { echo "no pod of etcd runs in kube-system on this host" >&2; exit 1; }\n'
+                f'kubectl exec -n kube-system "$pod" -c etcd -- etcdctl {flags} '
                 "snapshot save /var/lib/etcd/sealer-snapshot.db >&2\n"
                 f"mkdir -p -m 700 {quote(directory)}\n"
                 f"mv /var/lib/etcd/sealer-snapshot.db "
