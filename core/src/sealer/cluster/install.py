@@ -16,6 +16,7 @@ from sealer.cluster.request import Foreign, Growth, Request
 from sealer.cluster.request_plan import plan_elsewhere, plan_on_hosts
 from sealer.cluster.session import Connections, Context, applying, drive, observe_all, reach, require_all
 from sealer.cluster.state import load_own_state, load_state, save_state
+from sealer.cluster.unheeded import unheeded
 from sealer.clusterfile import Clusterfile
 from sealer.clusterfile.flags import require_master
 from sealer.errors import SealerError, UsageError
@@ -144,6 +145,8 @@ async def prepare(
         version = metadata.labels.get(RUNTIME_VERSION_LABEL, "")
         require_supported(metadata, version, where=wish.clusterfile.cluster.name)
     prepared = _plan(context, request, images)
+    for text in unheeded(wish.clusterfile, images.metadata, on_hosts=True):
+        context.events(Message(text=text, warning=True))
     if new:
         await _check(
             context,

@@ -21,6 +21,7 @@ from sealer.cluster.redirecting import redirecting_elsewhere, that_keep_names
 from sealer.cluster.request import Request
 from sealer.cluster.session import Connections, Context, reach_for
 from sealer.cluster.state import choose_cluster, require_state
+from sealer.cluster.unheeded import unheeded
 from sealer.errors import HostError, UsageError
 from sealer.events import Message
 from sealer.hosts.connection import Connection
@@ -186,6 +187,8 @@ def application_request(
     clusterfile = state.clusterfile
     if wish.clusterfile.settings:
         clusterfile = replace(clusterfile, settings=wish.clusterfile.settings)
+        for text in unheeded(wish.clusterfile, images.metadata, on_hosts=False):
+            context.events(Message(text=text, warning=True))
     return replace(
         state,
         clusterfile=clusterfile,
