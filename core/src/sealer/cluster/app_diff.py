@@ -30,6 +30,7 @@ from sealer.model import APPS_DIRECTORY, Application
 
 _LARGEST = 32 << 20
 _SERVER_FIELDS = ("managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink")
+_LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _MASK = "(secret)"
 _END = "END-OF-APPLICATION"
 
@@ -146,6 +147,11 @@ def _objects(text: str) -> Iterator[tuple[str, Any]]:
             metadata = dict(item.get("metadata") or {})
             for name in _SERVER_FIELDS:
                 metadata.pop(name, None)
+            annotations = dict(metadata.pop("annotations", None) or {})
+            # kubectl keeps the whole object in it, with what is in secrets.
+            annotations.pop(_LAST_APPLIED, None)
+            if annotations:
+                metadata["annotations"] = annotations
             plain = {key: value for key, value in item.items() if key != "status"} | {"metadata": metadata}
             where = f"{metadata.get('namespace')}/" if metadata.get("namespace") else ""
             yield f"{item.get('kind')} {where}{metadata.get('name')}", plain
