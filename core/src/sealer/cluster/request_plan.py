@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sealer.cluster.app_removal import removal_plan
 from sealer.cluster.application_plan import application_plan, application_root
+from sealer.cluster.document_kinds import require_known_documents
 from sealer.cluster.foreign import foreign_parts, image_imports
 from sealer.cluster.image_files import image_files
 from sealer.cluster.images import HostImages, images_again
@@ -33,10 +34,12 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
         images: Those of the cluster.
 
     Raises:
+        SourceErrors: The Clusterfile has documents that the cluster runtime does not take.
         SealerError: What was asked for can't be planned.
     """
     wanted = request.clusterfile.cluster.container_runtime
     parts = choose_parts(images.metadata, context.plugins, container=wanted)
+    require_known_documents(request.clusterfile, parts.runtime)
     files = image_files(context.store, images.main, parts.runtime.image_files)
     image = replace(images.metadata, files=files)
     cluster = cluster_view(request.clusterfile, image, request.facts, parts)

@@ -17,9 +17,13 @@ class ClusterRuntime(HostProvider):
     Attributes:
         image_files: Paths of text files in images, such as ``etc/kubeadm.yml``, that it reads while planning:
             ``cluster.image.files`` has those that there are.
+        document_kinds: The documents of Clusterfiles that it takes, by group and kind whatever their version,
+            as ``sealer.io/KubeadmConfig``. Others are refused with their places. None leaves it to the
+            provider to look at ``cluster.documents``.
     """
 
     image_files: ClassVar[tuple[str, ...]] = ()
+    document_kinds: ClassVar[frozenset[str] | None] = None
 
     @abstractmethod
     def create(self, cluster: Cluster) -> Iterable[Step]:

@@ -30,7 +30,7 @@ from sealer_runtime_k0s import containerd, fragments, probes
 from sealer_runtime_k0s.certificates import certificate_files, renewal_steps
 from sealer_runtime_k0s.checks import ServiceRuns, all_checks, traffic
 from sealer_runtime_k0s.config import has_etcd, is_worker
-from sealer_runtime_k0s.documents import IMAGE_FILE
+from sealer_runtime_k0s.documents import GROUP, IMAGE_FILE, KIND
 from sealer_runtime_k0s.names import KUBECONFIG, KUBECTL, SOCKET, node_name, unit
 from sealer_runtime_k0s.prepare import PREPARED, prepare_step
 from sealer_runtime_k0s.removal import removal_steps
@@ -48,6 +48,7 @@ class K0s(ClusterRuntime, SupportsCertificates, SupportsUpgrade, SupportsImageIm
     name = "k0s"
     summary = "Kubernetes by k0s, with etcd on each controller"
     image_files = (IMAGE_FILE,)
+    document_kinds = frozenset({f"{GROUP}{KIND}"})
 
     def probes(self) -> tuple[Probe, ...]:
         return probes.ALL

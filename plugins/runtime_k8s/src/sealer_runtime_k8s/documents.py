@@ -15,6 +15,19 @@ IMAGE_FILE = "etc/kubeadm.yml"
 """Where an image has its settings; they yield to what is computed, and that to the user's."""
 
 _SETTINGS_KIND = "KubeadmConfig"
+
+DOCUMENT_KINDS = frozenset(
+    {
+        f"sealer.io/{_SETTINGS_KIND}",
+        "kubeadm.k8s.io/ClusterConfiguration",
+        "kubeadm.k8s.io/InitConfiguration",
+        "kubeadm.k8s.io/JoinConfiguration",
+        "kubelet.config.k8s.io/KubeletConfiguration",
+        "kubeproxy.config.k8s.io/KubeProxyConfiguration",
+    }
+)
+"""The documents of Clusterfiles that are heeded."""
+
 _SETTINGS_GROUPS = ("sealer.io/", "sealer.cloud/")
 
 # Which document the fields of Sealer's KubeadmConfig belong to; the others are of ClusterConfiguration.

@@ -11,7 +11,7 @@ from sealer.providers import ClusterRuntime, SupportsCertificates, SupportsUpgra
 from sealer_runtime_k8s import fragments, probes
 from sealer_runtime_k8s.certificates import MASTER_FILES, NODE_FILES, renewal_steps
 from sealer_runtime_k8s.checks import KubeletRuns, all_checks
-from sealer_runtime_k8s.documents import IMAGE_FILE
+from sealer_runtime_k8s.documents import DOCUMENT_KINDS, IMAGE_FILE
 from sealer_runtime_k8s.kubeadm import discovery_kubeconfig, init_configuration, join_configuration
 from sealer_runtime_k8s.names import ADMIN_KUBECONFIG, directory, environment, node_name
 from sealer_runtime_k8s.prepare import PREPARED, prepare_step
@@ -28,6 +28,7 @@ class Kubernetes(ClusterRuntime, SupportsCertificates, SupportsUpgrade):
     name = "kubernetes"
     summary = "upstream Kubernetes by kubeadm"
     image_files = (IMAGE_FILE,)
+    document_kinds = DOCUMENT_KINDS
 
     def probes(self) -> tuple[Probe, ...]:
         return probes.ALL
