@@ -159,3 +159,27 @@ def test_a_template_that_is_not_understood_is_refused_with_its_place(person: Per
     )
     told = person.sealer("run", "bad:1", code=1).stderr
     assert "application/apps/t-app/a.tmpl:2:1: template: 'range' is no function" in told
+
+
+def test_comparing_and_upgrading_heed_the_clusterfile(api: ControlPlane, person: Person) -> None:
+    chart = {f"chart/{path}": text for path, text in CHART.items() if "web" not in path}
+    person.build("u:1", {"Kubefile": "FROM scratch\nAPP u-chart local://chart\nLAUNCH u-chart\n", **chart})
+    config = "{name: u-chart, values: {colour: green}}, {name: u-chrat}"
+    clusterfile = f"""\
+apiVersion: sealer.io/v2
+kind: Cluster
+metadata: {{name: c}}
+---
+apiVersion: sealer.io/v2
+kind: Application
+metadata: {{name: a}}
+spec: {{configs: [{config}]}}
+"""
+    told = run(person, clusterfile, "u:1")
+    assert "no application u-chrat (did you mean u-chart?)" in told
+    assert api.json("configmap", "u-chart-a")["data"] == {"colour": "green"}
+    file = ("-f", str(person.operator.home / "Clusterfile"))
+    assert "nothing would change" in person.sealer("app", "diff", "u:1", *file).stderr
+    assert "done: 0 steps changed" in person.sealer("app", "upgrade", "u:1", *file).stderr
+    assert "+  colour: blue\n" in person.sealer("app", "diff", "u:1", *file, "--set", "colour=blue").stdout
+    person.sealer("app", "uninstall", "u-chart", "--yes")

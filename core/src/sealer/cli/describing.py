@@ -24,8 +24,7 @@ def describe_cluster(flags: Mapping[str, Any]) -> Clusterfile:
         UsageError: The flags are wrong.
         SourceErrors: The Clusterfile is.
     """
-    path = flags["clusterfile"]
-    base = read_clusterfile(Path(path), os.environ) if path else Clusterfile(cluster=ClusterSpec())
+    base = read_described(flags)
     spec = cluster_from_flags(
         flags["masters"],
         flags["nodes"],
@@ -41,6 +40,17 @@ def describe_cluster(flags: Mapping[str, Any]) -> Clusterfile:
         base=base.cluster,
     )
     return replace(base, cluster=spec)
+
+
+def read_described(flags: Mapping[str, Any]) -> Clusterfile:
+    """Return the Clusterfile that flags name, or an empty one.
+
+    Raises:
+        UsageError: It can't be read.
+        SourceErrors: It is wrong.
+    """
+    path = flags["clusterfile"]
+    return read_clusterfile(Path(path), os.environ) if path else Clusterfile(cluster=ClusterSpec())
 
 
 def _password(flags: Mapping[str, Any]) -> Secret | SecretReference | None:

@@ -209,11 +209,12 @@ def chosen_delivery(flags: Mapping[str, Any]) -> Delivery:
     given = [name for name in names if flags.get(name)]
     if not given:
         return STAY
-    if flags.get("kubeconfig") is None and flags.get("kube_context") is None:
+    named = ("kubeconfig", "kube_context", "cluster", "cluster_name")
+    if all(flags.get(name) is None for name in named):
         flag = f"--{given[0].replace('_', '-')}"
         raise UsageError(
             f"{flag} is for clusters that Sealer did not make: those it made have a registry",
-            hint="name such a cluster with --kubeconfig or --context",
+            hint="name such a cluster with --kubeconfig or --context, or by the name it was registered with",
         )
     return deliver_to(
         flags["registry"],

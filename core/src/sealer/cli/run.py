@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,7 +26,9 @@ from sealer.errors import UsageError
 
 if TYPE_CHECKING:
     from sealer.cluster.install import Wish
+    from sealer.cluster.launch_choice import LaunchChoice
     from sealer.cluster.planning import Look
+    from sealer.clusterfile import Clusterfile
     from sealer.operation.engine import Summary
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -42,10 +45,12 @@ def _adding(*options: Callable[[Function], Function]) -> Callable[[Function], Fu
     return add
 
 
+clusterfile_option = click.option(
+    "-f", "--Clusterfile", "clusterfile", type=click.Path(dir_okay=False), help="A Clusterfile."
+)
+
 login_options = _adding(
-    click.option(
-        "-f", "--Clusterfile", "clusterfile", type=click.Path(dir_okay=False), help="A Clusterfile."
-    ),
+    clusterfile_option,
     click.option("-m", "--masters", default="", help="Addresses of masters: A,B or A-B."),
     click.option("-n", "--nodes", default="", help="Addresses of nodes: A,B or A-B."),
     click.option("--cluster-name", help="The cluster's name.  [default: my-cluster]"),
@@ -77,7 +82,7 @@ def cluster_options(function: Function) -> Function:
 
 def image_app_options(function: Function) -> Function:
     """Add the flags that say what of an application image is launched, and with which settings."""
-    return launch_options(setting_options(function))
+    return clusterfile_option(launch_options(setting_options(function)))
 
 
 @click.command()
@@ -215,17 +220,12 @@ def _wish(image: str | None, flags: dict[str, Any]) -> Wish:
     reference = image or spec.image
     if not reference:
         raise UsageError("no image is named", hint="sealer run IMAGE, or spec.image in the Clusterfile")
-    apps = _apps(flags)
     return Wish(
         clusterfile=clusterfile,
         reference=reference,
         ignore=flags["ignore"],
         named=bool(flags["cluster_name"] or flags["clusterfile"]),
-        choice=launch_choice(
-            flags,
-            apps=apps if apps is not None else clusterfile.launch_apps,
-            cmds=tuple(flags["cmds"]) or clusterfile.launch_cmds,
-        ),
+        choice=_launch_choice(flags, clusterfile),
         foreign=chosen_context(flags),
         delivery=chosen_delivery(flags),
         # Who has it written down which hosts there are means all of them.
@@ -233,8 +233,14 @@ def _wish(image: str | None, flags: dict[str, Any]) -> Wish:
     )
 
 
-def _apps(flags: dict[str, Any]) -> tuple[str, ...] | None:
-    return tuple(name for value in flags["apps"] for name in value.split(",")) if flags["apps"] else None
+def _launch_choice(flags: dict[str, Any], clusterfile: Clusterfile) -> LaunchChoice:
+    """Return what is to be launched: what flags say, or else what the Clusterfile does."""
+    apps = tuple(name for value in flags["apps"] for name in value.split(","))
+    return launch_choice(
+        flags,
+        apps=apps if flags["apps"] else clusterfile.launch_apps,
+        cmds=tuple(flags["cmds"]) or clusterfile.launch_cmds,
+    )
 
 
 def app_wish(image: str, flags: dict[str, Any]) -> Wish:
@@ -242,17 +248,20 @@ def app_wish(image: str, flags: dict[str, Any]) -> Wish:
 
     Raises:
         UsageError: A flag is malformed.
+        SourceErrors: The Clusterfile is.
     """
+    from sealer.cli.describing import read_described
     from sealer.cluster.install import Wish
-    from sealer.clusterfile import Clusterfile
     from sealer.clusterfile.flags import cluster_from_flags
 
-    spec = cluster_from_flags(env=flags["env"], name=flags["cluster"])
+    base = read_described(flags)
+    spec = cluster_from_flags(env=flags["env"], name=flags["cluster"], base=base.cluster)
+    clusterfile = replace(base, cluster=spec)
     return Wish(
-        clusterfile=Clusterfile(cluster=spec),
+        clusterfile=clusterfile,
         reference=image,
         named=bool(flags["cluster"]),
-        choice=launch_choice(flags, apps=_apps(flags), cmds=tuple(flags["cmds"]) or None),
+        choice=_launch_choice(flags, clusterfile),
         foreign=chosen_context(flags),
         delivery=chosen_delivery(flags),
     )

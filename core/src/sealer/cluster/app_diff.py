@@ -21,8 +21,10 @@ from sealer.cluster.applications import chosen_applications
 from sealer.cluster.images import images_again
 from sealer.cluster.install import Wish
 from sealer.cluster.launching import Asking, application_request, platforms_of
+from sealer.cluster.made_files import Making, made_files
 from sealer.cluster.pipeline import read_reference
 from sealer.cluster.redirecting import redirecting_elsewhere
+from sealer.cluster.request_plan import combined
 from sealer.cluster.session import Context
 from sealer.errors import ImageError
 from sealer.image.stored import StoredImage
@@ -61,7 +63,17 @@ async def app_diffs(context: Context, cluster: Asking, state: Wish) -> tuple[App
     if request.application is None:
         return ()
     images = images_again(context.store, request.application)
-    image, metadata, choice = images.main, images.metadata, request.choice
+    image, metadata = images.main, images.metadata
+    choice = combined(request.choice, request.clusterfile, metadata)
+    making = Making(
+        store=context.store,
+        image=image,
+        clusterfile=request.clusterfile,
+        cluster=cluster.prepared.cluster,
+        choice=choice,
+        read=read_reference,
+    )
+    made = made_files(making, root="", on_hosts=False).apps
     redirecting = redirecting_elsewhere(metadata, request.delivery, cluster.prepared.parts)
     found = []
     for app in chosen_applications(metadata, choice):
@@ -69,26 +81,29 @@ async def app_diffs(context: Context, cluster: Asking, state: Wish) -> tuple[App
         texts = value_texts(choice, app, cluster.prepared.parts.app_types, read_reference)
         settings = replace(app.settings, images=redirecting.renamed(app, metadata))
         renamed = replace(app, settings=settings)
-        found.append(await _diff(context, cluster, image, renamed, texts, own=wanted.cmds is not None))
+        files = {file.path.lstrip("/"): str(file.content) for file in made.get(app.name, ())}
+        if wanted.cmds is not None:
+            found.append(AppDiff(name=app.release, known=False, text=""))
+        else:
+            found.append(await _diff(context, cluster, image, renamed, texts, files))
     return tuple(found)
 
 
-async def _diff(
+async def _diff(  # noqa: PLR0917 - what is compared, and with what
     context: Context,
     cluster: Asking,
     image: StoredImage,
     app: Application,
     values: tuple[str, ...],
-    *,
-    own: bool,
+    made: Mapping[str, str],
 ) -> AppDiff:
     app_type = cluster.prepared.parts.app_types.get(app.type)
     paths = tuple(f"values/{number}.yaml" for number, _ in enumerate(values, start=1))
     staged = replace(app, settings=replace(app.settings, values=paths))
     comparison = app_type.comparison(cluster.prepared.cluster, staged) if app_type else None
-    if comparison is None or own or app.cmds:
+    if comparison is None or app.cmds:
         return AppDiff(name=app.release, known=False, text="")
-    files = _packed(context, image, app, dict(zip(paths, values, strict=True)))
+    files = _packed(context, image, app, {**made, **dict(zip(paths, values, strict=True))})
     script = (
         f'{objects_helpers()}\numask 077\nstage=$(mktemp -d)\ntrap \'rm -rf "$stage"\' EXIT\ncd "$stage"\n'
         f"base64 -d <<'{_END}' | tar -xzf -\n{files}\n{_END}\n"
@@ -98,13 +113,13 @@ async def _diff(
     return AppDiff(name=app.release, known=True, text=compare_manifests(live, wanted))
 
 
-def _packed(context: Context, image: StoredImage, app: Application, values: Mapping[str, str]) -> str:
-    """Return an application's files as the text of a compressed archive."""
+def _packed(context: Context, image: StoredImage, app: Application, made: Mapping[str, str]) -> str:
+    """Return an application's files, and those made over them, as the text of a compressed archive."""
     buffer = io.BytesIO()
     with tempfile.TemporaryDirectory() as directory, tarfile.open(fileobj=buffer, mode="w:gz") as archive:
         extract(context.store, image.layers, f"{APPS_DIRECTORY}/{app.name}", Path(directory))
         archive.add(Path(directory, APPS_DIRECTORY), APPS_DIRECTORY)
-        for path, text in values.items():
+        for path, text in made.items():
             member = tarfile.TarInfo(path)
             member.size, member.mode = len(text.encode()), 0o600
             archive.addfile(member, io.BytesIO(text.encode()))

@@ -25,7 +25,8 @@ def require_takers(
         UsageError: There are some, for one application that takes none, or for all, and none takes any.
     """
     for app in apps:
-        if _are_given(choice.settings.get(app.name)) and not _takes_values(app, app_types):
+        given = _are_given(choice.settings.get(app.name)) or _are_given(choice.defaults.get(app.name))
+        if given and not _takes_values(app, app_types):
             raise UsageError(f"application {app.name} is of type {app.type or 'none'}, which takes no values")
     if _are_given(choice.settings.get(EVERY)) and not any(_takes_values(app, app_types) for app in apps):
         raise UsageError("values are given, but no application that is launched takes any")

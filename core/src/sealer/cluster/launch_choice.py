@@ -71,6 +71,7 @@ class LaunchChoice:
         apps: Names of applications, in order; empty or ``("",)`` launches nothing.
         cmds: Raw commands, which take precedence over applications.
         settings: What is wanted of applications, by name; under ``EVERY`` what is wanted of all.
+        defaults: What is wanted of single ones where ``settings`` say nothing of them, nor of all.
         parallel: Whether applications become ready at the same time, as far as the image lets them.
         upgrade: Whether earlier versions are upgraded, where a type does that in another way than launching.
         ignore_version: Whether the image may run on versions of Kubernetes that it does not name.
@@ -80,6 +81,7 @@ class LaunchChoice:
     apps: tuple[str, ...] | None = None
     cmds: tuple[str, ...] | None = None
     settings: Mapping[str, AppChoice] = field(default_factory=lambda: NO_CHOICES)
+    defaults: Mapping[str, AppChoice] = field(default_factory=lambda: NO_CHOICES)
     parallel: bool = False
     upgrade: bool = False
     ignore_version: bool = False
@@ -87,7 +89,9 @@ class LaunchChoice:
 
     def of(self, name: str) -> AppChoice:
         """Return what is wanted of an application."""
-        return self.settings.get(name, AppChoice()).over(self.settings.get(EVERY, AppChoice()))
+        nothing = AppChoice()
+        wanted = self.settings.get(name, nothing).over(self.settings.get(EVERY, nothing))
+        return wanted.over(self.defaults.get(name, nothing))
 
     def to_plain(self) -> dict[str, Any]:
         """Return it as plain data."""
@@ -95,6 +99,7 @@ class LaunchChoice:
             "apps": None if self.apps is None else list(self.apps),
             "cmds": None if self.cmds is None else list(self.cmds),
             "settings": {name: choice.to_plain() for name, choice in self.settings.items()},
+            "defaults": {name: choice.to_plain() for name, choice in self.defaults.items()},
             "parallel": self.parallel,
             "upgrade": self.upgrade,
             "ignore_version": self.ignore_version,

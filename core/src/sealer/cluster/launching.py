@@ -55,6 +55,8 @@ async def run_image(context: Context, wish: Wish) -> Summary:
             f"{wish.reference} is a cluster image, and the cluster is there already",
             hint="--kubeconfig and --context are for application images",
         )
+    if image.metadata.type is ImageType.CLUSTER and wish.delivery:
+        raise UsageError(f"{wish.reference} is a cluster image, and the cluster gets a registry of its own")
     if image.metadata.type is ImageType.CLUSTER:
         return await install(context, wish)
     return await put_application(context, known_cluster(context, wish), wish)
@@ -168,6 +170,11 @@ def application_request(
     """
     facts = ordered(state.clusterfile, state.facts)
     lenient = wish.choice.lenient_platforms
+    if state.foreign is None and wish.delivery:
+        raise UsageError(
+            f"cluster {state.clusterfile.cluster.name} was made by Sealer, and has a registry of its own",
+            hint="leave --registry and --to-nodes out",
+        )
     if state.foreign is None:
         images = application_images(context.store, wish.reference, facts, context.events, lenient=lenient)
     else:

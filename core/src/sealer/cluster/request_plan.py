@@ -156,9 +156,13 @@ def _made(  # noqa: PLR0917 - what files are made from, in one place
 
 
 def combined(choice: LaunchChoice, clusterfile: Clusterfile, image: ImageMetadata) -> LaunchChoice:
-    """Return what flags want of applications over what the Clusterfile wants of those that the image has."""
-    settings = dict(choice.settings)
+    """Return what flags want of applications over what the Clusterfile wants of those that the image has.
+
+    Of several documents the last one counts.
+    """
+    settings, defaults = dict(choice.settings), dict(choice.defaults)
     known = {app.name for app in image.applications}
+    own_env: dict[str, dict[str, str]] = {}
     for document in clusterfile.applications:
         for config in document.configs:
             if config.name in known:
@@ -166,8 +170,11 @@ def combined(choice: LaunchChoice, clusterfile: Clusterfile, image: ImageMetadat
                     namespace=config.namespace,
                     release=config.release,
                     values=(config.values,) if config.values else (),
-                    env=config.env,
                     cmds=config.cmds,
                 )
-                settings[config.name] = settings.get(config.name, AppChoice()).over(said)
-    return replace(choice, settings=settings)
+                defaults[config.name] = said.over(defaults.get(config.name, AppChoice()))
+                own_env.setdefault(config.name, {}).update(config.env)
+    # Environment for all of them is the cluster's: what is said for one comes over it.
+    for name, env in own_env.items():
+        settings[name] = settings.get(name, AppChoice()).over(AppChoice(env=env))
+    return replace(choice, settings=settings, defaults=defaults)
