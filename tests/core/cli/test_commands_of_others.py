@@ -46,4 +46,5 @@ def test_what_debug_would_make_is_shown(capsys: pytest.CaptureFixture[str]) -> N
     assert run(["debug", "node", "--dry-run", "--image", "i:1", "n2", "--", "ls", "-l"]) == 0
     assert "nodeName: n2" in capsys.readouterr().out
     assert run(["debug", "pod", "--dry-run", "--image", "i:1", "--copy", "web", "ps"]) == 0
-    assert "kubectl debug -n default web --copy-to=" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "kubectl debug -n default web --image=i:1 --copy-to=" in said
