@@ -65,10 +65,12 @@ def test_certificates_are_found_in_files_and_kubeconfigs_and_keys_stay_there(
     )
     (place / "cut.crt").write_bytes(certificate.rstrip(b"\n"))
     (place / "nothing.crt").write_text("text\n")
+    (place / "secret.json").write_text(f'{{"data":{{"tls.crt":"{data}","tls.key":"KEY"}}}}\n')
     text, found = listed(
-        shell, f"{place}/*.crt", f"{place}/both.pem", f"{place}/admin.conf", f"{place}/missing"
+        shell, *(f"{place}/{name}" for name in ("*.crt", "both.pem", "admin.conf", "*.json", "missing"))
     )
-    assert sorted(Path(one.file).name for one in found) == ["admin.conf", "both.pem", "cut.crt", "server.crt"]
+    names = sorted(Path(one.file).name for one in found)
+    assert names == ["admin.conf", "both.pem", "cut.crt", "secret.json", "server.crt"]
     assert "KEY" not in text
     assert "PRIVATE" not in text
     for one in found:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from sealer.kubernetes import forget_command
+from sealer.kubernetes import forget_command, leave_in_turn, removal_step
+from sealer.model import Departure, Host, Step
+from sealer.testing import example_host
 
 KUBECTL = """\
 #!/bin/sh
@@ -33,3 +35,24 @@ def test_what_is_refused_for_long_fails(tmp_path: Path) -> None:
     status, calls = forget(tmp_path, failures=99)
     assert status == 1
     assert len(calls) == 10
+
+
+def test_masters_leave_one_after_the_other_lost_ones_first_and_nodes_side_by_side() -> None:
+    masters = [example_host(number, master=True) for number in (1, 2)]
+    nodes = [example_host(number) for number in (3, 4)]
+    agent = example_host(5, master=True)
+    leaving = Departure(hosts=(*masters, *nodes), lost=frozenset({masters[1].name}))
+
+    def step(host: Host, before: tuple[str, ...]) -> Step:
+        return removal_step(
+            leaving, host, agent, distribution="toy", node="n", run=("a", "b"), gone="c", requires=before
+        )
+
+    steps = list(leave_in_turn(leaving, step, requires=("told",)))
+    assert {made.provides: made.requires for made in steps} == {
+        (f"removed@{masters[1].name}",): ("told",),
+        (f"removed@{masters[0].name}",): (f"removed@{masters[1].name}",),
+        (f"removed@{nodes[0].name}",): (),
+        (f"removed@{nodes[1].name}",): (),
+    }
+    assert {made.host for made in steps} == {agent.name}

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sealer.model import RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Platform
+from sealer.model import RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, ImageMetadata, Platform
 from sealer.testing import example_image
 from sealer.testing.conformance import RecipeSample
 
@@ -13,7 +13,15 @@ IMAGE = replace(
     _EXAMPLE, labels={**_EXAMPLE.labels, RUNTIME_TYPE_LABEL: "k3s", RUNTIME_VERSION_LABEL: VERSION}
 )
 
+
+def image(version: str) -> ImageMetadata:
+    """Return an image with another k3s."""
+    return replace(IMAGE, labels={**IMAGE.labels, RUNTIME_VERSION_LABEL: version})
+
+
 IMAGES = ("docker.io/rancher/pause:3.1", "docker.io/rancher/coredns-coredns:1.8.3")
+
+PREVIOUS_VERSION = "v1.21.1+k3s1"
 
 RELEASES = tuple(
     RecipeSample(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -17,11 +18,20 @@ from sealer.model import (
     ContainerRuntimeSettings,
     Host,
 )
-from sealer_runtime_k3s.config import configuration, networks, registries, sandbox_image, tunnel_port
+from sealer_runtime_k3s.checks import FreePorts, SettingsKnown, traffic
+from sealer_runtime_k3s.config import (
+    configuration,
+    has_etcd,
+    networks,
+    registries,
+    sandbox_image,
+    tunnel_port,
+)
+from sealer_runtime_k3s.units import environment_file, unit_change
 from sealer_runtime_k3s.version import image_version
 from tests.plugins import kit
 from tests.plugins.kit import AMD64, REGISTRY, host
-from tests.plugins.runtime_k3s.samples import IMAGE
+from tests.plugins.runtime_k3s.samples import IMAGE, image
 
 
 def cluster(*hosts: Host, **over: object) -> Cluster:
@@ -37,14 +47,75 @@ def settings(view: Cluster, number: int = 0) -> dict[str, Any]:
     return loaded
 
 
+def told(view: Cluster, number: int) -> str:
+    return environment_file(view, view.hosts[number]).content
+
+
 def test_the_first_master_begins_a_cluster_that_others_can_join() -> None:
     view = cluster(host(1, MASTER), host(2, MASTER), host(3))
-    first, second, node = (settings(view, number) for number in range(3))
-    assert first["cluster-init"] is True
-    assert "server" not in first
-    assert second["server"] == node["server"] == "https://10.0.0.1:6443"
-    assert "cluster-init" not in second
-    assert "agent-token-file" not in node
+    assert "K3S_CLUSTER_INIT=true\n" in told(view, 0)
+    assert "K3S_URL" not in told(view, 0)
+    for number in (1, 2):
+        assert "K3S_URL=https://10.0.0.1:6443\n" in told(view, number)
+        assert "CLUSTER_INIT" not in told(view, number)
+    assert "agent-token-file" not in settings(view, 2)
+
+
+def test_no_host_starts_anew_because_another_comes_or_goes() -> None:
+    """What a running k3s is restarted for is the same whoever else is in the cluster."""
+    three, two = cluster(host(1, MASTER), host(2, MASTER), host(3)), cluster(host(2, MASTER), host(3))
+    assert settings(three, 1) == settings(two, 0)
+    assert settings(three, 2) == settings(two, 1)
+    assert unit_change(three, three.hosts[1]) == unit_change(two, two.hosts[0])
+
+
+def test_servers_with_a_database_of_the_users_have_no_etcd_and_join_nobody() -> None:
+    given = document(**{"datastore-endpoint": "postgres://db.example/k3s"})
+    view = cluster(host(1, MASTER), host(2, MASTER), host(3), documents=(given,))
+    assert not has_etcd(view)
+    assert told(view, 0) == told(view, 1) == "# Written by Sealer.\n"
+    assert "K3S_URL" in told(view, 2)
+    assert not {2379, 2380} & {way.port for way in traffic(view)}
+
+
+@pytest.mark.parametrize(
+    ("version", "shared"),
+    [
+        ("v1.21.2+k3s1", False),
+        ("v1.28.15+k3s1", False),
+        ("v1.29.11+k3s1", False),
+        ("v1.29.12+k3s1", True),
+        ("v1.30.7+k3s1", False),
+        ("v1.30.8+k3s1", True),
+        ("v1.31.3+k3s1", False),
+        ("v1.31.4+k3s1", True),
+        ("v1.32.0+k3s1", True),
+        ("v1.36.1+k3s2", True),
+    ],
+)
+def test_nodes_share_container_images_where_k3s_can_do_that(version: str, shared: bool) -> None:
+    view = cluster(host(1, MASTER), host(2), image=image(version))
+    assert settings(view).get("embedded-registry", False) is shared
+    assert "embedded-registry" not in settings(view, 1)
+    assert (5001 in {way.port for way in traffic(view)}) is shared
+    assert (5001 in FreePorts().ports(view, view.hosts[1])) is shared
+
+
+def test_nodes_share_no_container_images_when_there_is_nothing_to_share_or_nobody_wants_it() -> None:
+    new = image("v1.33.1+k3s1")
+    runtime = ContainerRuntimeSettings(socket="/run/c.sock", cgroup_driver="systemd")
+    assert "embedded-registry" not in settings(cluster(image=new, registry=None))
+    assert "embedded-registry" not in settings(cluster(image=new, container_runtime=runtime))
+    refused = cluster(image=new, documents=(document(**{"embedded-registry": False}),))
+    assert settings(refused)["embedded-registry"] is False
+    assert 5001 not in {way.port for way in traffic(refused)}
+
+
+def test_settings_that_k3s_does_not_know_are_named_with_what_was_meant() -> None:
+    view = cluster(documents=(document(**{"flanel-backend": "none", "kubelet-arg+": ["v=2"]}),))
+    (found,) = SettingsKnown().evaluate(view)
+    assert "flanel-backend" in found.found
+    assert "flannel-backend" in found.mend
 
 
 def test_settings_of_servers_are_kept_from_agents() -> None:
@@ -65,10 +136,12 @@ def test_names_of_the_certificate_are_joined() -> None:
     assert settings(view)["tls-san"] == ["10.0.0.1", "one.example", "two.example", "three.example"]
 
 
-@pytest.mark.parametrize("key", ["token", "server", "node-name", "agent-token"])
+@pytest.mark.parametrize(
+    "key", ["token", "server", "node-name", "agent-token+", "cluster-reset", "data-dir", "private-registry"]
+)
 def test_what_sealer_sets_for_each_host_is_refused(key: str) -> None:
     view = cluster(documents=(document(**{key: "x"}),))
-    with pytest.raises(PlanError, match=key):
+    with pytest.raises(PlanError, match=re.escape(key)):
         settings(view)
 
 

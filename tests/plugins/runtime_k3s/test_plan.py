@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from sealer.changes import Change, Command, File, Unit
-from sealer.errors import PlanError
-from sealer.model import MASTER, Cluster, Departure, Host, Step, at
+from sealer.model import MASTER, Cluster, Host, Step, at
 from sealer.operation.plan import Plan, make_plan
 from sealer_runtime_k3s import sealer_base_recipes, sealer_cluster_runtimes
+from sealer_runtime_k3s.fragments import HAS_JOINED_ETCD, SERVER_TOKEN
+from sealer_runtime_k3s.names import DATA, SERVER_SECRET, SERVER_TLS
 from sealer_runtime_k3s.runtime import K3s
+from sealer_runtime_k3s.units import unit_text
 from tests.plugins import kit
 from tests.plugins.kit import REGISTRY, assert_golden, assert_parses, host, plan_text
 from tests.plugins.runtime_k3s.samples import IMAGE
@@ -69,8 +73,48 @@ def test_nodes_never_see_what_makes_a_master() -> None:
     planned = {step.id: step for step in steps(view)}
     token = planned["k3s/token@10.0.0.1"]
     assert {key for _, key in planned["k3s/join@10.0.0.3"].uses()} == {"node"}
-    assert {key for _, key in planned["k3s/join@10.0.0.2"].uses()} == {"server", "password"}
-    assert all(token.value(key).secret for key in ("server", "node", "password"))
+    assert {key for _, key in planned["k3s/join@10.0.0.2"].uses()} == {"server", "servers", "nodes"}
+    assert all(token.value(key).secret for key in ("server", "node", "servers", "nodes"))
+
+
+def test_the_authority_is_in_the_token_of_the_first_start_alone() -> None:
+    """Later ones would take all of it for the password of those who join by this server."""
+    changes = {step.id: step for step in steps(cluster(host(1, MASTER), host(2, MASTER)))}[
+        "k3s/join@10.0.0.2"
+    ].changes
+    keys = [change.key for change in changes]
+    assert keys.index("command:join token of k3s") < keys.index("unit:k3s.service")
+    assert keys.index("unit:k3s.service") < keys.index("file:/etc/rancher/k3s/server-secret")
+
+
+@pytest.mark.parametrize("text", ["0a1b", "K10ab12::server:0a1b"])
+def test_the_password_of_servers_is_read_from_either_form_of_a_token(tmp_path: Path, text: str) -> None:
+    secret, authority = tmp_path / "server-secret", tmp_path / "server-ca.crt"
+    secret.write_text(text)
+    authority.write_text("x")
+    script = SERVER_TOKEN.replace(SERVER_SECRET, str(secret)).replace(SERVER_TLS, str(tmp_path))
+    done = subprocess.run(["sh"], input=script, capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"K10[0-9a-f]{64}::server:0a1b\n", done.stdout)
+
+
+@pytest.mark.parametrize(("there", "joins"), [(("wal",), False), ((), True), (("wal", "tombstone"), True)])
+def test_a_server_that_is_no_member_any_more_joins_anew(
+    tmp_path: Path, there: tuple[str, ...], joins: bool
+) -> None:
+    if "wal" in there:
+        (tmp_path / "server/db/etcd/member/wal").mkdir(parents=True)
+    if "tombstone" in there:
+        (tmp_path / "server/db/etcd/tombstone").touch()
+    script = HAS_JOINED_ETCD.replace(DATA, str(tmp_path))
+    assert (subprocess.run(["sh", "-c", script], check=False).returncode != 0) is joins
+
+
+def test_a_server_that_was_taken_out_does_not_start_by_itself() -> None:
+    """Its token is still good: it would be a member again."""
+    view = cluster(host(1, MASTER), host(2))
+    server, agent = (unit_text(view.name, server=one.is_master) for one in view.hosts)
+    assert "ConditionPathExists=!/var/lib/rancher/k3s/server/db/etcd/tombstone\n" in server
+    assert "Condition" not in agent
 
 
 def test_secrets_are_in_files_for_root_alone() -> None:
@@ -97,20 +141,3 @@ def test_k3s_is_restarted_for_mirrors_only_when_it_runs_and_has_not_read_them() 
     (restart,) = (c for c in mirrors(host(2), "docker.io").values() if isinstance(c, Command))
     assert "k3s-agent.service" in restart.run
     assert "is-active" in restart.unless
-
-
-def test_hosts_leave_masters_one_after_the_other_and_those_that_are_lost_first() -> None:
-    view = cluster(*(host(number, MASTER) for number in (1, 2, 3)), host(4))
-    leaving = Departure(hosts=(view.hosts[0], view.hosts[1], view.hosts[3]), lost=frozenset({"10.0.0.2"}))
-    planned = {step.provides: step for step in K3s().remove(view, leaving)}
-    assert all(step.host == "10.0.0.3" for step in planned.values())
-    assert planned["removed@10.0.0.1",].requires == ("removed@10.0.0.2",)
-    assert "drain" not in str(planned["removed@10.0.0.2",].changes[0].apply()).replace("drain and", "")
-    for step in planned.values():
-        assert_parses(step)
-
-
-def test_masters_stay_as_long_as_etcd_needs_them() -> None:
-    view = cluster(*(host(number, MASTER) for number in (1, 2, 3)))
-    with pytest.raises(PlanError, match="quorum"):
-        tuple(K3s().remove(view, Departure(hosts=view.hosts[:1], lost=frozenset({"10.0.0.2"}))))

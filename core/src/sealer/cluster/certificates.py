@@ -110,7 +110,10 @@ async def _look(
 
 
 def listing_script(patterns: Sequence[str]) -> str:
-    """Return sh that prints ``file PATH`` and the certificates in it for each file that there is; no keys."""
+    """Return sh that prints ``file PATH`` and the certificates in it for each file that there is; no keys.
+
+    Files are PEM, kubeconfigs, or the JSON of a secret with a certificate.
+    """
     words = " ".join(_glob(pattern) for pattern in patterns)
     return f"""\
 for file in {words}; do
@@ -119,6 +122,8 @@ for file in {words}; do
   sed -n '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$file"
   echo
   sed -n 's/^ *client-certificate-data: */data /p' "$file"
+  echo
+  sed -n 's/.*"tls\\.crt": *"\\([^"]*\\)".*/data \\1/p' "$file"
   echo
 done"""
 

@@ -3,17 +3,35 @@
 from sealer.kubernetes.checks import PORTS, NodeNames, PortsFree, listening_ports
 from sealer.kubernetes.cni import CNI_PROGRAMS, cni_programs
 from sealer.kubernetes.containers import END_PODS, end_containers
-from sealer.kubernetes.leaving import drain_command, forget_command, is_forgotten, require_quorum, speaker
+from sealer.kubernetes.leaving import (
+    drain_command,
+    forget_command,
+    is_forgotten,
+    leave_in_turn,
+    leaving_masters,
+    removal_step,
+    require_quorum,
+    speaker,
+)
 from sealer.kubernetes.marks import Taint, mark_step, parse_taint, taint_holds
 from sealer.kubernetes.pause import pause_image
 from sealer.kubernetes.releases import cni_components, cni_downloads, release_minor, require_platform
 from sealer.kubernetes.sockets import remote_endpoint
 from sealer.kubernetes.units import UnitRuns
-from sealer.kubernetes.upgrades import require_way
+from sealer.kubernetes.upgrades import (
+    GATE_SECONDS,
+    in_turns,
+    moved_away,
+    ready_with,
+    require_way,
+    takes_pods_again,
+    upgrade_needs,
+)
 
 __all__ = [
     "CNI_PROGRAMS",
     "END_PODS",
+    "GATE_SECONDS",
     "PORTS",
     "NodeNames",
     "PortsFree",
@@ -25,16 +43,24 @@ __all__ = [
     "drain_command",
     "end_containers",
     "forget_command",
+    "in_turns",
     "is_forgotten",
+    "leave_in_turn",
+    "leaving_masters",
     "listening_ports",
     "mark_step",
+    "moved_away",
     "parse_taint",
     "pause_image",
+    "ready_with",
     "release_minor",
     "remote_endpoint",
+    "removal_step",
     "require_platform",
     "require_quorum",
     "require_way",
     "speaker",
     "taint_holds",
+    "takes_pods_again",
+    "upgrade_needs",
 ]

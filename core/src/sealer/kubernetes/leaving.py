@@ -1,10 +1,12 @@
-"""Hosts that leave: who speaks for the cluster meanwhile, whether etcd bears it, and how pods move away."""
+"""Hosts that leave: who speaks for the cluster, whether etcd bears it, their order, and how pods move."""
 
 from __future__ import annotations
 
-from sealer.changes import quote
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from sealer.changes import Command, quote
 from sealer.errors import PlanError
-from sealer.model import Cluster, Departure, Host
+from sealer.model import Cluster, Departure, Host, Step, at
 
 
 def speaker(cluster: Cluster, departure: Departure) -> Host:
@@ -77,3 +79,71 @@ done"""
 def is_forgotten(kubectl: str, node: str) -> str:
     """Return sh that succeeds when the API server knows no such node, and not when it doesn't answer."""
     return f'found=$({kubectl} get node {quote(node)} --ignore-not-found -o name) && [ -z "$found" ]'
+
+
+def leaving_masters(departure: Departure) -> tuple[Host, ...]:
+    """Return the masters that leave, in their order: those that can't be reached go first.
+
+    So most of etcd's members are there at each moment.
+    """
+    masters = (host for host in departure.hosts if host.is_master)
+    return tuple(sorted(masters, key=lambda host: host.name not in departure.lost))
+
+
+def leave_in_turn(
+    departure: Departure, step: Callable[[Host, tuple[str, ...]], Step], *, requires: Sequence[str] = ()
+) -> Iterator[Step]:
+    """Yield a step for each host that leaves: masters one after the other, nodes side by side.
+
+    Args:
+        departure: Who leaves.
+        step: Makes the step of a host, given what it requires. It provides ``removed@`` the host.
+        requires: What holds before the first master leaves.
+    """
+    before = tuple(requires)
+    for master in leaving_masters(departure):
+        yield step(master, before)
+        before = (at("removed", master.name),)
+    for host in departure.hosts:
+        if not host.is_master:
+            yield step(host, ())
+
+
+def removal_step(
+    departure: Departure,
+    host: Host,
+    agent: Host,
+    *,
+    distribution: str,
+    node: str,
+    run: Sequence[str],
+    gone: str,
+    requires: tuple[str, ...],
+    what: str = "node",
+    env: Mapping[str, str] | None = None,
+) -> Step:
+    """Return the step, made on a master that stays, after which the cluster knows a host no more.
+
+    Args:
+        departure: Who leaves.
+        host: The host.
+        agent: The master.
+        distribution: How the ids of its steps begin.
+        node: The name of the host's node.
+        run: Lines of sh that do it.
+        gone: sh that succeeds when it is done.
+        requires: What holds before.
+        what: What people call the host.
+        env: The environment of the step.
+    """
+    title = f"drain and forget {what} {node}"
+    return Step(
+        id=at(f"{distribution}/remove/{host.name}", agent.name),
+        title=title,
+        host=agent.name,
+        changes=(Command(title=title, run="\n".join(run), unless=gone, limit=departure.drain_seconds + 120),),
+        provides=(at("removed", host.name),),
+        requires=requires,
+        env=env or {},
+        timeout=departure.drain_seconds + 300,
+    )

@@ -50,8 +50,8 @@ class HostProvider(Provider):
     def certificate_files(self, cluster: Cluster, host: Host) -> tuple[str, ...]:
         """Return the files on a host whose certificates people want to know the end of.
 
-        PEM files, and kubeconfigs with certificates in them. Absolute paths; ``*`` and ``?`` mean what
-        they do in sh. Of what else is in the files, keys above all, nothing is read.
+        PEM files, kubeconfigs, and the JSON of secrets with a certificate. Absolute paths; ``*`` and ``?``
+        mean what they do in sh. Of what else is in the files, keys above all, nothing is read.
         """
         return ()
 

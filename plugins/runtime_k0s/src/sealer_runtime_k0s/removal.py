@@ -5,10 +5,19 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from sealer.changes import Command, quote
+from sealer.changes import quote
 from sealer.errors import PlanError
-from sealer.kubernetes import drain_command, forget_command, is_forgotten, require_quorum, speaker
-from sealer.model import Cluster, Departure, Host, Step, at
+from sealer.kubernetes import (
+    drain_command,
+    forget_command,
+    is_forgotten,
+    leave_in_turn,
+    leaving_masters,
+    removal_step,
+    require_quorum,
+    speaker,
+)
+from sealer.model import Cluster, Departure, Host, Step
 from sealer_runtime_k0s.config import has_etcd, specification
 from sealer_runtime_k0s.fragments import config_flag
 from sealer_runtime_k0s.names import KUBECTL, PROGRAM, node_name
@@ -19,28 +28,22 @@ _OBJECTS = ("controlnodes.autopilot.k0sproject.io", "etcdmembers.etcd.k0sproject
 
 
 def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
-    """Yield the steps after which the cluster does without some hosts: controllers one after the other.
+    """Return the steps after which the cluster does without some hosts: controllers one after the other.
 
     Raises:
         PlanError: etcd would lose its quorum, nobody could do it, or workers know that controller alone.
     """
     agent = speaker(cluster, departure)
-    masters = sorted(
-        (host for host in departure.hosts if host.is_master), key=lambda host: host.name not in departure.lost
-    )
+    masters = leaving_masters(departure)
     if masters and has_etcd(cluster):
         require_quorum(cluster, departure)
     _require_endpoint(cluster, masters)
-    before: tuple[str, ...] = ()
-    for master in masters:
-        yield _remove_step(cluster, departure, master, agent, before)
-        before = (at("removed", master.name),)
-    for host in departure.hosts:
-        if not host.is_master:
-            yield _remove_step(cluster, departure, host, agent, ())
+    return leave_in_turn(
+        departure, lambda host, before: _remove_step(cluster, departure, host, agent, before)
+    )
 
 
-def _require_endpoint(cluster: Cluster, leaving: list[Host]) -> None:
+def _require_endpoint(cluster: Cluster, leaving: tuple[Host, ...]) -> None:
     """Refuse to take away the controller whose address all others were given."""
     address = specification(cluster)["api"].get("externalAddress")
     for host in leaving:
@@ -68,21 +71,8 @@ def _remove_step(
     if host.is_master:
         lines += [_forget(kind, node) for kind in _OBJECTS]
     lines.append(forget_command(KUBECTL, node))
-    return Step(
-        id=at(f"k0s/remove/{host.name}", agent.name),
-        title=f"drain and forget node {node}",
-        host=agent.name,
-        changes=(
-            Command(
-                title=f"drain and forget node {node}",
-                run="\n".join(lines),
-                unless=gone,
-                limit=departure.drain_seconds + 120,
-            ),
-        ),
-        provides=(at("removed", host.name),),
-        requires=before,
-        timeout=departure.drain_seconds + 300,
+    return removal_step(
+        departure, host, agent, distribution="k0s", node=node, run=lines, gone=gone, requires=before
     )
 
 

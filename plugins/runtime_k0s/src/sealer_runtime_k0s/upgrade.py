@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sealer.changes import Change, Cleanup, Command, Wait, quote
-from sealer.kubernetes import drain_command, require_way
+from sealer.changes import Change, Cleanup, Command, quote
+from sealer.kubernetes import (
+    GATE_SECONDS,
+    in_turns,
+    moved_away,
+    ready_with,
+    require_way,
+    takes_pods_again,
+    upgrade_needs,
+)
 from sealer.model import Cluster, Host, Step, Upgrade, at
 from sealer_runtime_k0s import fragments
 from sealer_runtime_k0s.config import has_etcd, is_worker
@@ -16,8 +24,6 @@ from sealer_runtime_k0s.version import image_version
 
 _UPGRADED = "k0s-upgraded"
 _SAVED = "k0s-saved"
-_PATIENCE = 600
-_KUBECTL = f"{KUBECTL} --request-timeout=10s"
 
 
 def upgrade_steps(cluster: Cluster, upgrade: Upgrade) -> Iterator[Step]:
@@ -32,13 +38,9 @@ def upgrade_steps(cluster: Cluster, upgrade: Upgrade) -> Iterator[Step]:
     if previous.can_back_up and has_etcd(cluster):
         yield _backup_step(cluster, upgrade)
         before = (*before, _SAVED)
-    for master in cluster.masters:
-        yield from _host_steps(cluster, master, upgrade, before)
-        before = (at("member", master.name),)
-    for batch in upgrade.batches(cluster.nodes):
-        for node in batch:
-            yield from _host_steps(cluster, node, upgrade, before)
-        before = tuple(at("member", node.name) for node in batch)
+    yield from in_turns(
+        cluster, upgrade, lambda host, needed: _host_steps(cluster, host, upgrade, needed), requires=before
+    )
 
 
 def _backup_step(cluster: Cluster, upgrade: Upgrade) -> Step:
@@ -74,17 +76,7 @@ def _turn_step(cluster: Cluster, host: Host, upgrade: Upgrade, before: tuple[str
     first, name = cluster.first_master, node_name(host)
     changes: list[Change] = [fragments.api_answers(f"the API server answers before the turn of {name}")]
     if is_worker(cluster, host):
-        # The pods of an only node have nowhere to go.
-        alone = len(cluster.hosts) == 1
-        cordon = f"{KUBECTL} cordon {quote(name)}"
-        changes.append(
-            Command(
-                title=f"drain node {name}, {upgrade.stamp}",
-                run=cordon if alone else drain_command(KUBECTL, name, upgrade.drain_seconds),
-                revert=f"{KUBECTL} uncordon {quote(name)} || :",
-                limit=upgrade.drain_seconds + 60,
-            )
-        )
+        changes.append(moved_away(cluster, upgrade, node=name, kubectl=KUBECTL))
     return Step(
         id=at(f"k0s/drain/{host.name}", first.name),
         title=f"move the pods of {name} away",
@@ -108,18 +100,13 @@ def _upgrade_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
     ]
     if host.is_master:
         changes.append(fragments.api_answers(f"the API server of {version} answers, {upgrade.stamp}"))
-    requires = [at("turn", host.name), at("rootfs", host.name)]
-    if cluster.container_runtime is not None:
-        requires.append(at("container-runtime", host.name))
-    if cluster.registry is not None:
-        requires.append(at("registry-access", host.name))
     return Step(
         id=at("k0s/upgrade", host.name),
         title=f"upgrade to {version}",
         host=host.name,
         changes=tuple(changes),
         provides=(at(_UPGRADED, host.name),),
-        requires=tuple(requires),
+        requires=upgrade_needs(cluster, host),
         timeout=1200,
     )
 
@@ -129,23 +116,11 @@ def _gate_step(cluster: Cluster, host: Host) -> Step:
     first, name, version = cluster.first_master, node_name(host), image_version(cluster.image)
     changes: tuple[Change, ...] = (fragments.api_answers(f"the API server answers after the turn of {name}"),)
     if is_worker(cluster, host):
-        info = quote('{.status.nodeInfo.kubeletVersion} {.status.conditions[?(@.type=="Ready")].status}')
-        state = f"{_KUBECTL} get node {quote(name)} -o jsonpath={info}"
         # What follows the numbers is k0s' own, and was written in several ways.
         numbers = f"v{version.major}.{version.minor}.{version.patch}"
         changes = (
-            Wait(
-                title=f"{name} is Ready with {version}",
-                until=f"case $({state}) in {numbers}[+-]*' True' | {numbers}' True') ;; *) exit 1 ;; esac",
-                why=state,
-                limit=_PATIENCE,
-            ),
-            Command(
-                title=f"let pods onto {name} again",
-                run=f"{KUBECTL} uncordon {quote(name)}",
-                unless=f'[ -z "$({_KUBECTL} get node {quote(name)} -o jsonpath={{.spec.unschedulable}})" ]',
-                repeatable=True,
-            ),
+            ready_with(version, (f"{numbers}[+-]*", numbers), node=name, kubectl=KUBECTL),
+            takes_pods_again(node=name, kubectl=KUBECTL),
         )
     return Step(
         id=at(f"k0s/healthy/{host.name}", first.name),
@@ -154,5 +129,5 @@ def _gate_step(cluster: Cluster, host: Host) -> Step:
         changes=changes,
         provides=(at("member", host.name),),
         requires=(at(_UPGRADED, host.name),),
-        timeout=_PATIENCE + 480,
+        timeout=GATE_SECONDS + 480,
     )

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 from collections.abc import Iterable
 
 from sealer.kubernetes import NodeNames, PortsFree, UnitRuns
-from sealer.model import Check, Cluster, Finding, Host, Probe, Traffic
+from sealer.model import Check, Cluster, Finding, Host, Probe, Severity, Traffic
 from sealer_runtime_k3s import probes
-from sealer_runtime_k3s.config import networks, parse_networks, tunnel_port
+from sealer_runtime_k3s.config import has_etcd, networks, parse_networks, shares_images, tunnel_port
+from sealer_runtime_k3s.documents import DOCUMENT, KNOWN_KEYS, asked, plain
 from sealer_runtime_k3s.names import API_PORT, node_name, unit
 
 _KUBELET_PORT = 10250
 _SERVER_PORTS = (API_PORT, 2379, 2380, 6444, _KUBELET_PORT)
 _AGENT_PORTS = (6444, _KUBELET_PORT)
 """What k3s listens on (https://docs.k3s.io/installation/requirements#networking); 6444 is its balancer."""
+
+_SHARING_PORT = 5001
+"""By which nodes tell one another which container images they have."""
 
 
 class Unused(Check):
@@ -52,7 +57,9 @@ class FreePorts(PortsFree):
         return (*super().probes(), probes.STATE)
 
     def ports(self, cluster: Cluster, host: Host) -> tuple[int, ...]:
-        return _SERVER_PORTS if host.is_master else _AGENT_PORTS
+        ports = _SERVER_PORTS if host.is_master else _AGENT_PORTS
+        # Nodes that share images serve them where servers have the API.
+        return tuple(dict.fromkeys((*ports, API_PORT, _SHARING_PORT))) if shares_images(cluster) else ports
 
     def is_member(self, cluster: Cluster, host: Host) -> bool:
         return probes.owner(host) == cluster.name
@@ -87,6 +94,24 @@ class NetworksApart(Check):
                     )
 
 
+class SettingsKnown(Check):
+    """What the documents set is known to k3s, which does not start otherwise."""
+
+    id = "k3s-settings"
+    title = f"settings in {DOCUMENT}"
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        for key in sorted({plain(key) for key in asked(cluster)} - KNOWN_KEYS):
+            near = difflib.get_close_matches(key, KNOWN_KEYS, n=1)
+            yield self.finding(
+                cluster.first_master.name,
+                found=f"{DOCUMENT} sets {key}, which no k3s up to 1.36 knows",
+                wanted="settings that k3s has",
+                mend=f"write {near[0]}" if near else "look it up in `k3s server --help`",
+                severity=Severity.WARNING,
+            )
+
+
 class ServiceRuns(UnitRuns):
     """The server runs on masters, the agent on nodes."""
 
@@ -99,7 +124,7 @@ class ServiceRuns(UnitRuns):
 
 def all_checks() -> tuple[Check, ...]:
     """Return a check of each kind."""
-    return (Unused(), FreePorts(), Names(), NetworksApart())
+    return (Unused(), FreePorts(), Names(), NetworksApart(), SettingsKnown())
 
 
 def traffic(cluster: Cluster) -> Iterable[Traffic]:
@@ -108,8 +133,15 @@ def traffic(cluster: Cluster) -> Iterable[Traffic]:
     masters = tuple(host.name for host in cluster.masters)
     yield Traffic(purpose="API server", port=API_PORT, sources=everyone, targets=masters)
     yield Traffic(purpose="kubelet", port=_KUBELET_PORT, sources=masters, targets=everyone)
-    yield Traffic(purpose="etcd for its clients", port=2379, sources=masters, targets=masters)
-    yield Traffic(purpose="etcd for its peers", port=2380, sources=masters, targets=masters)
+    if has_etcd(cluster):
+        yield Traffic(purpose="etcd for its clients", port=2379, sources=masters, targets=masters)
+        yield Traffic(purpose="etcd for its peers", port=2380, sources=masters, targets=masters)
+    if shares_images(cluster):
+        yield Traffic(
+            purpose="images that nodes have", port=_SHARING_PORT, sources=everyone, targets=everyone
+        )
+        nodes = tuple(host.name for host in cluster.nodes)
+        yield Traffic(purpose="images of nodes", port=API_PORT, sources=everyone, targets=nodes)
     tunnel = tunnel_port(cluster)
     if tunnel is not None:
         yield Traffic(

@@ -1,11 +1,11 @@
-"""The texts of k3s' files: its configuration, its unit, its mirrors of registries."""
+"""The texts of k3s' files: its configuration, and its mirrors of registries."""
 
 from __future__ import annotations
 
 import ipaddress
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -13,70 +13,15 @@ import yaml
 from sealer.errors import PlanError
 from sealer.kubernetes import remote_endpoint
 from sealer.model import Cluster, ContainerImage, Host, RegistryEndpoint
-from sealer_runtime_k3s.names import (
-    JOIN_TOKEN,
-    MARK,
-    NODE_SECRET,
-    PROGRAM,
-    REGISTRY_AUTHORITY,
-    SERVER_SECRET,
-    node_name,
-    server_url,
-)
+from sealer_runtime_k3s.documents import AGENT_KEYS, as_list, as_text, asked, plain
+from sealer_runtime_k3s.names import JOIN_TOKEN, NODE_SECRET, REGISTRY_AUTHORITY, SERVER_SECRET, node_name
+from sealer_runtime_k3s.version import image_version
 
-DOCUMENT = "K3sConfig"
 DEFAULT_PODS = "10.42.0.0/16"
 DEFAULT_SERVICES = "10.43.0.0/16"
 """k3s' own networks, which many take for granted."""
 
 _JOINED = frozenset({"tls-san"})
-_OURS = frozenset(
-    {"server", "token", "token-file", "agent-token", "agent-token-file", "node-name", "node-ip"}
-)
-"""What tells one host from another, or is secret: not the user's to say."""
-
-# Of k3s 1.21 to 1.36 (`k3s agent --help`); all else would stop an agent from starting.
-_AGENT_KEYS = frozenset(
-    [
-        "airgap-extra-registry",
-        "alsologtostderr",
-        "bind-address",
-        "container-runtime-endpoint",
-        "data-dir",
-        "debug",
-        "default-runtime",
-        "disable-apiserver-lb",
-        "disable-default-registry-endpoint",
-        "docker",
-        "enable-pprof",
-        "flannel-cni-conf",
-        "flannel-conf",
-        "flannel-iface",
-        "image-credential-provider-bin-dir",
-        "image-credential-provider-config",
-        "image-service-endpoint",
-        "kube-proxy-arg",
-        "kubelet-arg",
-        "lb-server-port",
-        "log",
-        "node-external-ip",
-        "node-label",
-        "node-taint",
-        "nonroot-devices",
-        "pause-image",
-        "prefer-bundled-bin",
-        "private-registry",
-        "protect-kernel-defaults",
-        "resolv-conf",
-        "rootless",
-        "selinux",
-        "snapshotter",
-        "v",
-        "vmodule",
-        "vpn-auth-file",
-        "with-node-id",
-    ]
-)
 
 
 def configuration(cluster: Cluster, host: Host) -> str:
@@ -86,11 +31,11 @@ def configuration(cluster: Cluster, host: Host) -> str:
         PlanError: The documents or the environment ask for what can't work.
     """
     settings = _computed(cluster, host)
-    for key, value in _users(cluster).items():
-        if not host.is_master and key not in _AGENT_KEYS:
+    for key, value in asked(cluster).items():
+        if not host.is_master and plain(key) not in AGENT_KEYS:
             continue
         if key in _JOINED:
-            settings[key] = list(dict.fromkeys([*settings.get(key, ()), *_as_list(value)]))
+            settings[key] = list(dict.fromkeys([*settings.get(key, ()), *as_list(value)]))
         else:
             settings[key] = value
     return "# Written by Sealer.\n" + yaml.safe_dump(
@@ -103,10 +48,9 @@ def _computed(cluster: Cluster, host: Host) -> dict[str, Any]:
         "node-name": node_name(host),
         "node-ip": str(ipaddress.ip_address(host.address)),
     }
-    first = host.name == cluster.first_master.name
     if host.is_master:
         pods, services = networks(cluster)
-        names = [master.address for master in cluster.masters]
+        names = [settings["node-ip"]]
         for master in cluster.masters:
             wanted = cluster.env_of(master).get("CertSANs", "").split(",")
             names += [name.strip() for name in wanted if name.strip()]
@@ -116,12 +60,13 @@ def _computed(cluster: Cluster, host: Host) -> dict[str, Any]:
             "cluster-cidr": pods,
             "service-cidr": services,
             "write-kubeconfig-mode": "0600",
+            "token-file": SERVER_SECRET,
             "agent-token-file": NODE_SECRET,
         }
-        # Members of etcd can be added to a cluster that began with one; sqlite has no members.
-        settings |= {"cluster-init": True, "token-file": SERVER_SECRET} if first else {}
-    if not first:
-        settings |= {"server": server_url(cluster), "token-file": JOIN_TOKEN}
+        if can_share_images(cluster):
+            settings["embedded-registry"] = True
+    else:
+        settings["token-file"] = JOIN_TOKEN
     sandbox = sandbox_image(cluster.image.container_images)
     if sandbox is not None:
         settings["pause-image"] = sandbox
@@ -131,12 +76,43 @@ def _computed(cluster: Cluster, host: Host) -> dict[str, Any]:
     return settings
 
 
+def has_etcd(cluster: Cluster) -> bool:
+    """Tell whether servers keep the cluster's state in etcd, and not in a database of the user's.
+
+    Raises:
+        PlanError: The documents ask for what can't work.
+    """
+    return not asked(cluster).get("datastore-endpoint")
+
+
+def can_share_images(cluster: Cluster) -> bool:
+    """Tell whether nodes can pull from one another what one of them has, of the registries that are mirrored.
+
+    Raises:
+        PlanError: The image names no version that can be installed.
+    """
+    return (
+        image_version(cluster.image).shares_images
+        and cluster.container_runtime is None
+        and cluster.registry is not None
+    )
+
+
+def shares_images(cluster: Cluster) -> bool:
+    """Tell whether they do: the user may want that they don't, or that they do in an earlier version.
+
+    Raises:
+        PlanError: The image or the documents ask for what can't work.
+    """
+    return bool(asked(cluster).get("embedded-registry", can_share_images(cluster)))
+
+
 def tunnel_port(cluster: Cluster) -> int | None:
     """Return the UDP port by which hosts send packets of pods, or None when k3s opens none for that.
 
     It depends on ``flannel-backend`` (https://docs.k3s.io/networking/basic-network-options).
     """
-    backend = _text(_users(cluster).get("flannel-backend", "vxlan"))
+    backend = as_text(asked(cluster).get("flannel-backend", "vxlan"))
     return {"vxlan": 8472, "wireguard-native": 51820}.get(backend)
 
 
@@ -147,9 +123,9 @@ def networks(cluster: Cluster) -> tuple[str, str]:
         PlanError: A setting is no network, or two overlap.
     """
     env = cluster.env_of(cluster.first_master)
-    user = _users(cluster)
-    pods = _text(user.get("cluster-cidr")) or env.get("PodCIDR") or DEFAULT_PODS
-    services = _text(user.get("service-cidr")) or env.get("SvcCIDR") or DEFAULT_SERVICES
+    user = asked(cluster)
+    pods = as_text(user.get("cluster-cidr")) or env.get("PodCIDR") or DEFAULT_PODS
+    services = as_text(user.get("service-cidr")) or env.get("SvcCIDR") or DEFAULT_SERVICES
     for pod in parse_networks(pods):
         for service in parse_networks(services):
             if pod.version == service.version and pod.overlaps(service):
@@ -199,64 +175,3 @@ def registries(registry: RegistryEndpoint, domains: Iterable[str]) -> str:
     # JSON is YAML in which every text is quoted: what a value will be can't be read as anything else.
     settings = {"mirrors": mirrors, "configs": {registry.netloc: access}}
     return f"# Written by Sealer.\n{json.dumps(settings, indent=2, ensure_ascii=False)}\n"
-
-
-def unit_text(cluster: str, *, server: bool) -> str:
-    """Return the unit of a server or an agent. Containers outlive a restart of it."""
-    return f"""\
-{MARK}{cluster}
-[Unit]
-Description=k3s: Kubernetes, {"control plane and node" if server else "node"}
-Documentation=https://k3s.io
-Wants=network-online.target
-After=network-online.target containerd.service
-
-[Service]
-Type={"notify" if server else "exec"}
-ExecStartPre=-/sbin/modprobe br_netfilter
-ExecStartPre=-/sbin/modprobe overlay
-ExecStart={PROGRAM} {"server" if server else "agent"}
-Delegate=yes
-KillMode=process
-LimitNOFILE=1048576
-LimitNPROC=infinity
-LimitCORE=infinity
-TasksMax=infinity
-TimeoutStartSec=0
-Restart=always
-RestartSec=5
-
-[Install]
-WantedBy=multi-user.target
-"""
-
-
-def _users(cluster: Cluster) -> dict[str, Any]:
-    """Return the settings of the user's documents, the later ones winning.
-
-    Raises:
-        PlanError: They set what is not theirs.
-    """
-    result: dict[str, Any] = {}
-    for document in cluster.documents:
-        if document.get("kind") != DOCUMENT:
-            continue
-        spec = document.get("spec") or {}
-        if not isinstance(spec, Mapping):
-            raise PlanError(f"spec of a {DOCUMENT} is no mapping", hint="write the keys of k3s' config.yaml")
-        refused = sorted(_OURS.intersection(spec))
-        if refused:
-            raise PlanError(
-                f"{DOCUMENT} sets {', '.join(refused)}, which Sealer sets for each host",
-                hint="leave it away",
-            )
-        result |= spec
-    return result
-
-
-def _as_list(value: object) -> list[str]:
-    return [str(one) for one in value] if isinstance(value, list) else [str(value)]
-
-
-def _text(value: object) -> str:
-    return ",".join(_as_list(value)) if value else ""

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from sealer.changes import quote
+from sealer.changes import Change, Wait, quote
 from sealer.kubernetes import END_PODS, end_containers
 from sealer_runtime_k3s.names import (
+    ADMIN_KUBECONFIG,
     AGENT_UNIT,
     DATA,
     KUBECTL,
     MARK,
     NODE_SECRET,
+    PROGRAM,
     REGISTRIES,
     SERVER_SECRET,
+    SERVER_TLS,
     SERVER_UNIT,
     SETTINGS,
     SOCKET,
+    TOMBSTONE,
     UNITS,
 )
 
@@ -50,21 +54,55 @@ head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \\n' > {quote(path)}.new
 mv {quote(path)}.new {quote(path)}"""
 
 
-def join_token(user: str, secret: str) -> str:
+SERVER_PASSWORD = f"sed 's/.*://' {SERVER_SECRET}"
+"""Prints the servers' password, whichever form of a token the file has."""
+
+
+def join_token(user: str, password: str) -> str:
     """Return sh that prints a token that names the cluster's authority, so that nobody joins another's.
 
     The form is ``K10<sha256 of the CA>::<user>:<password>`` (https://docs.k3s.io/cli/token).
+
+    Args:
+        user: Who joins.
+        password: sh that prints its password.
     """
     return (
-        f"authority=$(sha256sum {DATA}/server/tls/server-ca.crt | cut -d ' ' -f 1) && "
-        f'[ -n "$authority" ] && printf \'K10%s::{user}:%s\\n\' "$authority" "$(cat {quote(secret)})"'
+        f"authority=$(sha256sum {SERVER_TLS}/server-ca.crt | cut -d ' ' -f 1) && "
+        f'[ -n "$authority" ] && printf \'K10%s::{user}:%s\\n\' "$authority" "$({password})"'
     )
 
 
-SERVER_TOKEN = join_token("server", SERVER_SECRET)
-NODE_TOKEN = join_token("node", NODE_SECRET)
+SERVER_TOKEN = join_token("server", SERVER_PASSWORD)
+NODE_TOKEN = join_token("node", f"cat {NODE_SECRET}")
+
+HAS_JOINED_ETCD = f"[ -d {DATA}/server/db/etcd/member/wal ] && [ ! -e {TOMBSTONE} ]"
+HAS_AUTHORITY = f"[ -s {SERVER_TLS}/server-ca.key ]"
+"""Succeed when a server has come so far that it needs no token any more."""
+
+
+def keep_token(token: str) -> str:
+    """Return sh that keeps a token where a server will read it.
+
+    What the server has of an attempt that was cut off, or of the time before it was taken out, goes.
+
+    Args:
+        token: A value that is filled in later, and free of single quotes.
+    """
+    return f"""\
+systemctl stop {SERVER_UNIT} 2>/dev/null || :
+rm -rf {DATA}/server
+umask 077
+mkdir -p {SETTINGS}
+printf '%s\\n' '{token}' > {SERVER_SECRET}"""
+
+
+# k3s checks whoever joins against the words it was started with; those had the authority in them.
+KNOWS_PASSWORD = f"! grep -q '^\"*K10' {DATA}/server/cred/passwd"
 
 API_ANSWERS = f"{KUBECTL} get --raw /readyz"
+OWN_KUBECTL = f"{PROGRAM} kubectl --kubeconfig {ADMIN_KUBECONFIG}"
+"""How kubectl reaches a server's own API server, whatever listens in front of it."""
 
 WHY_NO_API = f"""\
 if systemctl is-active -q {SERVER_UNIT}; then
@@ -73,6 +111,24 @@ else
   echo "{SERVER_UNIT} is $(systemctl is-active {SERVER_UNIT})"
 fi"""
 """Prints what stands between us and the API server."""
+
+
+def api_answers(title: str = "the API server answers") -> Change:
+    """Return the wait for a server's own API server."""
+    return Wait(title=title, until=API_ANSWERS, why=WHY_NO_API, limit=360)
+
+
+HAS_CERTIFICATE = f"[ -s {DATA}/agent/client-kubelet.crt ]"
+"""Succeeds when the kubelet has got its certificate from the cluster."""
+
+WHY_NO_CERTIFICATE = f"""\
+echo "the kubelet of k3s has no certificate yet"
+journalctl -q -o cat -n 40 -u {AGENT_UNIT} 2>/dev/null | grep -E 'level=(error|fatal)' | tail -n 1"""
+
+
+def start_anew(unit: str) -> str:
+    """Return sh after which k3s runs as its program is by now, if it runs at all."""
+    return f"if systemctl is-active -q {unit}; then systemctl restart {unit}; fi"
 
 
 def mirrors_are_read(unit: str) -> str:

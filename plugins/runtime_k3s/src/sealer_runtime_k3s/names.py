@@ -14,12 +14,25 @@ KUBECONFIG = f"{SETTINGS}/k3s.yaml"
 KUBECTL = f"{PROGRAM} kubectl --kubeconfig {KUBECONFIG}"
 """How kubectl is called on the first master."""
 
+ENVIRONMENT = f"{SETTINGS}/k3s.env"
+"""Where the unit reads who begins the cluster, and where the others find it.
+
+config.yaml says nothing of other hosts: no host has to start k3s again because one comes or goes.
+"""
+
 JOIN_TOKEN = f"{SETTINGS}/join-token"
-"""The file a host that joins reads its token from: at every start, so it stays."""
+"""The file an agent reads its token from: at every start, so it stays."""
 
 SERVER_SECRET = f"{SETTINGS}/server-secret"
 NODE_SECRET = f"{SETTINGS}/node-secret"
-"""The files the servers' two passwords are in: whoever knows the first may become a server."""
+"""The files that all servers have their two passwords in: whoever knows the first may become a server."""
+
+SERVER_TLS = f"{DATA}/server/tls"
+ADMIN_KUBECONFIG = f"{DATA}/server/cred/admin.kubeconfig"
+"""That of k3s itself: it leads to the API server and not to what listens in front of it."""
+
+TOMBSTONE = f"{DATA}/server/db/etcd/tombstone"
+"""What k3s leaves behind when the others have taken its member out of etcd."""
 
 SOCKET = "/run/k3s/containerd/containerd.sock"
 """Of the containerd inside k3s."""

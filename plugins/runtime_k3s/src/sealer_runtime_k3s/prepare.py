@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sealer.changes import (
     Change,
-    Command,
+    Cleanup,
     Copy,
     File,
     OwnedChains,
@@ -20,6 +20,7 @@ from sealer.model import Cluster, Host, Step, at
 from sealer_runtime_k3s import fragments
 from sealer_runtime_k3s.config import configuration, networks, parse_networks
 from sealer_runtime_k3s.names import CONFIG, DATA, PROGRAM, images_directory
+from sealer_runtime_k3s.units import environment_file
 
 PREPARED = "k3s-prepared"
 
@@ -87,12 +88,7 @@ def _claims(cluster: Cluster) -> Iterator[Change]:
     yield OwnedChains(prefixes=_CHAINS)
     yield from (Sysctl(name=name) for name in _WRITTEN_SYSCTLS)
     # Undone after the unit has been stopped, and before the claims are released.
-    yield Command(
-        title="containers end with k3s",
-        run=":",
-        unless='[ -n "$entry" ]',
-        revert=fragments.END_CONTAINERS,
-    )
+    yield Cleanup(title="containers end with k3s", run=fragments.END_CONTAINERS)
 
 
 def _files(cluster: Cluster, host: Host) -> Iterator[Change]:
@@ -102,5 +98,6 @@ def _files(cluster: Cluster, host: Host) -> Iterator[Change]:
         if name == "kubectl" or cluster.container_runtime is None:
             yield Symlink(path=f"/usr/local/bin/{name}", target="k3s")
     yield File(path=CONFIG, content=configuration(cluster, host), mode=0o600)
+    yield environment_file(cluster, host)
     # k3s imports each archive that is there when it starts; that the directory is missing is no error to it.
     yield Symlink(path=f"{DATA}/agent/images", target=images_directory(cluster))

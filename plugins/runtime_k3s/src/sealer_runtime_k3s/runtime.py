@@ -4,20 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from sealer.changes import Change, Command, File, Output, Unit, Wait
+from sealer.changes import Change, Command, File, Output
 from sealer.kubernetes import mark_step
-from sealer.model import Check, Cluster, Departure, Host, Probe, RegistryEndpoint, Step, Traffic, Value, at
-from sealer.providers import ClusterRuntime, ImageImport, SupportsImageImport
+from sealer.model import (
+    Check,
+    Cluster,
+    Departure,
+    Host,
+    Probe,
+    RegistryEndpoint,
+    Renewal,
+    Step,
+    Traffic,
+    Upgrade,
+    Value,
+    at,
+)
+from sealer.providers import (
+    ClusterRuntime,
+    ImageImport,
+    SupportsCertificates,
+    SupportsImageImport,
+    SupportsUpgrade,
+)
 from sealer_runtime_k3s import fragments, probes
+from sealer_runtime_k3s.certificates import certificate_files, renewal_steps
 from sealer_runtime_k3s.checks import ServiceRuns, all_checks, traffic
-from sealer_runtime_k3s.config import registries, unit_text
+from sealer_runtime_k3s.config import has_etcd, registries
 from sealer_runtime_k3s.names import (
-    CONFIG,
     JOIN_TOKEN,
     KUBECONFIG,
     KUBECTL,
     NODE_SECRET,
-    PROGRAM,
     REGISTRIES,
     REGISTRY_AUTHORITY,
     SERVER_SECRET,
@@ -27,12 +45,14 @@ from sealer_runtime_k3s.names import (
 )
 from sealer_runtime_k3s.prepare import PREPARED, prepare_step
 from sealer_runtime_k3s.removal import removal_steps
+from sealer_runtime_k3s.units import unit_change
+from sealer_runtime_k3s.upgrade import upgrade_steps
 from sealer_runtime_k3s.version import image_version
 
 _JOINED = "k3s-joined"
 
 
-class K3s(ClusterRuntime, SupportsImageImport):
+class K3s(ClusterRuntime, SupportsCertificates, SupportsUpgrade, SupportsImageImport):
     """k3s: Kubernetes in one program, with etcd, containerd and a network of pods inside."""
 
     name = "k3s"
@@ -85,12 +105,31 @@ class K3s(ClusterRuntime, SupportsImageImport):
                 before = (at(_JOINED, host.name),)
 
     def remove(self, cluster: Cluster, departure: Departure) -> Iterable[Step]:
-        """Return a step for each host: drain it, respecting disruption budgets, and delete its node.
+        """Return a step for each host: drained, forgotten, and out of etcd if it is a server.
 
         Raises:
             PlanError: etcd would lose its quorum, or nobody could do it.
         """
         return removal_steps(cluster, departure)
+
+    def certificate_files(self, cluster: Cluster, host: Host) -> tuple[str, ...]:
+        return certificate_files(host)
+
+    def renew(self, cluster: Cluster, renewal: Renewal) -> Iterable[Step]:
+        """Return the steps: servers one after the other, or all at once when certificates ended; then agents.
+
+        Raises:
+            PlanError: The image, the environment or the documents ask for what can't work.
+        """
+        return renewal_steps(cluster, renewal)
+
+    def upgrade(self, cluster: Cluster, upgrade: Upgrade) -> Iterable[Step]:
+        """Return the steps: etcd saved, servers one by one, agents in batches, each drained and then healthy.
+
+        Raises:
+            PlanError: There is no way from the one version to the other, or the settings can't work.
+        """
+        return upgrade_steps(cluster, upgrade)
 
     def image_import(self) -> ImageImport:
         return ImageImport(present=f"[ -S {SOCKET} ]", run="k3s ctr -n k8s.io images import -")
@@ -124,14 +163,6 @@ def _needs(cluster: Cluster, host: Host) -> Iterator[str]:
         yield at("registry-access", host.name)
 
 
-def _unit(cluster: Cluster, host: Host) -> Change:
-    return Unit(
-        name=unit(host),
-        content=unit_text(cluster.name, server=host.is_master),
-        watches=(CONFIG, PROGRAM),
-    )
-
-
 def _serve_step(cluster: Cluster, host: Host) -> Step:
     secrets = (("servers", SERVER_SECRET), ("nodes", NODE_SECRET))
     return Step(
@@ -143,13 +174,16 @@ def _serve_step(cluster: Cluster, host: Host) -> Step:
                 Command(title=f"password of {who}", run=fragments.make_secret(path), creates=path)
                 for who, path in secrets
             ),
-            _unit(cluster, host),
-            Wait(
-                title="the API server answers",
-                until=fragments.API_ANSWERS,
-                why=fragments.WHY_NO_API,
-                limit=360,
+            unit_change(cluster, host),
+            # Of a server that joined, and has become the first since: others will join by it.
+            Command(
+                title="k3s knows the password of servers",
+                run=f"systemctl restart {unit(host)}",
+                unless=fragments.KNOWS_PASSWORD,
+                limit=300,
+                repeatable=True,
             ),
+            fragments.api_answers(),
         ),
         provides=("api",),
         requires=tuple(_needs(cluster, host)),
@@ -172,7 +206,8 @@ def _token_step(cluster: Cluster) -> Step:
                 yields=(
                     Output(key="server", script=fragments.SERVER_TOKEN, secret=True),
                     Output(key="node", script=fragments.NODE_TOKEN, secret=True),
-                    Output(key="password", script=f"cat {NODE_SECRET}", secret=True),
+                    Output(key="servers", script=fragments.SERVER_PASSWORD, secret=True),
+                    Output(key="nodes", script=f"cat {NODE_SECRET}", secret=True),
                 ),
             ),
         ),
@@ -181,18 +216,42 @@ def _token_step(cluster: Cluster) -> Step:
 
 
 def _join_step(cluster: Cluster, host: Host, token: Step, before: Sequence[str]) -> Step:
-    secrets: tuple[tuple[str, Value], ...] = ((JOIN_TOKEN, token.value("node")),)
-    if host.is_master:
-        secrets = ((JOIN_TOKEN, token.value("server")), (NODE_SECRET, token.value("password")))
+    changes = _server_changes if host.is_master else _agent_changes
     return Step(
         id=at("k3s/join", host.name),
         title="join the control plane" if host.is_master else "join the cluster",
         host=host.name,
-        changes=(
-            *(File(path=path, content=f"{value}\n", mode=0o600) for path, value in secrets),
-            _unit(cluster, host),
-        ),
+        changes=changes(cluster, host, token),
         provides=(at(_JOINED, host.name),),
         requires=("api", *_needs(cluster, host), *before),
         timeout=900,
     )
+
+
+def _agent_changes(cluster: Cluster, host: Host, token: Step) -> tuple[Change, ...]:
+    return (_secret(JOIN_TOKEN, token.value("node")), unit_change(cluster, host))
+
+
+def _server_changes(cluster: Cluster, host: Host, token: Step) -> tuple[Change, ...]:
+    """Return the changes after which a server is a voting member.
+
+    A token with the authority in it is for the first start alone: k3s would take all of it for the password
+    of those who join by this server later, and the key to what a database keeps.
+    """
+    by_etcd = has_etcd(cluster)
+    first = token.value("server" if by_etcd else "servers")
+    return (
+        Command(
+            title="join token of k3s",
+            run=fragments.keep_token(str(first)),
+            unless=fragments.HAS_JOINED_ETCD if by_etcd else fragments.HAS_AUTHORITY,
+        ),
+        _secret(NODE_SECRET, token.value("nodes")),
+        unit_change(cluster, host),
+        fragments.api_answers(),
+        _secret(SERVER_SECRET, token.value("servers")),
+    )
+
+
+def _secret(path: str, value: Value) -> File:
+    return File(path=path, content=f"{value}\n", mode=0o600)

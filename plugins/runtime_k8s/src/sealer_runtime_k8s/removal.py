@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sealer.changes import Command, quote
-from sealer.kubernetes import drain_command, forget_command, is_forgotten, require_quorum, speaker
+from sealer.changes import quote
+from sealer.kubernetes import (
+    drain_command,
+    forget_command,
+    is_forgotten,
+    leave_in_turn,
+    leaving_masters,
+    removal_step,
+    require_quorum,
+    speaker,
+)
 from sealer.model import Cluster, Departure, Host, Step, at
 from sealer_runtime_k8s import etcd
 from sealer_runtime_k8s.balancer import endpoint_changes
@@ -23,14 +32,10 @@ _KUBECTL = f"{PROGRAMS}/kubectl"
 def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
     """Yield the steps after which the cluster does without some hosts.
 
-    Masters leave one after the other, those that can't be reached first: so most of etcd's members are there
-    at each moment.
-
     Raises:
         PlanError: etcd would lose its quorum, or nobody could do it.
     """
-    masters = [host for host in departure.hosts if host.is_master]
-    masters.sort(key=lambda host: host.name not in departure.lost)
+    masters = leaving_masters(departure)
     agent = speaker(cluster, departure)
     if masters and etcd.is_stacked(cluster):
         require_quorum(cluster, departure)
@@ -39,13 +44,11 @@ def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
         points = tuple(_point_steps(cluster, departure))
         yield from points
         pointed = tuple(name for step in points for name in step.provides)
-    before: tuple[str, ...] = pointed
-    for master in masters:
-        yield _remove_step(cluster, departure, master, agent, before)
-        before = (at("removed", master.name),)
-    for host in departure.hosts:
-        if not host.is_master:
-            yield _remove_step(cluster, departure, host, agent, ())
+    yield from leave_in_turn(
+        departure,
+        lambda host, before: _remove_step(cluster, departure, host, agent, before),
+        requires=pointed,
+    )
 
 
 def drain(cluster: Cluster, host: Host, seconds: int) -> str:
@@ -86,21 +89,15 @@ def _remove_step(
     if with_etcd:
         lines.append(etcd.remove_member(cluster, agent, host))
     lines.append(forget_command(_KUBECTL, node_name(cluster, host)))
-    what = "master" if host.is_master else "node"
-    return Step(
-        id=at(f"kubernetes/remove/{host.name}", agent.name),
-        title=f"drain and forget {what} {node_name(cluster, host)}",
-        host=agent.name,
-        changes=(
-            Command(
-                title=f"drain and forget {what} {node_name(cluster, host)}",
-                run="\n".join(lines),
-                unless=gone,
-                limit=departure.drain_seconds + 120,
-            ),
-        ),
-        provides=(at("removed", host.name),),
+    return removal_step(
+        departure,
+        host,
+        agent,
+        distribution="kubernetes",
+        node=node_name(cluster, host),
+        run=lines,
+        gone=gone,
         requires=before,
+        what="master" if host.is_master else "node",
         env=environment(),
-        timeout=departure.drain_seconds + 300,
     )

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from sealer.changes import Change, Command, File, Wait, quote
-from sealer.kubernetes import require_way
+from sealer.kubernetes import (
+    GATE_SECONDS,
+    in_turns,
+    moved_away,
+    require_way,
+    takes_pods_again,
+    upgrade_needs,
+)
 from sealer.model import Cluster, Host, Step, Upgrade, at
 from sealer_runtime_k8s import etcd, fragments
 from sealer_runtime_k8s.kubeadm import init_configuration
@@ -18,7 +26,6 @@ _UPGRADED = "kubernetes-upgraded"
 _SAVED = "kubernetes-saved"
 _MANIFESTS = "/etc/kubernetes/manifests"
 _CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
-_PATIENCE = 600
 _SOCKET = "kubeadm.alpha.kubernetes.io/cri-socket"
 """The annotation by which kubeadm knows the container runtime of a node."""
 
@@ -34,13 +41,9 @@ def upgrade_steps(cluster: Cluster, upgrade: Upgrade) -> Iterator[Step]:
     if etcd.is_stacked(cluster):
         yield _snapshot_step(cluster, upgrade)
         before = (*before, _SAVED)
-    for master in cluster.masters:
-        yield from _host_steps(cluster, master, upgrade, before)
-        before = (at("member", master.name),)
-    for batch in upgrade.batches(cluster.nodes):
-        for node in batch:
-            yield from _host_steps(cluster, node, upgrade, before)
-        before = tuple(at("member", node.name) for node in batch)
+    yield from in_turns(
+        cluster, upgrade, lambda host, needed: _host_steps(cluster, host, upgrade, needed), requires=before
+    )
 
 
 def _snapshot_step(cluster: Cluster, upgrade: Upgrade) -> Step:
@@ -75,20 +78,17 @@ def _host_steps(cluster: Cluster, host: Host, upgrade: Upgrade, before: tuple[st
 
 def _drain_step(cluster: Cluster, host: Host, upgrade: Upgrade, before: tuple[str, ...]) -> Step:
     first, name = cluster.first_master, node_name(cluster, host)
-    alone = len(cluster.hosts) == 1
-    cordon = f"{fragments.KUBECTL} cordon {quote(name)}"
-    # The pods of an only node have nowhere to go.
-    move = cordon if alone else drain(cluster, host, upgrade.drain_seconds)
+    drained = drain(cluster, host, upgrade.drain_seconds)
+    move = moved_away(cluster, upgrade, node=name, kubectl=fragments.KUBECTL, drain=drained)
     return Step(
         id=at(f"kubernetes/drain/{host.name}", first.name),
         title=f"move the pods of {name} away",
         host=first.name,
         changes=(
-            Command(
-                title=f"drain node {name}, {upgrade.stamp}",
-                run=f"{_note_socket(name)}\n{move}",
-                revert=f"{_put_socket_back(name)}\n{fragments.KUBECTL} uncordon {quote(name)} || :",
-                limit=upgrade.drain_seconds + 60,
+            replace(
+                move,
+                run=f"{_note_socket(name)}\n{move.run}",
+                revert=f"{_put_socket_back(name)}\n{move.revert}",
             ),
         ),
         provides=(at("turn", host.name),),
@@ -157,18 +157,13 @@ def _upgrade_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
                 limit=300,
             )
         )
-    requires = [at("turn", host.name), at("rootfs", host.name)]
-    if cluster.container_runtime is not None:
-        requires.append(at("container-runtime", host.name))
-    if cluster.registry is not None:
-        requires.append(at("registry-access", host.name))
     return Step(
         id=at("kubernetes/upgrade", host.name),
         title=f"upgrade to {version}",
         host=host.name,
         changes=tuple(changes),
         provides=(at(_UPGRADED, host.name),),
-        requires=tuple(requires),
+        requires=upgrade_needs(cluster, host),
         env=environment() if host.is_master else {},
         timeout=1500,
     )
@@ -282,17 +277,12 @@ def _gate_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
                 title=f"{name} is Ready with {version}",
                 until=f'[ "$({state})" = {quote(f"{version} True")} ] && pods=$({pods}) && [ -z "$pods" ]',
                 why=f"{state}; echo; {pods}",
-                limit=_PATIENCE,
+                limit=GATE_SECONDS,
             ),
-            Command(
-                title=f"let pods onto {name} again",
-                run=f"{fragments.KUBECTL} uncordon {quote(name)}",
-                unless=f'[ -z "$({kubectl} get node {quote(name)} -o jsonpath={{.spec.unschedulable}})" ]',
-                repeatable=True,
-            ),
+            takes_pods_again(node=name, kubectl=fragments.KUBECTL),
         ),
         provides=(at("member", host.name),),
         requires=(at(_UPGRADED, host.name),),
         env=environment(),
-        timeout=_PATIENCE + 120,
+        timeout=GATE_SECONDS + 120,
     )

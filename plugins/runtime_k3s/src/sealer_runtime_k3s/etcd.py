@@ -1,0 +1,80 @@
+"""Pieces of sh that ask the etcd inside k3s, and save what it holds."""
+
+from __future__ import annotations
+
+import ipaddress
+
+from sealer.changes import quote
+from sealer.model import Host
+from sealer_runtime_k3s.names import KUBECTL, PROGRAM, SERVER_SECRET, SERVER_TLS
+
+_PEER_PORT = 2380
+_STATES = quote(
+    '{range .items[*]}{.metadata.name} {.status.conditions[?(@.type=="Ready")].status}{"\\n"}{end}'
+)
+
+
+def peer(host: Host) -> str:
+    """Return the address by which other members know that of a host."""
+    address = ipaddress.ip_address(host.address)
+    return f"https://[{address}]:{_PEER_PORT}" if address.version == 6 else f"https://{address}:{_PEER_PORT}"
+
+
+def has_no_member(agent: Host, host: Host) -> str:
+    """Return sh for one server that succeeds when etcd answers and knows no member on another host.
+
+    Members tell one another who they are at ``/members``; kubectl is what a host has to ask by.
+    """
+    tls = f"{SERVER_TLS}/etcd"
+    ask = (
+        f"{PROGRAM} kubectl --kubeconfig=/dev/null --request-timeout=10s --server={peer(agent)}"
+        f" --certificate-authority={tls}/peer-ca.crt --client-certificate={tls}/peer-server-client.crt"
+        f" --client-key={tls}/peer-server-client.key get --raw /members"
+    )
+    quoted = quote(f'"{peer(host)}"')
+    return f'members=$({ask} 2>/dev/null) && [ -n "$members" ] && ! printf %s "$members" | grep -Fq {quoted}'
+
+
+def require_quorum_without(node: str) -> str:
+    """Return sh that fails, and says why, when too few servers are Ready to do without a node's member.
+
+    etcd is inside of k3s, and so is the kubelet that says whether the node is Ready.
+    """
+    return f"""\
+servers=$({KUBECTL} get nodes -l node-role.kubernetes.io/etcd=true -o jsonpath={_STATES})
+others=$(printf '%s\\n' "$servers" | awk -v node={quote(node)} 'NF && $1 != node')
+stay=$(printf '%s\\n' "$others" | grep -c . || :)
+ready=$(printf '%s\\n' "$others" | grep -c ' True$' || :)
+needed=$((stay / 2 + 1))
+if [ "$ready" -lt "$needed" ]; then
+  echo "etcd would lose its quorum: of $stay servers that stay $needed must be Ready, $ready are" >&2
+  exit 1
+fi"""
+
+
+def wait_for_no_member(agent: Host, host: Host) -> str:
+    """Return sh that waits until k3s has taken the member on a host out of etcd."""
+    return f"""\
+attempt=0
+until {has_no_member(agent, host)}; do
+  attempt=$((attempt + 1))
+  if [ "$attempt" -ge 30 ]; then echo "k3s has not taken {peer(host)} out of etcd" >&2; exit 1; fi
+  sleep 2
+done"""
+
+
+def save(directory: str) -> str:
+    """Return sh that keeps what etcd holds in a directory, with the password that opens it.
+
+    ``k3s server --cluster-reset --cluster-reset-restore-path=...`` takes it
+    (https://docs.k3s.io/cli/etcd-snapshot).
+    """
+    kept = quote(directory)
+    return f"""\
+umask 077
+rm -rf {kept}
+mkdir -p {kept}
+{PROGRAM} etcd-snapshot save --name=sealer --dir={kept}
+[ -n "$(ls {kept})" ]
+cp {SERVER_SECRET} {kept}/server-secret
+: > {kept}/complete"""
