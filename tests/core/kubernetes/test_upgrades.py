@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from sealer.changes import Command, Wait
-from sealer.kubernetes import in_turns, moved_away, ready_with, takes_pods_again, upgrade_needs
+from sealer.kubernetes import host_needs, in_turns, moved_away, ready_with, takes_pods_again
 from sealer.model import Cluster, Host, Step, Upgrade, at
 from sealer.testing import example_cluster, example_host, example_image
 
@@ -54,7 +54,11 @@ def test_pods_move_away_unless_there_is_no_other_node() -> None:
 def test_what_a_host_needs_is_what_the_cluster_has() -> None:
     bare = example_cluster(example_host(1, master=True), container_runtime=None, registry=None)
     name = bare.first_master.name
-    assert upgrade_needs(bare, bare.first_master) == (at("turn", name), at("rootfs", name))
+    assert host_needs(bare, bare.first_master, "turn") == (at("rootfs", name), "turn")
+    full = host_needs(two(), two().hosts[1])
+    assert full == tuple(
+        at(need, two().hosts[1].name) for need in ("rootfs", "container-runtime", "registry-access")
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """What distributions of Kubernetes have in common; cluster runtimes and container runtimes share it."""
 
-from sealer.kubernetes.checks import PORTS, NodeNames, PortsFree, listening_ports
+from sealer.kubernetes.checks import PORTS, HostsApart, NodeNames, PortsFree, listening_ports
 from sealer.kubernetes.cni import CNI_PROGRAMS, cni_programs
 from sealer.kubernetes.containers import END_PODS, end_containers
 from sealer.kubernetes.leaving import (
@@ -14,6 +14,8 @@ from sealer.kubernetes.leaving import (
     speaker,
 )
 from sealer.kubernetes.marks import Taint, mark_step, parse_taint, taint_holds
+from sealer.kubernetes.needs import host_needs
+from sealer.kubernetes.occupancy import MARK, Unused, occupancy, owner, told
 from sealer.kubernetes.pause import pause_image
 from sealer.kubernetes.releases import cni_components, cni_downloads, release_minor, require_platform
 from sealer.kubernetes.sockets import remote_endpoint
@@ -25,24 +27,27 @@ from sealer.kubernetes.upgrades import (
     ready_with,
     require_way,
     takes_pods_again,
-    upgrade_needs,
 )
 
 __all__ = [
     "CNI_PROGRAMS",
     "END_PODS",
     "GATE_SECONDS",
+    "MARK",
     "PORTS",
+    "HostsApart",
     "NodeNames",
     "PortsFree",
     "Taint",
     "UnitRuns",
+    "Unused",
     "cni_components",
     "cni_downloads",
     "cni_programs",
     "drain_command",
     "end_containers",
     "forget_command",
+    "host_needs",
     "in_turns",
     "is_forgotten",
     "leave_in_turn",
@@ -50,6 +55,8 @@ __all__ = [
     "listening_ports",
     "mark_step",
     "moved_away",
+    "occupancy",
+    "owner",
     "parse_taint",
     "pause_image",
     "ready_with",
@@ -62,5 +69,5 @@ __all__ = [
     "speaker",
     "taint_holds",
     "takes_pods_again",
-    "upgrade_needs",
+    "told",
 ]

@@ -1,7 +1,8 @@
-"""Host checks that every distribution of Kubernetes needs: its ports are free, hosts' names can be nodes'."""
+"""Host checks that every distribution of Kubernetes needs: of its ports, its names and its networks."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from abc import abstractmethod
 from collections.abc import Iterable
@@ -81,3 +82,27 @@ class NodeNames(Check):
                     wanted="small letters, digits, '-' and '.', as node names have",
                     mend="hostnamectl set-hostname NAME",
                 )
+
+
+class HostsApart(Check):
+    """No address of a host lies in a network of pods or services."""
+
+    title = "networks of pods and services"
+
+    @abstractmethod
+    def networks(self, cluster: Cluster) -> Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        """Return the networks of pods and services."""
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each host whose address lies in one of them."""
+        wanted = tuple(self.networks(cluster))
+        for host in cluster.hosts:
+            address = ipaddress.ip_address(host.address)
+            for network in wanted:
+                if address in network:
+                    yield self.finding(
+                        host.name,
+                        found=f"its address {address} lies in {network}, a network of pods or services",
+                        wanted="networks apart from those of the hosts",
+                        mend="set PodCIDR and SvcCIDR in the environment to others",
+                    )

@@ -91,16 +91,6 @@ def in_turns(
         before = tuple(at("member", node.name) for node in batch)
 
 
-def upgrade_needs(cluster: Cluster, host: Host) -> tuple[str, ...]:
-    """Return what holds before the programs of a host are replaced: its turn, and what others bring."""
-    needs = [at("turn", host.name), at("rootfs", host.name)]
-    if cluster.container_runtime is not None:
-        needs.append(at("container-runtime", host.name))
-    if cluster.registry is not None:
-        needs.append(at("registry-access", host.name))
-    return tuple(needs)
-
-
 def moved_away(
     cluster: Cluster, upgrade: Upgrade, *, node: str, kubectl: str, drain: str | None = None
 ) -> Command:

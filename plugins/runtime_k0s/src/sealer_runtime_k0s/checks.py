@@ -5,8 +5,8 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from sealer.kubernetes import NodeNames, PortsFree, UnitRuns
-from sealer.model import Check, Cluster, Finding, Host, Probe, Traffic
+from sealer.kubernetes import HostsApart, NodeNames, PortsFree, UnitRuns, Unused, owner
+from sealer.model import Check, Cluster, Host, Probe, Traffic
 from sealer_runtime_k0s import probes
 from sealer_runtime_k0s.config import has_etcd, is_worker, networks, ports, specification
 from sealer_runtime_k0s.names import node_name, unit
@@ -15,29 +15,11 @@ _KUBELET_PORT = 10250
 _ETCD_CLIENTS, _ETCD_PEERS = 2379, 2380
 
 
-class Unused(Check):
+class NoOtherKubernetes(Unused):
     """The host has no Kubernetes but that of this cluster."""
 
     id = "k0s-unused"
-    title = "no other Kubernetes"
-
-    def probes(self) -> tuple[Probe, ...]:
-        return (probes.STATE,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            text = probes.answer(host, probes.STATE)
-            if not text:
-                yield self.not_checked(host.name, probes.NO_ANSWER)
-            elif text != "none" and probes.owner(host) != cluster.name:
-                owner = probes.owner(host)
-                found = ", ".join(line.partition(" ")[2] for line in text.splitlines())
-                yield self.finding(
-                    host.name,
-                    found=f"it belongs to the cluster {owner}" if owner else f"signs of Kubernetes: {found}",
-                    wanted="a host without Kubernetes",
-                    mend="delete that cluster first, or choose another host",
-                )
+    state = probes.STATE
 
 
 class FreePorts(PortsFree):
@@ -57,7 +39,7 @@ class FreePorts(PortsFree):
         return (*ports(cluster), *etcd, _KUBELET_PORT)
 
     def is_member(self, cluster: Cluster, host: Host) -> bool:
-        return probes.owner(host) == cluster.name
+        return owner(host, probes.STATE) == cluster.name
 
 
 class Names(NodeNames):
@@ -69,24 +51,14 @@ class Names(NodeNames):
         return node_name(host)
 
 
-class NetworksApart(Check):
+class NetworksApart(HostsApart):
     """No address of a host lies in a network of pods or services."""
 
     id = "k0s-networks"
-    title = "networks of pods and services"
 
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+    def networks(self, cluster: Cluster) -> Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]:
         pods, services = networks(cluster)
-        for host in cluster.hosts:
-            address = ipaddress.ip_address(host.address)
-            for network in (*pods, *services):
-                if address in network:
-                    yield self.finding(
-                        host.name,
-                        found=f"its address {address} lies in {network}, a network of pods or services",
-                        wanted="networks apart from those of the hosts",
-                        mend="set PodCIDR and SvcCIDR in the environment to others",
-                    )
+        return (*pods, *services)
 
 
 class ServiceRuns(UnitRuns):
@@ -101,7 +73,7 @@ class ServiceRuns(UnitRuns):
 
 def all_checks() -> tuple[Check, ...]:
     """Return a check of each kind."""
-    return (Unused(), FreePorts(), Names(), NetworksApart())
+    return (NoOtherKubernetes(), FreePorts(), Names(), NetworksApart())
 
 
 def traffic(cluster: Cluster) -> Iterable[Traffic]:

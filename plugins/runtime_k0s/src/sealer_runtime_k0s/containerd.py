@@ -121,7 +121,7 @@ def _below(domain: str) -> str:
 
 
 def _is_refused(host: Host) -> bool:
-    return probes.answer(host, probes.OOM) == "refused"
+    return host.facts.answers.get(probes.OOM.name) == "refused"
 
 
 def _text(value: str | list[str]) -> str:

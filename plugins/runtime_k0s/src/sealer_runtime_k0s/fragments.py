@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sealer.changes import Change, Wait, quote
-from sealer.kubernetes import END_PODS, end_containers
+from sealer.kubernetes import END_PODS, end_containers, occupancy
 from sealer_runtime_k0s.names import (
     CONFIG,
     CONTAINERD_CONFIG,
@@ -12,7 +12,6 @@ from sealer_runtime_k0s.names import (
     JOIN_ENVIRONMENT,
     JOIN_TOKEN,
     KUBECTL,
-    MARK,
     PROGRAM,
     RUN,
     SETTINGS,
@@ -22,26 +21,19 @@ from sealer_runtime_k0s.names import (
 )
 from sealer_runtime_k0s.version import K0sVersion
 
-
-def told(script: str) -> str:
-    """Return sh that prints what a script prints, or ``none`` when that is nothing: an answer in any case."""
-    return f'found=$({script}\n) || exit 1\necho "${{found:-none}}"'
-
-
-STATE_PROBE = told(f"""\
-cluster=$(cat {UNITS}/{CONTROLLER_UNIT} {UNITS}/{WORKER_UNIT} 2>/dev/null |
-  sed -n {quote(f"1s/^{MARK}//p")}) || :
-if [ -n "$cluster" ]; then
-  echo "ours $cluster"
-else
-  for unit in k0scontroller k0sworker kubelet k3s k3s-agent rke2-server rke2-agent; do
-    if systemctl is-active -q "$unit" 2>/dev/null; then echo "runs $unit"; fi
-  done
-  for path in {SETTINGS} {DATA} /etc/kubernetes/manifests/*.yaml /var/lib/kubelet/config.yaml \\
-    /etc/rancher/k3s /etc/rancher/rke2 /var/snap/microk8s/current; do
-    if [ -e "$path" ]; then echo "left $path"; fi
-  done
-fi""")
+STATE_PROBE = occupancy(
+    units=(f"{UNITS}/{CONTROLLER_UNIT}", f"{UNITS}/{WORKER_UNIT}"),
+    others=("k0scontroller", "k0sworker", "kubelet", "k3s", "k3s-agent", "rke2-server", "rke2-agent"),
+    paths=(
+        SETTINGS,
+        DATA,
+        "/etc/kubernetes/manifests/*.yaml",
+        "/var/lib/kubelet/config.yaml",
+        "/etc/rancher/k3s",
+        "/etc/rancher/rke2",
+        "/var/snap/microk8s/current",
+    ),
+)
 """Prints ``ours CLUSTER``, a line for each sign of another Kubernetes, or ``none``."""
 
 OOM_PROBE = """\

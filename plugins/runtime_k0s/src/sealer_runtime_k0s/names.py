@@ -32,8 +32,6 @@ WORKER_UNIT = "k0sworker.service"
 """The names that k0s gives them itself."""
 
 UNITS = "/etc/systemd/system"
-MARK = "# Written by Sealer for the cluster "
-"""How our units' first line begins; the cluster's name follows."""
 
 
 def unit(host: Host) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from sealer.changes import Change, Command, Output, Wait
-from sealer.kubernetes import mark_step
+from sealer.kubernetes import host_needs, mark_step
 from sealer.model import (
     Check,
     Cluster,
@@ -153,16 +153,6 @@ def _member(cluster: Cluster, host: Host) -> tuple[str, ...]:
     return () if is_worker(cluster, host) else (at("member", host.name),)
 
 
-def _needs(cluster: Cluster, host: Host) -> Iterator[str]:
-    """Yield what k0s needs on a host."""
-    yield at("rootfs", host.name)
-    yield at(PREPARED, host.name)
-    if cluster.container_runtime is not None:
-        yield at("container-runtime", host.name)
-    if cluster.registry is not None:
-        yield at("registry-access", host.name)
-
-
 def _serve_step(cluster: Cluster, host: Host) -> Step:
     return Step(
         id=at("k0s/serve", host.name),
@@ -170,7 +160,7 @@ def _serve_step(cluster: Cluster, host: Host) -> Step:
         host=host.name,
         changes=(unit_change(cluster, host), fragments.api_answers()),
         provides=("api", *_member(cluster, host)),
-        requires=tuple(_needs(cluster, host)),
+        requires=host_needs(cluster, host, at(PREPARED, host.name)),
         timeout=900,
     )
 
@@ -218,6 +208,6 @@ def _join_step(cluster: Cluster, host: Host, token: Step, before: Sequence[str])
             wait,
         ),
         provides=(at(_JOINED, host.name), *_member(cluster, host)),
-        requires=("api", *_needs(cluster, host), *before),
+        requires=("api", *host_needs(cluster, host, at(PREPARED, host.name)), *before),
         timeout=900,
     )

@@ -6,14 +6,13 @@ import ipaddress
 from collections.abc import Iterator
 
 from sealer.changes import Change, Unit
-from sealer.kubernetes import remote_endpoint
+from sealer.kubernetes import MARK, remote_endpoint
 from sealer.model import Cluster, Host
 from sealer_runtime_k0s.config import is_worker, networks
 from sealer_runtime_k0s.names import (
     CONFIG,
     JOIN_ENVIRONMENT,
     JOIN_TOKEN,
-    MARK,
     PROGRAM,
     unit,
 )

@@ -6,7 +6,7 @@ import difflib
 import ipaddress
 from collections.abc import Iterable
 
-from sealer.kubernetes import NodeNames, PortsFree, UnitRuns
+from sealer.kubernetes import HostsApart, NodeNames, PortsFree, UnitRuns, Unused, owner
 from sealer.model import Check, Cluster, Finding, Host, Probe, Severity, Traffic
 from sealer_runtime_k3s import probes
 from sealer_runtime_k3s.config import has_etcd, networks, parse_networks, shares_images, tunnel_port
@@ -22,29 +22,11 @@ _SHARING_PORT = 5001
 """By which nodes tell one another which container images they have."""
 
 
-class Unused(Check):
+class NoOtherKubernetes(Unused):
     """The host has no Kubernetes but that of this cluster."""
 
     id = "k3s-unused"
-    title = "no other Kubernetes"
-
-    def probes(self) -> tuple[Probe, ...]:
-        return (probes.STATE,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            text = probes.answer(host, probes.STATE)
-            if not text:
-                yield self.not_checked(host.name, probes.NO_ANSWER)
-            elif text != "none" and probes.owner(host) != cluster.name:
-                owner = probes.owner(host)
-                found = ", ".join(line.partition(" ")[2] for line in text.splitlines())
-                yield self.finding(
-                    host.name,
-                    found=f"it belongs to the cluster {owner}" if owner else f"signs of Kubernetes: {found}",
-                    wanted="a host without Kubernetes",
-                    mend="delete that cluster first, or choose another host",
-                )
+    state = probes.STATE
 
 
 class FreePorts(PortsFree):
@@ -62,7 +44,7 @@ class FreePorts(PortsFree):
         return tuple(dict.fromkeys((*ports, API_PORT, _SHARING_PORT))) if shares_images(cluster) else ports
 
     def is_member(self, cluster: Cluster, host: Host) -> bool:
-        return probes.owner(host) == cluster.name
+        return owner(host, probes.STATE) == cluster.name
 
 
 class Names(NodeNames):
@@ -74,24 +56,13 @@ class Names(NodeNames):
         return node_name(host)
 
 
-class NetworksApart(Check):
+class NetworksApart(HostsApart):
     """No address of a host lies in a network of pods or services."""
 
     id = "k3s-networks"
-    title = "networks of pods and services"
 
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        wanted = [network for text in networks(cluster) for network in parse_networks(text)]
-        for host in cluster.hosts:
-            address = ipaddress.ip_address(host.address)
-            for network in wanted:
-                if address in network:
-                    yield self.finding(
-                        host.name,
-                        found=f"its address {address} lies in {network}, a network of pods or services",
-                        wanted="networks apart from those of the hosts",
-                        mend="set PodCIDR and SvcCIDR in the environment to others",
-                    )
+    def networks(self, cluster: Cluster) -> Iterable[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+        return [network for text in networks(cluster) for network in parse_networks(text)]
 
 
 class SettingsKnown(Check):
@@ -124,7 +95,7 @@ class ServiceRuns(UnitRuns):
 
 def all_checks() -> tuple[Check, ...]:
     """Return a check of each kind."""
-    return (Unused(), FreePorts(), Names(), NetworksApart(), SettingsKnown())
+    return (NoOtherKubernetes(), FreePorts(), Names(), NetworksApart(), SettingsKnown())
 
 
 def traffic(cluster: Cluster) -> Iterable[Traffic]:

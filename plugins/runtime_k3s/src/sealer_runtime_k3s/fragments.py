@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from sealer.changes import Change, Wait, quote
-from sealer.kubernetes import END_PODS, end_containers
+from sealer.kubernetes import END_PODS, end_containers, occupancy
 from sealer_runtime_k3s.names import (
     ADMIN_KUBECONFIG,
     AGENT_UNIT,
     DATA,
     KUBECTL,
-    MARK,
     NODE_SECRET,
     PROGRAM,
     REGISTRIES,
@@ -22,25 +21,19 @@ from sealer_runtime_k3s.names import (
     UNITS,
 )
 
-
-def told(script: str) -> str:
-    """Return sh that prints what a script prints, or ``none`` when that is nothing: an answer in any case."""
-    return f'found=$({script}\n) || exit 1\necho "${{found:-none}}"'
-
-
-STATE_PROBE = told(f"""\
-cluster=$(cat {UNITS}/{SERVER_UNIT} {UNITS}/{AGENT_UNIT} 2>/dev/null | sed -n {quote(f"1s/^{MARK}//p")}) || :
-if [ -n "$cluster" ]; then
-  echo "ours $cluster"
-else
-  for unit in k3s k3s-agent kubelet k0scontroller k0sworker rke2-server rke2-agent; do
-    if systemctl is-active -q "$unit" 2>/dev/null; then echo "runs $unit"; fi
-  done
-  for path in {SETTINGS} {DATA} /etc/kubernetes/manifests/*.yaml /var/lib/kubelet/config.yaml \\
-    /etc/rancher/rke2 /var/lib/k0s /var/snap/microk8s/current; do
-    if [ -e "$path" ]; then echo "left $path"; fi
-  done
-fi""")
+STATE_PROBE = occupancy(
+    units=(f"{UNITS}/{SERVER_UNIT}", f"{UNITS}/{AGENT_UNIT}"),
+    others=("k3s", "k3s-agent", "kubelet", "k0scontroller", "k0sworker", "rke2-server", "rke2-agent"),
+    paths=(
+        SETTINGS,
+        DATA,
+        "/etc/kubernetes/manifests/*.yaml",
+        "/var/lib/kubelet/config.yaml",
+        "/etc/rancher/rke2",
+        "/var/lib/k0s",
+        "/var/snap/microk8s/current",
+    ),
+)
 """Prints ``ours CLUSTER``, a line for each sign of another Kubernetes, or ``none``."""
 
 

@@ -41,8 +41,6 @@ SERVER_UNIT = "k3s.service"
 AGENT_UNIT = "k3s-agent.service"
 UNITS = "/etc/systemd/system"
 API_PORT = 6443
-MARK = "# Written by Sealer for the cluster "
-"""How our units' first line begins; the cluster's name follows."""
 
 
 def unit(host: Host) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from sealer.changes import Change, Command, File, Output
-from sealer.kubernetes import mark_step
+from sealer.kubernetes import host_needs, mark_step
 from sealer.model import (
     Check,
     Cluster,
@@ -153,16 +153,6 @@ def _mark_step(cluster: Cluster, host: Host, *requires: str) -> Step:
     return mark_step(cluster, host, node=node_name(host), kubectl=KUBECTL, requires=requires)
 
 
-def _needs(cluster: Cluster, host: Host) -> Iterator[str]:
-    """Yield what k3s needs on a host."""
-    yield at("rootfs", host.name)
-    yield at(PREPARED, host.name)
-    if cluster.container_runtime is not None:
-        yield at("container-runtime", host.name)
-    if cluster.registry is not None:
-        yield at("registry-access", host.name)
-
-
 def _serve_step(cluster: Cluster, host: Host) -> Step:
     secrets = (("servers", SERVER_SECRET), ("nodes", NODE_SECRET))
     return Step(
@@ -186,7 +176,7 @@ def _serve_step(cluster: Cluster, host: Host) -> Step:
             fragments.api_answers(),
         ),
         provides=("api",),
-        requires=tuple(_needs(cluster, host)),
+        requires=host_needs(cluster, host, at(PREPARED, host.name)),
         timeout=900,
     )
 
@@ -223,7 +213,7 @@ def _join_step(cluster: Cluster, host: Host, token: Step, before: Sequence[str])
         host=host.name,
         changes=changes(cluster, host, token),
         provides=(at(_JOINED, host.name),),
-        requires=("api", *_needs(cluster, host), *before),
+        requires=("api", *host_needs(cluster, host, at(PREPARED, host.name)), *before),
         timeout=900,
     )
 

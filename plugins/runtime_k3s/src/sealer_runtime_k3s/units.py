@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from sealer.changes import Change, File, Unit
+from sealer.kubernetes import MARK
 from sealer.model import Cluster, Host
 from sealer_runtime_k3s.config import has_etcd
-from sealer_runtime_k3s.names import CONFIG, ENVIRONMENT, MARK, PROGRAM, TOMBSTONE, server_url, unit
+from sealer_runtime_k3s.names import CONFIG, ENVIRONMENT, PROGRAM, TOMBSTONE, server_url, unit
 
 
 def unit_change(cluster: Cluster, host: Host) -> Change:

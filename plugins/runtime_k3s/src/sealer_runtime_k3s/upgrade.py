@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from sealer.changes import Change, Cleanup, Command, quote
 from sealer.kubernetes import (
     GATE_SECONDS,
+    host_needs,
     in_turns,
     moved_away,
     ready_with,
     require_way,
     takes_pods_again,
-    upgrade_needs,
 )
 from sealer.model import Cluster, Host, Step, Upgrade, at
 from sealer_runtime_k3s import etcd, fragments
@@ -116,6 +116,6 @@ def _upgrade_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
         host=host.name,
         changes=tuple(changes),
         provides=(at(_UPGRADED, host.name),),
-        requires=upgrade_needs(cluster, host),
+        requires=host_needs(cluster, host, at("turn", host.name)),
         timeout=1200,
     )

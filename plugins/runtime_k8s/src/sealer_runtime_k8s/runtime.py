@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from sealer.changes import Command, File, Output, Wait
-from sealer.kubernetes import mark_step
+from sealer.kubernetes import host_needs, mark_step
 from sealer.model import Check, Cluster, Departure, Host, Probe, Renewal, Step, Traffic, Upgrade, Value, at
 from sealer.providers import ClusterRuntime, SupportsCertificates, SupportsUpgrade
 from sealer_runtime_k8s import fragments, probes
@@ -115,16 +115,6 @@ def _mark_step(cluster: Cluster, host: Host, *requires: str) -> Step:
     )
 
 
-def _needs(cluster: Cluster, host: Host) -> Iterator[str]:
-    """Yield what kubeadm needs on a host."""
-    yield at("rootfs", host.name)
-    yield at(PREPARED, host.name)
-    if cluster.container_runtime is not None:
-        yield at("container-runtime", host.name)
-    if cluster.registry is not None:
-        yield at("registry-access", host.name)
-
-
 def _reset(cluster: Cluster) -> str:
     runtime = cluster.container_runtime
     return fragments.reset(directory(cluster), runtime.endpoint if runtime else "")
@@ -158,7 +148,7 @@ def _init_step(cluster: Cluster, host: Host) -> Step:
             ),
         ),
         provides=("api",),
-        requires=tuple(_needs(cluster, host)),
+        requires=host_needs(cluster, host, at(PREPARED, host.name)),
         env=environment(),
         timeout=1200,
     )
@@ -234,6 +224,6 @@ def _join_step(
             ),
         ),
         provides=(at(_JOINED, host.name),),
-        requires=("api", *_needs(cluster, host), *before),
+        requires=("api", *host_needs(cluster, host, at(PREPARED, host.name)), *before),
         timeout=1200,
     )

@@ -8,11 +8,11 @@ from dataclasses import replace
 from sealer.changes import Change, Command, File, Wait, quote
 from sealer.kubernetes import (
     GATE_SECONDS,
+    host_needs,
     in_turns,
     moved_away,
     require_way,
     takes_pods_again,
-    upgrade_needs,
 )
 from sealer.model import Cluster, Host, Step, Upgrade, at
 from sealer_runtime_k8s import etcd, fragments
@@ -163,7 +163,7 @@ def _upgrade_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
         host=host.name,
         changes=tuple(changes),
         provides=(at(_UPGRADED, host.name),),
-        requires=upgrade_needs(cluster, host),
+        requires=host_needs(cluster, host, at("turn", host.name)),
         env=environment() if host.is_master else {},
         timeout=1500,
     )
