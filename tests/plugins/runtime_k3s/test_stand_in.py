@@ -5,11 +5,6 @@ The real program says more, and takes minutes; what the stand-in knows was read 
 
 from __future__ import annotations
 
-import json
-import shlex
-import subprocess
-import sys
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,103 +12,20 @@ from typing import Any
 import pytest
 import yaml
 
-from sealer.changes import Change, Command, File, Unit, Wait
-from sealer.model import (
-    MASTER,
-    Cluster,
-    ContainerRuntimeSettings,
-    Departure,
-    Host,
-    Renewal,
-    Step,
-    Upgrade,
-    fill,
-)
+from sealer.changes import File
+from sealer.model import MASTER, Cluster, ContainerRuntimeSettings, Departure, Host, Renewal, Upgrade
 from sealer_runtime_k3s.runtime import K3s
 from tests.plugins import kit
-from tests.plugins.kit import REGISTRY, host
+from tests.plugins.kit import host
 from tests.plugins.runtime_k3s.samples import image
+from tests.plugins.stand_ins.machines import Distribution, Machines
 
-STAND_IN = Path(__file__).with_name("stand_in.py")
+K3S = Distribution(
+    stand_in="tests.plugins.stand_ins.k3s",
+    program="/usr/local/bin/k3s",
+    places=("/etc/rancher", "/var/lib/rancher"),
+)
 OLD, NEW = "v1.21.2+k3s1", "v1.33.1+k3s1"
-_SYSTEMCTL = "systemctl() { :; }\nset -e\n"
-
-
-class Machines:
-    """A directory for each host of a cluster, in which changes that concern k3s are made."""
-
-    def __init__(self, root: Path, version: str) -> None:
-        self._root, self._version = root, version
-        self._values: dict[tuple[str, str], str] = {
-            (value.step, value.key): f"{value.key} of the registry"
-            for value in (REGISTRY.password, REGISTRY.credentials, REGISTRY.certificate_authority)
-        }
-
-    def directory(self, name: str) -> Path:
-        """Return what is the root of a host."""
-        directory = self._root / name
-        if not directory.exists():
-            directory.mkdir()
-            program = directory / "k3s"
-            words = " ".join(shlex.quote(word) for word in (sys.executable, str(STAND_IN), self._version))
-            program.write_text(f'#!/bin/sh\nexport STAND_IN_ROOT={directory}\nexec {words} "$@"\n')
-            program.chmod(0o755)
-        return directory
-
-    def make(self, steps: Iterable[Step]) -> None:
-        """Make the changes of steps, one after the other."""
-        for step in steps:
-            for change in step.changes:
-                self._make(step, fill(change, self._values))
-
-    def make_all(self, name: str, changes: Iterable[Change]) -> None:
-        """Make changes on a host that belong to no step of k3s."""
-        self.make((Step(id="s", title="s", host=name, changes=tuple(changes)),))
-
-    def _make(self, step: Step, change: Change) -> None:
-        name = step.host
-        if isinstance(change, File):
-            file = self.directory(name) / change.path.lstrip("/")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(change.content)
-        elif isinstance(change, Unit):
-            self._start(name, str(change.content))
-        elif isinstance(change, Wait):
-            self.run(name, change.until)
-        elif isinstance(change, Command):
-            created = f"[ -e {shlex.quote(change.creates)} ]" if change.creates else "false"
-            if self.run(name, change.unless or created, check=False)[0]:
-                self.run(name, change.run)
-            for output in change.outputs:
-                self._values[step.id, output.key] = self.run(name, output.script)[1].strip()
-
-    def _start(self, name: str, unit: str) -> None:
-        lines = [line.partition("=")[::2] for line in unit.splitlines()]
-        (environment,) = (value for key, value in lines if key == "EnvironmentFile")
-        (start,) = (value for key, value in lines if key == "ExecStart")
-        self.run(name, f"set -a\n. {environment.removeprefix('-')}\n{start}")
-
-    def run(self, name: str, script: str, *, check: bool = True) -> tuple[int, str]:
-        """Run sh in which the places of k3s are those of a host."""
-        root = self.directory(name)
-        for path in ("/etc/rancher", "/var/lib/rancher"):
-            script = script.replace(path, f"{root}{path}")
-        script = script.replace("/usr/local/bin/k3s", f"{root}/k3s")
-        done = subprocess.run(
-            ["sh"], input=_SYSTEMCTL + script, capture_output=True, text=True, check=False, timeout=60
-        )
-        assert not check or done.returncode == 0, f"{name}: {done.stderr}\n{script}"
-        return done.returncode, done.stdout
-
-    @property
-    def refused(self) -> list[str]:
-        """What the stand-in did not take, on any host."""
-        return [line for file in self._root.glob("*/refused") for line in file.read_text().splitlines()]
-
-    def told(self, name: str, command: str) -> list[dict[str, Any]]:
-        """Return what the stand-in was told on a host, of one of its commands."""
-        lines = (self.directory(name) / "told").read_text().splitlines()
-        return [told for line in lines if (told := json.loads(line))["command"] == command]
 
 
 def cluster(version: str, *hosts: Host, **over: object) -> Cluster:
@@ -122,7 +34,7 @@ def cluster(version: str, *hosts: Host, **over: object) -> Cluster:
 
 def installed(root: Path, view: Cluster, version: str) -> Machines:
     """Make what ``sealer run`` makes, as far as it is k3s'."""
-    machines = Machines(root, version)
+    machines = Machines(root, K3S, version)
     for one in view.hosts:
         if view.registry is not None and view.container_runtime is None:
             mirrors = tuple(K3s().mirrors(view, one, view.registry, ("docker.io", "quay.io:443")))

@@ -1,21 +1,20 @@
-#!/usr/bin/env python3
-"""Stands in for k3s where the real one would take minutes: it refuses what the real one would refuse.
+"""Stands in for k3s.
 
-What it knows was read off the help of k3s v1.21.2+k3s1, and seen to be taken by that program; what came
-later is from k3s' documentation, with the minor release that brought it. Its first argument is the version to
-be. It looks for files below the directory STAND_IN_ROOT, and writes there what it was told and refused.
+What it knows was read off the help of k3s v1.21.2+k3s1, and seen to be taken by that program; what came later
+is from k3s' documentation, with the minor release that brought it. Its first argument is the version to be.
 """
 
 from __future__ import annotations
 
 import ipaddress
-import json
 import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+
+from tests.plugins.stand_ins import fail, kubectl, only, parsed, placed, read, tell, write
 
 _NODE_WORDS = (
     "config log vmodule v node-name image-credential-provider-bin-dir image-credential-provider-config "
@@ -45,44 +44,11 @@ _SERVER_SWITCHES = (
 )
 _LATER = {"embedded-registry": (26, "switch", "server"), "disable-helm-controller": (22, "switch", "server")}
 
-_KUBECTL = {
-    "get": {"raw", "ignore-not-found", "l", "o", "n"},
-    "delete": {"ignore-not-found", "n"},
-    "drain": {"ignore-daemonsets", "delete-emptydir-data", "force", "timeout"},
-    "cordon": set(),
-    "uncordon": set(),
-    "label": {"overwrite"},
-    "taint": {"overwrite"},
-}
-_KUBECTL_COMMON = {
-    "kubeconfig",
-    "request-timeout",
-    "server",
-    "certificate-authority",
-    "client-certificate",
-    "client-key",
-}
-_KUBECTL_WORDS = {"kubeconfig", "l", "o", "n", "raw"}
-"""Those whose word may stand behind them."""
-
 _TOKEN = re.compile(r"K10[0-9a-f]{64}::(?P<user>server|node):(?P<password>[^:\s]+)|(?P<plain>[^:\s]+)")
 _ACCESS = {
     "auth": {"username", "password", "auth", "identity_token"},
     "tls": {"ca_file", "cert_file", "key_file", "insecure_skip_verify"},
 }
-
-
-def fail(message: str) -> NoReturn:
-    """End as k3s does."""
-    note("refused", message)
-    print(f"FATA {message}", file=sys.stderr)
-    sys.exit(1)
-
-
-def note(name: str, text: str) -> None:
-    """Add a line to what the test reads afterwards."""
-    with placed(name).open("a", encoding="utf-8") as file:
-        file.write(f"{text}\n")
 
 
 def flags(command: str, minor: int) -> dict[str, str]:
@@ -96,26 +62,6 @@ def flags(command: str, minor: int) -> dict[str, str]:
     return known | {
         name: kind for name, (since, kind, where) in _LATER.items() if minor >= since and where == command
     }
-
-
-def placed(path: str) -> Path:
-    """Return where a file of the host is, here."""
-    return Path(os.environ["STAND_IN_ROOT"]) / path.lstrip("/")
-
-
-def read(path: str, what: str) -> str:
-    """Return the text of a file that has to be there."""
-    try:
-        return placed(path).read_text(encoding="utf-8")
-    except OSError:
-        fail(f"{what}: open {path}: no such file or directory")
-
-
-def parsed(text: str) -> Any:
-    """Return what YAML says."""
-    import yaml  # which most commands do without, and begin sooner
-
-    return yaml.safe_load(text)
 
 
 def settings(command: str, minor: int) -> dict[str, Any]:
@@ -193,12 +139,6 @@ def check_registries() -> list[str]:
     return sorted(mirrored)
 
 
-def only(found: object, known: set[str], where: str) -> None:
-    """Refuse what is no mapping, or has other keys."""
-    if not isinstance(found, dict) or set(found) - known:
-        fail(f"{where}: {found!r} has other keys than {', '.join(sorted(known))}")
-
-
 def serve(command: str, minor: int, arguments: Sequence[str]) -> dict[str, Any]:
     """Start as a server or an agent."""
     if arguments:
@@ -229,7 +169,7 @@ def serve(command: str, minor: int, arguments: Sequence[str]) -> dict[str, Any]:
 
 
 def leave_behind(command: str, token_file: str) -> None:
-    """Make what the real one has made when it is ready, as far as it is read."""
+    """Make what is there when it is ready."""
     made = {"/var/lib/rancher/k3s/agent/client-kubelet.crt": "certificate"}
     if command == "server":
         data = "/var/lib/rancher/k3s/server"
@@ -240,48 +180,7 @@ def leave_behind(command: str, token_file: str) -> None:
             f"{data}/cred/passwd": f"{read(token_file, 'token').strip()},server,server,k3s:server\n",
             f"{data}/db/etcd/member/wal/0.wal": "",
         }
-    for path, text in made.items():
-        placed(path).parent.mkdir(parents=True, exist_ok=True)
-        placed(path).write_text(text, encoding="utf-8")
-
-
-def kubectl(arguments: Sequence[str]) -> dict[str, Any]:
-    """Check the words of a kubectl command."""
-    given: dict[str, str] = {}
-    plain: list[str] = []
-    rest = list(arguments)
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("-"):
-            plain.append(word)
-            continue
-        name, _, value = word.lstrip("-").partition("=")
-        if not value and name in _KUBECTL_WORDS:
-            value = rest.pop(0) if rest else fail(f"flag needs an argument: {word}")
-        given[name] = value
-    verb = plain[0] if plain else fail("no command")
-    if verb not in _KUBECTL:
-        fail(f'unknown command "{verb}" for "kubectl"')
-    unknown = set(given) - _KUBECTL[verb] - _KUBECTL_COMMON
-    if unknown:
-        fail(f"unknown flag: --{', '.join(sorted(unknown))}")
-    if "kubeconfig" not in given:
-        fail("whichever cluster that may be")
-    if verb in ("drain", "cordon", "uncordon") and len(plain) != 2:
-        fail(f"{verb} takes one node: {plain}")
-    print(answer(verb, plain[1:], given))
-    return {"command": "kubectl", "verb": verb, "words": plain[1:], "flags": given}
-
-
-def answer(verb: str, asked: Sequence[str], given: Mapping[str, str]) -> str:
-    """Return what a cluster says that has every node it is asked for, and three servers."""
-    if verb != "get":
-        return ""
-    if "raw" in given:
-        return {"/readyz": "ok", "/members": "[]"}.get(given["raw"]) or fail(f"no such path: {given['raw']}")
-    if asked == ["nodes"]:
-        return "\n".join(f"n{number} True" for number in (1, 2, 3))
-    return f"node/{asked[1]}"
+    write(made)
 
 
 def snapshot(arguments: Sequence[str]) -> dict[str, Any]:
@@ -299,14 +198,14 @@ def main(version: str, command: str, *arguments: str) -> None:
     if command in ("server", "agent"):
         told = serve(command, minor, arguments)
     elif command == "kubectl":
-        told = kubectl(arguments)
+        told = kubectl.main(arguments)
     elif command == "etcd-snapshot":
         told = snapshot(arguments)
     elif command == "certificate" and minor >= 24 and arguments == ("rotate",):
         told = {"command": "certificate"}
     else:
         fail(f"No help topic for {command!r}")
-    note("told", json.dumps(told))
+    tell(told)
 
 
 if __name__ == "__main__":
