@@ -75,8 +75,8 @@ def _all_at_once(cluster: Cluster, version: K3sVersion, renewal: Renewal) -> Ite
     etcd comes to its quorum when most of them have new certificates, and no API server answers before that.
     """
     for host in cluster.masters:
-        changes = (_configuration(cluster, host), _renew(version, host, renewal, first=""))
-        yield _step("renew", host, changes, provides=_ISSUED)
+        issued = (_configuration(cluster, host), _renew(version, host, renewal, first=""))
+        yield _step("renew", host, issued, provides=_ISSUED)
     before = tuple(at(_ISSUED, host.name) for host in cluster.masters)
     for host in cluster.masters:
         listener = () if version.rotates_certificates else _renew_listener(host, renewal)
