@@ -105,6 +105,7 @@ class Bench:
                 app_types=APP_TYPES,
                 site=self.site,
                 requires=(),
+                network_requires=(),
                 read=_no_reference,
             )
         )

@@ -31,7 +31,7 @@ from sealer.model import (
 )
 from sealer.operation.plan import Plan
 from sealer.providers import SupportsUpgrade
-from sealer.testing.stand_ins import Box, Toy
+from sealer.testing.stand_ins import Box, Note, Toy
 
 from .examples import LAYERS, PARTS, cluster, host, image, layer
 
@@ -251,6 +251,37 @@ def test_an_application_that_fails_stands_in_the_way_of_those_alone_that_need_it
     assert f"{short}/app/web" not in waits["blog"]
     assert not any("/app/" in step for step in plan.waits_for["cluster/ready"])
     assert plan.steps[-1].id == "cluster/ready"
+
+
+class Listed(Note):
+    """An application type that says which objects have to be ready."""
+
+    def objects(self, cluster: Cluster, app: Application) -> str:
+        """Return a list of none."""
+        return "echo"
+
+
+def test_a_pod_network_is_made_while_hosts_join_and_waited_for_when_they_have() -> None:
+    labels = {**image().labels, "cluster.alpha.sealer.io/kube-cni-net": "true"}
+    parts = replace(PARTS, app_types={"note": Listed()})
+    plan = installation_plan(cluster(metadata=image(labels=labels)), EVERYWHERE, parts, LaunchChoice())
+    short = "a" * 12
+    joins = {"toy/join@10.0.0.2", "toy/join@10.0.0.3"}
+    network = ancestors(plan, f"{short}/launched/net")
+    assert "toy/start@10.0.0.1" in network
+    assert not joins & network
+    assert joins <= ancestors(plan, f"{short}/app/net")
+    assert {*joins, f"{short}/app/net"} <= ancestors(plan, f"{short}/app/web")
+
+
+def ancestors(plan: Plan, step: str) -> set[str]:
+    found: set[str] = set()
+    waiting = [step]
+    while waiting:
+        new = set(plan.waits_for[waiting.pop()]) - found
+        found |= new
+        waiting += new
+    return found
 
 
 KUBECTL = """#!/bin/sh

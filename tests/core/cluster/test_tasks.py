@@ -22,7 +22,7 @@ from sealer.providers import TaskType
 from sealer.testing.examples import example_host
 from sealer.testing.trial import Trial
 
-from .examples import PARTS, cluster, host
+from .examples import PARTS, cluster, host, image
 from .test_pipeline import EVERYWHERE
 
 CLUSTER = "apiVersion: sealer.io/v2\nkind: Cluster\nmetadata: {name: c}\n---\n"
@@ -50,10 +50,12 @@ def plan(
     data: str = "do it",
     kind: str = "shell",
     growth: Growth | None = None,
+    there: Cluster | None = None,
 ) -> Plan:
     plugin = PluginSpec(name="disks", type=kind, phases=phases, scope=scope, data=data)
     parts = replace(PARTS, task_types={"shell": Script()})
-    return installation_plan(cluster(), EVERYWHERE, parts, LaunchChoice(), plugins=(plugin,), growth=growth)
+    there = there or cluster()
+    return installation_plan(there, EVERYWHERE, parts, LaunchChoice(), plugins=(plugin,), growth=growth)
 
 
 def hosts_of(found: Plan) -> list[str]:
@@ -83,6 +85,13 @@ def test_applications_wait_for_what_comes_before_them() -> None:
     apps = [step.id for step in found.steps if "/app/" in step.id]
     assert apps
     assert all(task in found.waits_for[step] for step in apps)
+
+
+def test_a_pod_network_waits_for_what_comes_before_applications_too() -> None:
+    labels = {**image().labels, "cluster.alpha.sealer.io/kube-cni-net": "true"}
+    found = plan(Phase.PRE_LAUNCH, there=cluster(metadata=image(labels=labels)))
+    (network,) = (step for step in found.steps if step.id.endswith("/app/net"))
+    assert at("task/disks/pre-launch", cluster().first_master.name) in found.waits_for[network.id]
 
 
 def growth(stamp: str = "op-1") -> Growth:

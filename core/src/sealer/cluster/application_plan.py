@@ -93,6 +93,7 @@ def application_plan(
         app_types=parts.app_types,
         site=launch_site(cluster, parts, f"{cluster.data}/{path}"),
         requires=tuple(requires),
+        network_requires=tuple(requires),
         read=read_reference,
         prepared=made.apps,
         redirecting=redirecting_here(cluster, image, parts)

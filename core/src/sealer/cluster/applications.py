@@ -20,10 +20,13 @@ from sealer.cluster.launch_choice import EVERY, LaunchChoice
 from sealer.cluster.redirecting import NOTHING, Redirecting
 from sealer.errors import ImageError, UsageError
 from sealer.model import Application, AppSettings, Cluster, ImageMetadata, Step
-from sealer.model.image import READY_TIMEOUT
+from sealer.model.image import KUBE_CNI_LABEL, KUBE_CSI_LABEL, READY_TIMEOUT
 from sealer.providers import AppType
 
-NETWORK_LABELS = ("cluster.alpha.sealer.io/kube-cni-", "cluster.alpha.sealer.io/kube-csi-")
+NETWORK_LABEL = f"{KUBE_CNI_LABEL}-"
+"""A label that says, with the name of an application behind, that it is a pod network."""
+
+_NEEDED_LABELS = (NETWORK_LABEL, f"{KUBE_CSI_LABEL}-")
 """Labels that say, with the name of an application behind, that the others need it."""
 
 REQUIRES_LABEL = "app.alpha.sealer.io/requires."
@@ -69,6 +72,7 @@ class Launch:
         app_types: By name.
         site: Where it is launched from.
         requires: What all of it waits for.
+        network_requires: What a pod network waits for instead: nodes are not Ready without it.
         read: Reads references to values.
         prepared: Changes that come before those of an application, by its name: files that are made for it.
         redirecting: Where container images come from, when not from where their names say.
@@ -80,6 +84,7 @@ class Launch:
     app_types: Mapping[str, AppType]
     site: LaunchSite
     requires: tuple[str, ...]
+    network_requires: tuple[str, ...]
     read: ReadReference
     prepared: Mapping[str, tuple[Change, ...]] = field(default_factory=dict)
     redirecting: Redirecting = NOTHING
@@ -136,7 +141,8 @@ def launch_steps(launch: Launch) -> tuple[Step, ...]:
         needed = sorted(asked | (set(first) if app.name not in first else set()))
         if engine is not None and app.name not in {engine, *first}:
             needed.append(engine)
-        requires = (*launch.requires, *(f"app/{name}" for name in needed))
+        always = launch.network_requires if _is_network(image, app.name) else launch.requires
+        requires = (*always, *(f"app/{name}" for name in needed))
         step, ready = _application(launch, app, requires)
         launches.append(step)
         waits += ready
@@ -184,7 +190,10 @@ def _with_settings(app: Application, choice: LaunchChoice) -> Application:
 
 
 def _application(launch: Launch, app: Application, requires: Sequence[str]) -> tuple[Step, tuple[Step, ...]]:
-    """Return the step that launches an application, and in parallel the one that waits until it is ready."""
+    """Return the step that launches an application, and the one that waits until it is ready.
+
+    They are one step unless others are to be launched meanwhile, or hosts join that it has to run on.
+    """
     wanted = launch.choice.of(app.name)
     texts = value_texts(launch.choice, app, launch.app_types, launch.read)
     values = value_files(texts, values_directory(launch.cluster.data, app), owner=launch.site.owner)
@@ -207,11 +216,12 @@ def _application(launch: Launch, app: Application, requires: Sequence[str]) -> t
         noted(app, record, DEPLOYED),
     ]
     ready = _ready(launch, app)
-    if not launch.choice.parallel or not ready:
+    is_early = _is_network(launch.image, app.name) and launch.network_requires != launch.requires
+    if not ready or not (launch.choice.parallel or is_early):
         return _step(launch, name, title, (*changes, *ready), requires, env), ()
     launched = _step(launch, f"launched/{app.name}", title, changes, requires, env)
     waiting = f"wait until {app.name} is ready"
-    return launched, (_step(launch, name, waiting, ready, launched.provides, env),)
+    return launched, (_step(launch, name, waiting, ready, (*launched.provides, *launch.requires), env),)
 
 
 def _policy_changes(launch: Launch, app: Application) -> tuple[Change, ...]:
@@ -301,8 +311,12 @@ def _namespace(app: Application) -> Iterator[Change]:
         )
 
 
+def _is_network(image: ImageMetadata, name: str) -> bool:
+    return image.labels.get(f"{NETWORK_LABEL}{name}") == "true"
+
+
 def _is_needed_by_all(image: ImageMetadata, name: str) -> bool:
-    return any(image.labels.get(f"{prefix}{name}") == "true" for prefix in NETWORK_LABELS)
+    return any(image.labels.get(f"{prefix}{name}") == "true" for prefix in _NEEDED_LABELS)
 
 
 def _required(image: ImageMetadata, name: str) -> Iterator[str]:

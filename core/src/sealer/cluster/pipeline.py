@@ -90,7 +90,12 @@ def installation_plan(
             for step in steps
         ]
         steps += tasks.joining
-    return _with_launches(cluster, parts, choice, steps, made=made, tasks=tasks, serving=late)
+    # Hosts that join need no pod network, and aren't Ready without: it is made while they do. But what the
+    # user wants done ahead of all that is launched comes ahead of it as well.
+    network = ("cluster",) if tasks.launching else ("api",)
+    return _with_launches(
+        cluster, parts, choice, steps, made=made, tasks=tasks, serving=late, network_requires=network
+    )
 
 
 def upgrade_plan(
@@ -184,15 +189,18 @@ def _with_launches(
     made: MadeFiles,
     tasks: TaskPlan,
     serving: Sequence[Step] = (),
+    network_requires: tuple[str, ...] = ("cluster",),
 ) -> Plan:
     """Return the plan of steps after which all hosts are members, and of what is launched then."""
+    tasks_done = tuple(name for step in tasks.launching for name in step.provides)
     launch = Launch(
         cluster=cluster,
         image=cluster.image,
         choice=choice,
         app_types=parts.app_types,
         site=launch_site(cluster, parts, cluster.rootfs),
-        requires=("cluster", *(name for step in tasks.launching for name in step.provides)),
+        requires=("cluster", *tasks_done),
+        network_requires=(*network_requires, *tasks_done),
         read=read_reference,
         prepared=made.apps,
         redirecting=redirecting_here(cluster, cluster.image, parts),
