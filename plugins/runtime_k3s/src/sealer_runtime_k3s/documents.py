@@ -9,6 +9,8 @@ from sealer.errors import PlanError
 from sealer.model import Cluster
 
 DOCUMENT = "K3sConfig"
+DOCUMENT_KINDS = frozenset({f"k3s.cattle.io/{DOCUMENT}", f"sealer.io/{DOCUMENT}"})
+"""The documents of Clusterfiles that are heeded."""
 
 _OURS = frozenset(
     {

@@ -31,6 +31,7 @@ from sealer_runtime_k3s import fragments, probes
 from sealer_runtime_k3s.certificates import certificate_files, renewal_steps
 from sealer_runtime_k3s.checks import ServiceRuns, all_checks, traffic
 from sealer_runtime_k3s.config import has_etcd, registries
+from sealer_runtime_k3s.documents import DOCUMENT_KINDS
 from sealer_runtime_k3s.names import (
     JOIN_TOKEN,
     KUBECONFIG,
@@ -57,6 +58,7 @@ class K3s(ClusterRuntime, SupportsCertificates, SupportsUpgrade, SupportsImageIm
 
     name = "k3s"
     summary = "Kubernetes by k3s, with embedded etcd"
+    document_kinds = DOCUMENT_KINDS
 
     def probes(self) -> tuple[Probe, ...]:
         return probes.ALL
