@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from sealer.testing.lab.fixtures import LabNodes, lab_nodes, lab_root, module_la
 from sealer.testing.registry import RegistryServer
 from tests.lab.cluster import Site, make_site
 from tests.lab.images import build_images, share
-from tests.lab.machine import Machine, install_busybox
+from tests.lab.machine import Machine, bare
 from tests.lab.operator import Operator
 
 __all__ = ["builder", "lab_nodes", "lab_root", "module_lab_nodes", "new_lab", "site", "user"]
@@ -50,11 +49,7 @@ def site(user: Operator, artifacts: Path, lab_root: Path) -> Iterator[Site]:
 @pytest.fixture(scope="module")
 def bare_node(module_lab_nodes: LabNodes) -> Node:
     """Return a node with busybox beside its own programs."""
-    (one,) = module_lab_nodes(1).nodes
-    program = shutil.which("busybox")
-    assert program, "install busybox"
-    install_busybox(one, Path(program).read_bytes())
-    return one
+    return bare(module_lab_nodes(1))
 
 
 @pytest.fixture

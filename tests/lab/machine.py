@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import base64
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from sealer.changes import Change
 from sealer.changes.report import ScriptReport, read_report
 from sealer.changes.script import Planned, Setting, converge_script, observe_script, undo_script
-from sealer.testing.lab import Node, compare, snapshot
+from sealer.testing.lab import Lab, Node, compare, snapshot
 from sealer.testing.lab.snapshot import Kind
 
 DATA = "/var/lib/trial"
@@ -94,10 +96,14 @@ def states(report: ScriptReport) -> list[str]:
     return [change.state for change in report.changes]
 
 
-def install_busybox(node: Node, program: bytes) -> None:
-    """Give a node a busybox beside its own programs, for scripts that are to run with that alone."""
+def bare(lab: Lab) -> Node:
+    """Give the only node of a lab a busybox beside its own programs, for scripts that run with that alone."""
+    (node,) = lab.nodes
+    program = shutil.which("busybox")
+    assert program, "install busybox"
     install = f"mkdir -p {BUSYBOX} && base64 -d > {BUSYBOX}/busybox && chmod 755 {BUSYBOX}/busybox"
-    node.run(["sh", "-c", install], input=base64.b64encode(program).decode())
+    node.run(["sh", "-c", install], input=base64.b64encode(Path(program).read_bytes()).decode())
     node.run([f"{BUSYBOX}/busybox", "--install", "-s", BUSYBOX])
     # The network is set up by iproute2 wherever containers are run.
     node.run(["rm", f"{BUSYBOX}/ip"])
+    return node

@@ -8,18 +8,9 @@ from pathlib import Path
 from sealer.changes import Change, Command
 from sealer.errors import ImageError
 from sealer.manifests import images_in
-from sealer.model import (
-    Application,
-    Cluster,
-)
-from sealer.providers import (
-    AppType,
-    ToolRunner,
-)
-from sealer.testing.conformance import (
-    AppSample,
-    AppTypeContract,
-)
+from sealer.model import Application, Cluster
+from sealer.providers import AppType, ToolRunner
+from sealer.testing.conformance import AppSample, AppTypeContract
 from tests.core.testing.faulty.parts import giving
 
 MANIFEST = "apiVersion: v1\nkind: Pod\nspec: {containers: [{image: 'r.example/a:1'}]}\n"

@@ -8,24 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from sealer.errors import ImageError
-from sealer.model import (
-    CONTAINER_RUNTIME_TYPE_LABEL,
-    RUNTIME_TYPE_LABEL,
-    RUNTIME_VERSION_LABEL,
-    Platform,
-)
-from sealer.providers import (
-    BaseRecipe,
-    Component,
-    Download,
-    ProgramQuery,
-    SupportsBaseImages,
-)
-from sealer.testing.conformance import (
-    BaseImagesContract,
-    BaseRecipeContract,
-    RecipeSample,
-)
+from sealer.model import CONTAINER_RUNTIME_TYPE_LABEL, RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Platform
+from sealer.providers import BaseRecipe, Component, Download, ProgramQuery, SupportsBaseImages
+from sealer.testing.conformance import BaseImagesContract, BaseRecipeContract, RecipeSample
 from sealer.testing.stand_ins import Box
 from tests.core.testing.faulty.parts import giving
 

@@ -12,26 +12,9 @@ from typing import ClassVar
 
 from sealer.changes import Command, File, Output
 from sealer.changes.owned import Claim
-from sealer.model import (
-    Cluster,
-    Departure,
-    Host,
-    Probe,
-    Renewal,
-    Step,
-    Traffic,
-    Upgrade,
-    at,
-)
-from sealer.providers import (
-    ImageImport,
-    SupportsCertificates,
-    SupportsImageImport,
-    SupportsUpgrade,
-)
-from sealer.testing.conformance import (
-    ClusterRuntimeContract,
-)
+from sealer.model import Cluster, Departure, Host, Probe, Renewal, Step, Traffic, Upgrade, at
+from sealer.providers import ImageImport, SupportsCertificates, SupportsImageImport, SupportsUpgrade
+from sealer.testing.conformance import ClusterRuntimeContract
 from sealer.testing.stand_ins import Toy
 from tests.core.testing.faulty.parts import giving, with_changes
 

@@ -6,22 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from sealer.changes import Change, Command, File
-from sealer.model import (
-    Cluster,
-    ContainerRuntimeSettings,
-    Host,
-    ImageMetadata,
-    RegistryEndpoint,
-    Step,
-    at,
-)
-from sealer.providers import (
-    ImageImport,
-    SupportsImageImport,
-)
-from sealer.testing.conformance import (
-    ContainerRuntimeContract,
-)
+from sealer.model import Cluster, ContainerRuntimeSettings, Host, ImageMetadata, RegistryEndpoint, Step, at
+from sealer.providers import ImageImport, SupportsImageImport
+from sealer.testing.conformance import ContainerRuntimeContract
 from sealer.testing.stand_ins import Box
 from tests.core.testing.faulty.parts import giving
 

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sealer.model import (
-    Check,
-    Cluster,
-    Finding,
-    Probe,
-)
-from sealer.providers import (
-    HostChecks,
-)
-from sealer.testing.conformance import (
-    HostChecksContract,
-)
+from sealer.model import Check, Cluster, Finding, Probe
+from sealer.providers import HostChecks
+from sealer.testing.conformance import HostChecksContract
 from tests.core.testing.faulty.parts import giving
 
 

@@ -9,9 +9,7 @@ from typing import Any
 import pytest
 
 from sealer.changes import Change
-from sealer.model import (
-    Step,
-)
+from sealer.model import Step
 
 
 def giving(value: Any) -> Any:

@@ -5,16 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sealer.model import (
-    Cluster,
-    RegistryEndpoint,
-    RegistrySettings,
-    Step,
-    Traffic,
-)
-from sealer.testing.conformance import (
-    RegistryContract,
-)
+from sealer.model import Cluster, RegistryEndpoint, RegistrySettings, Step, Traffic
+from sealer.testing.conformance import RegistryContract
 from sealer.testing.stand_ins import Shelf
 from tests.core.testing.faulty.parts import giving
 

@@ -5,19 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sealer.changes import Change, Command
-from sealer.model import (
-    Cluster,
-    Host,
-    Phase,
-    Task,
-)
-from sealer.providers import (
-    TaskType,
-)
-from sealer.testing.conformance import (
-    TaskSample,
-    TaskTypeContract,
-)
+from sealer.model import Cluster, Host, Phase, Task
+from sealer.providers import TaskType
+from sealer.testing.conformance import TaskSample, TaskTypeContract
 from tests.core.testing.faulty.parts import giving
 
 

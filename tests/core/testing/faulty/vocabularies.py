@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sealer.providers import (
-    Vocabulary,
-)
-from sealer.testing.conformance import (
-    VocabularyContract,
-)
+from sealer.providers import Vocabulary
+from sealer.testing.conformance import VocabularyContract
 from tests.core.testing.faulty.parts import giving
 
 

@@ -23,7 +23,7 @@ from sealer.testing.lab.programs import require_programs, require_root
 from sealer.testing.lab.root import ensure_root
 from sealer.testing.lab.state import Mode
 
-__all__ = ["LabNodes", "lab_nodes", "lab_root", "module_lab_nodes", "new_lab"]
+__all__ = ["LabNodes", "lab_nodes", "lab_root", "module_lab_nodes", "new_lab", "package_lab_nodes"]
 
 
 _numbers = itertools.count(1)
@@ -66,6 +66,14 @@ def lab_nodes(lab_root: Path) -> Iterator[LabNodes]:
 @pytest.fixture(scope="module")
 def module_lab_nodes(lab_root: Path) -> Iterator[LabNodes]:
     """Return what ``lab_nodes`` does, for labs that the tests of a module share."""
+    del lab_root
+    for make in _labs():
+        yield _with_nodes(make)
+
+
+@pytest.fixture(scope="package")
+def package_lab_nodes(lab_root: Path) -> Iterator[LabNodes]:
+    """Return what ``lab_nodes`` does, for labs that all tests below the conftest module with it share."""
     del lab_root
     for make in _labs():
         yield _with_nodes(make)
