@@ -62,6 +62,14 @@ def test_what_deserves_attention_is_shown_with_its_line(context: Path, capsys: C
     assert "note: the argument no is given, and no ARG declares it" in captured.err
 
 
+def test_what_deserves_attention_comes_in_the_order_of_the_file(context: Path, capsys: Captured) -> None:
+    odd = "LABEL cluster.alpha.sealer.io/kube-cnis=x"
+    assert check("FROM scratch", odd, *["ENV a=$b"] * 9, flags=("--build-arg", "no=1")) == 0
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith(("note", "warning"))]
+    assert lines[0].startswith("note: ")
+    assert [int(line.split(":")[2]) for line in lines[1:]] == list(range(2, 12))
+
+
 def test_what_depends_on_a_parent_that_is_not_there_is_left_out(context: Path, capsys: Captured) -> None:
     lines = ("FROM base:1", "ENV a=$PARENT", "COPY web.yaml /$a", "APPCMDS theirs x", "LAUNCH theirs")
     assert check(*lines) == 0

@@ -163,10 +163,12 @@ def test_an_image_for_another_platform_only_is_packed_with_a_warning(
 def test_images_that_can_not_be_had_are_all_named(workshop: Workshop, supplier: Supplier) -> None:
     supplier.push("there:1", b"x")
     workshop.put({"a.yaml": pod(*(supplier.name(name) for name in ("one:1", "there:1", "two:1")))})
+    workshop.put({"web/a.yaml": pod(supplier.name("three:1"))})
     with pytest.raises(TransportError) as caught:
-        build(workshop, "FROM scratch", "COPY a.yaml manifests/")
+        build(workshop, "FROM scratch", "COPY a.yaml manifests/", "APP web local://web")
     assert "one:1" in caught.value.message
-    assert "manifests/a.yaml:6" in caught.value.message
+    assert "(manifests/a.yaml:6:12 names it)" in caught.value.message
+    assert "(a.yaml:4:12 of the application web names it)" in caught.value.message
     assert "there:1" not in caught.value.message
     assert workshop.store.list() == ()
 

@@ -105,10 +105,10 @@ def test_an_application_must_come_before_what_is_said_of_it(line: str) -> None:
     assert hint == f"{word} must come after the APP, CNI or CSI that defines the application"
 
 
-def test_all_unknown_applications_are_reported() -> None:
+def test_all_that_is_wrong_is_reported_in_the_order_of_the_file() -> None:
     with pytest.raises(SourceErrors) as caught:
-        definition("APPENV x a=1", "LAUNCH y z")
-    assert len(caught.value.problems) == 3
+        definition("KUBEVERSION >1 <1", "APPENV x a=1", "LAUNCH y z")
+    assert [problem.place.line for problem in caught.value.problems] == [2, 3, 4, 4]
 
 
 def test_several_ranges_of_versions_mean_what_is_in_all() -> None:

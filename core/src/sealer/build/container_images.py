@@ -133,8 +133,7 @@ class ContainerImageCache:
                 try:
                     found = await self.fetch(image.reference, platform)
                 except SealerError as error:
-                    where = "" if image.place is None else f" ({image.place} names it)"
-                    message = f"{image.reference}: {error.message}{where}"
+                    message = f"{image.reference}: {error.message}{_naming(image)}"
                     return TransportError(message, hint=error.hint)
             arrived(found)
             return found
@@ -293,6 +292,13 @@ class ContainerImageCache:
         if not all(self._has(blob) for blob in (document.config, *document.layers)):
             return None
         return Descriptor(media_type=document.media_type, digest=str(digest), size=len(data))
+
+
+def _naming(image: NamedImage) -> str:
+    """Say who names an image; files of applications are told from those of others by the application's name."""
+    if image.place is None:
+        return f" (the application {image.app} names it)" if image.app else ""
+    return f" ({image.place}{f' of the application {image.app}' if image.app else ''} names it)"
 
 
 def _choose(index: Index, platform: Platform) -> Descriptor:

@@ -175,7 +175,7 @@ def _check(store: ImageStore, request: BuildRequest, platforms: Sequence[Platfor
 
     from sealer.build.lint import check_kubefile
 
-    told: set[str] = set()
+    told: dict[str, tuple[int, int]] = {}
     requests = [replace(request, platform=platform) for platform in platforms] or [request]
     for one in requests:
         report = check_kubefile(store, one)
@@ -183,9 +183,10 @@ def _check(store: ImageStore, request: BuildRequest, platforms: Sequence[Platfor
             hint = f"\nhint: {caution.hint}" if caution.hint else ""
             lines = (caution.place.excerpt() or "").splitlines()
             excerpt = "".join(f"\n  {line}" for line in lines)
-            told.add(f"warning: {caution.place}: {caution.message}{excerpt}{hint}")
-        told.update(f"note: {note}" for note in report.notes)
-    for text in sorted(told):
+            text = f"warning: {caution.place}: {caution.message}{excerpt}{hint}"
+            told[text] = caution.place.line, caution.place.column
+        told |= {f"note: {note}": (0, 0) for note in report.notes}
+    for text in sorted(told, key=told.__getitem__):
         click.echo(text, err=True)
     click.echo("nothing is wrong" if not told else "nothing is wrong, but see above")
 

@@ -67,7 +67,7 @@ class Definition:
         env: Environment that the Kubefile sets.
         launch: What LAUNCH, CMDS or CMD says.
         author: What MAINTAINER says, or "".
-        cautions: What is not wrong and deserves attention.
+        cautions: What is not wrong and deserves attention, in the order of the file.
     """
 
     contents: tuple[Content, ...]
@@ -91,14 +91,14 @@ def define(
 
     Raises:
         SourceErrors: APPENV, APPCMDS or LAUNCH names an application that there is not, or no version is in
-            all ranges of versions.
+            all ranges of versions; in the order of the file.
     """
     work = _Work(inherited, known_labels)
     for instruction in kubefile.instructions:
         work.take(instruction)
     work.finish()
     if work.problems:
-        raise SourceErrors(work.problems)
+        raise SourceErrors(sorted(work.problems, key=_position))
     winners = {id(app.app) for app in work.apps.values()}
     return Definition(
         contents=tuple(
@@ -111,8 +111,12 @@ def define(
         env=MappingProxyType(dict(work.env)),
         launch=work.launch,
         author=work.author,
-        cautions=(*kubefile.cautions, *work.cautions),
+        cautions=tuple(sorted((*kubefile.cautions, *work.cautions), key=_position)),
     )
+
+
+def _position(told: Caution | SourceError) -> tuple[int, int]:
+    return told.place.line, told.place.column
 
 
 class _Work:
