@@ -19,6 +19,7 @@ from sealer.image.load import load
 from sealer.image.oci import REF_NAME, Index
 from sealer.image.save import save
 from sealer.image.store import ImageStore
+from sealer.image.tar_bounds import LEAST, RATIO
 from sealer.model import Platform
 from sealer.testing.images import make_image
 
@@ -190,8 +191,9 @@ def test_a_bit_flipped_anywhere_in_a_blob_is_found(
     flipped = archive.with_name("flipped.tar")
     flipped.write_bytes(data)
     (name,) = [blob.name for blob in blobs if blob.offset_data <= position < blob.offset_data + blob.size]
-    with pytest.raises(VerificationError, match=name.rpartition("/")[2]):
+    with pytest.raises(VerificationError, match=name.rpartition("/")[2]) as caught:
         load(other, flipped)
+    assert caught.value.hint == "get the file again; nothing of it was taken over"
     assert_untouched(other)
 
 
@@ -234,6 +236,55 @@ def test_links_and_devices_are_refused(other: ImageStore, archive: Path, kind: b
     entry.linkname = "../../etc/passwd"
     with pytest.raises(ImageError, match="a link or a device: 'blobs/link'"):
         load(other, rewritten(archive, {"blobs/link": entry}))
+    assert_untouched(other)
+
+
+def sparse_header(size: str) -> bytes:
+    """Return the header of a sparse file of format 1.0 whose map takes one block."""
+    entry = tarfile.TarInfo(f"blobs/sha256/{'0' * 64}")
+    entry.size = 512
+    version = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+    entry.pax_headers = {**version, "GNU.sparse.realsize": size}
+    return entry.tobuf(tarfile.PAX_FORMAT)
+
+
+@pytest.mark.parametrize("blocks", [b"", b"x", b"x\n", b"1\nx\n"])
+def test_a_malformed_map_of_a_sparse_file_is_told(other: ImageStore, tmp_path: Path, blocks: bytes) -> None:
+    path = tmp_path / "sparse.tar"
+    path.write_bytes(sparse_header("10") + blocks.ljust(512, b"\0") + bytes(1024))
+    with pytest.raises(ImageError, match="damaged or not complete"):
+        load(other, path)
+    assert_untouched(other)
+
+
+def test_an_archive_that_is_made_to_fill_disks_is_refused(other: ImageStore, tmp_path: Path) -> None:
+    """Compressed zeros are a bomb; what a sparse file claims to hold costs its maker nothing either."""
+    bomb = tmp_path / "bomb.tar.gz"
+    entry = tarfile.TarInfo(f"blobs/sha256/{'0' * 64}")
+    entry.size = 2 << 30
+    with gzip.open(bomb, "wb", compresslevel=1) as file:
+        file.write(entry.tobuf())
+        file.write(bytes(1 << 20))
+    assert 1 << 30 < LEAST + RATIO * bomb.stat().st_size < entry.size
+    sparse = tmp_path / "sparse.tar"
+    sparse.write_bytes(sparse_header(str(1 << 60)) + b"0\n".ljust(512, b"\0") + bytes(1024))
+    for path in (bomb, sparse):
+        with pytest.raises(ImageError, match="the archive comes to more than") as caught:
+            load(other, path)
+        assert caught.value.place == str(path)
+        assert_untouched(other)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_that_would_fill_the_memory_is_refused(
+    other: ImageStore, tmp_path: Path, kind: bytes
+) -> None:
+    entry = tarfile.TarInfo("x")
+    entry.type, entry.size = kind, 1 << 40
+    path = tmp_path / "a.tar"
+    path.write_bytes(entry.tobuf(tarfile.GNU_FORMAT) + bytes(4096))
+    with pytest.raises(ImageError, match="a header claims 1099511627776 bytes"):
+        load(other, path)
     assert_untouched(other)
 
 

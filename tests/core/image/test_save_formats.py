@@ -213,7 +213,7 @@ def test_parts_are_joined_from_any_order(
     if given == "renamed":
         (tmp_path / "elsewhere").mkdir()
         inputs = [part.rename(tmp_path / "elsewhere" / f"{n}.bin") for n, part in enumerate(inputs)]
-        inputs.insert(2, index)
+        inputs.insert(2, index.rename(tmp_path / "list"))
     (entry,) = load(other, *inputs)
     assert str(entry) == "docker.io/library/app:1"
     assert content(other) == content(store)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import gzip
 import io
 import shutil
 import subprocess
 import tarfile
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -68,6 +70,22 @@ def test_an_archive_of_something_else_is_no_chart(tmp_path: Path, name: str) -> 
     with tarfile.open(path, "w:gz") as archive:
         archive.addfile(tarfile.TarInfo(name), io.BytesIO())
     assert HELM.detect([path]) is None
+
+
+def test_an_archive_is_looked_into_to_a_limit(tmp_path: Path) -> None:
+    """What claims to be large and is compressed to nothing takes neither time nor memory."""
+    path = tmp_path / "x.tgz"
+    header = tarfile.TarInfo("x")
+    header.type, header.size = tarfile.XHDTYPE, 1 << 40
+    with gzip.open(path, "wb", compresslevel=1) as file:
+        file.write(header.tobuf(tarfile.GNU_FORMAT))
+        for _ in range(80):
+            file.write(bytes(1 << 20))
+    tracemalloc.start()
+    assert HELM.detect([path]) is None
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 64 << 20
 
 
 @pytest.mark.parametrize("kind", ["directory", "archive"])

@@ -10,43 +10,17 @@ import tarfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, Self, cast
+from typing import IO, cast
 
 from sealer.build.entries import Entry, EntryKind
 from sealer.errors import ImageError
+from sealer.image.tar_bounds import LEAST, MOST_ENTRIES, RATIO, BoundedInfo
 from sealer.kubefile.instructions import Owner
 from sealer.kubefile.sources import WHITEOUT
 
-LEAST = 1 << 30
-"""Bytes that any archive may come to."""
-
-RATIO = 200
-"""How many times its own size an archive may come to beyond that: what is larger is made to fill disks."""
-
-MOST_ENTRIES = 1_000_000
-
-_LARGEST_HEADER = 1 << 20
 _BUFFER = 1 << 20
-_LONG = frozenset(
-    {
-        tarfile.XHDTYPE,
-        tarfile.XGLTYPE,
-        tarfile.SOLARIS_XHDTYPE,
-        tarfile.GNUTYPE_LONGNAME,
-        tarfile.GNUTYPE_LONGLINK,
-    }
-)
 _USTAR = (257, b"ustar")
 _ZSTANDARD = b"\x28\xb5\x2f\xfd"
-
-
-class BoundedInfo(tarfile.TarInfo):
-    """A tar header that refuses names and attributes which would fill the memory."""
-
-    def _proc_member(self, archive: tarfile.TarFile) -> Self:
-        if self.type in _LONG and self.size > _LARGEST_HEADER:
-            raise tarfile.HeaderError(f"a header claims {self.size} bytes")
-        return cast(Self, super()._proc_member(archive))  # type: ignore[misc]  # typeshed leaves it out
 
 
 def is_archive(path: Path) -> bool:

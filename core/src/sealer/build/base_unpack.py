@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sealer.errors import ImageError
+from sealer.image.tar_bounds import BoundedInfo
 
 _MAXIMUM = 4 * 1024**3
 
@@ -31,7 +32,7 @@ def unpack_members(archive: Path, members: Mapping[str, str], directory: Path) -
     """
     written: dict[str, Path] = {}
     try:
-        with tarfile.open(archive, "r:*") as tar:
+        with tarfile.open(archive, "r:*", tarinfo=BoundedInfo) as tar:
             for member in tar:
                 name = members.get(member.name.removeprefix("./"))
                 if name is None:

@@ -295,7 +295,7 @@ class ContainerImageCache:
 
 
 def _naming(image: NamedImage) -> str:
-    """Say who names an image; files of applications are told from those of others by the application's name."""
+    """Say who names an image: files of applications are not told from others by their names alone."""
     if image.place is None:
         return f" (the application {image.app} names it)" if image.app else ""
     return f" ({image.place}{f' of the application {image.app}' if image.app else ''} names it)"

@@ -12,13 +12,13 @@ from typing import IO
 
 from isal import igzip
 
-from sealer.build.archives import LEAST, RATIO, BoundedInfo
 from sealer.build.zstd import open_zstd
 from sealer.errors import ImageError
 from sealer.image.extension import LAYER_CONTENT, LayerContent
 from sealer.image.oci import Descriptor
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
+from sealer.image.tar_bounds import LEAST, RATIO, BoundedInfo
 
 REGISTRY = "registry/docker/registry/v2"
 """Where the registry's storage is in an image."""

@@ -6,7 +6,7 @@ import posixpath
 import re
 import tarfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
@@ -18,6 +18,7 @@ from sealer.image.digest import hex_of
 from sealer.image.docker_archive import MANIFEST
 from sealer.image.oci import INDEX_TYPES, MANIFEST_TYPES, Manifest, parse_document, parse_index
 from sealer.image.staging import Staging
+from sealer.image.tar_bounds import LEAST, MOST_ENTRIES, RATIO, BoundedInfo
 
 INDEX = "index.json"
 DAMAGES = (tarfile.TarError, EOFError, zlib.error, LZMAError)
@@ -55,11 +56,17 @@ class Gathered:
     names: frozenset[str] = frozenset()
 
 
-def gather_archive(stream: Stream, staging: Staging, report: Report) -> Gathered:
+def gather_archive(stream: Stream, size: int, staging: Staging, report: Report) -> Gathered:
     """Read an archive, which may be compressed with gzip, bzip2 or xz.
 
+    Args:
+        stream: The archive.
+        size: Its size in bytes, which bounds what it may come to.
+        staging: Takes the blobs.
+        report: Is called after each chunk.
+
     Raises:
-        ImageError: It holds what does not belong into an archive of images.
+        ImageError: It holds what does not belong into an archive of images, or comes to too much.
         VerificationError: A blob does not have its digest.
         TarError, EOFError, zlib.error, LZMAError: It is damaged or not complete; see ``DAMAGES``.
     """
@@ -68,10 +75,9 @@ def gather_archive(stream: Stream, staging: Staging, report: Report) -> Gathered
     links: dict[str, str] = {}
     seen: set[str] = set()
     # All that tarfile asks of it is to be read from.
-    with tarfile.open(fileobj=cast("IO[bytes]", stream), mode="r|*", bufsize=CHUNK) as archive:
-        for entry in archive:
-            # tarfile keeps every entry it has met, and there can be very many.
-            archive.members = []  # type: ignore[attr-defined]  # typeshed has the method alone
+    tar = cast("IO[bytes]", stream)
+    with tarfile.open(fileobj=tar, mode="r|*", tarinfo=BoundedInfo, bufsize=CHUNK) as archive:
+        for entry in _entries(archive, LEAST + RATIO * size):
             name = _checked_name(entry)
             seen.add(name)
             if entry.issym() or entry.islnk():
@@ -137,6 +143,24 @@ def gather_directory(directory: Path, staging: Staging, report: Report) -> Gathe
             f"it is no OCI layout that can be read: {error.strerror}", place=str(error.filename or directory)
         ) from error
     return Gathered(index=data)
+
+
+def _entries(archive: tarfile.TarFile, limit: int) -> Iterator[tarfile.TarInfo]:
+    """Yield the entries of an archive.
+
+    Raises:
+        ImageError: They come to more bytes than the limit, or are too many.
+    """
+    left = limit
+    for number, entry in enumerate(archive):
+        # tarfile keeps every entry it has met, and there can be very many.
+        archive.members = []  # type: ignore[attr-defined]  # typeshed has the method alone
+        left -= entry.size
+        if left < 0:
+            raise ImageError(f"the archive comes to more than {limit} bytes at {entry.name!r}")
+        if number >= MOST_ENTRIES:
+            raise ImageError(f"the archive has more than {MOST_ENTRIES} entries")
+        yield entry
 
 
 def _checked_name(entry: tarfile.TarInfo) -> str:

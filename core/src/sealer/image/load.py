@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from sealer.errors import ImageError, TransportError
+from sealer.errors import ImageError, TransportError, VerificationError
 from sealer.events import EventSink, TransferProgress, discard
 from sealer.image.docker_archive import DockerImage, docker_images
 from sealer.image.gathering import DAMAGES, Gathered, gather_archive, gather_directory
@@ -99,9 +99,9 @@ def _gather(inputs: Sequence[Path], staging: Staging, sink: EventSink) -> Gather
             sink(TransferProgress(subject=subject, host=None, moved=file.tell(), total=total))
 
         if parts is None:
-            return gather_archive(file, staging, report)
+            return gather_archive(file, total, staging, report)
         try:
-            return gather_archive(file, staging, report)
+            return gather_archive(file, total, staging, report)
         finally:
             # Whatever else is said, a damaged part is what is to be got again.
             parts.require_whole()
@@ -112,6 +112,9 @@ def _place(archive: Path) -> Iterator[None]:
     """Say of every error which archive it is about."""
     try:
         yield
+    except VerificationError as error:
+        # Where a blob of the store is damaged another hint helps than where one of the archive is.
+        raise VerificationError(error.message, place=str(archive), hint=_HINT) from error
     except ImageError as error:
         raise type(error)(error.message, place=str(archive), hint=error.hint or _HINT) from error
     except DAMAGES as error:

@@ -185,9 +185,10 @@ def find_parts(inputs: Sequence[Path]) -> PartReader | None:
         match = _PART.fullmatch(path.name)
         if match is not None:
             indexes.append(path.with_name(match["name"] + INDEX_SUFFIX))
+    if not indexes and len(inputs) == 1:
+        return None
+    indexes = indexes or [path for path in inputs if _is_index(path)]
     if not indexes:
-        if len(inputs) == 1:
-            return None
         raise TransportError(
             "several files can only be the parts of one", hint=f"name their index too: NAME{INDEX_SUFFIX}"
         )
@@ -196,6 +197,18 @@ def find_parts(inputs: Sequence[Path]) -> PartReader | None:
     parts = _read_index(indexes[0])
     given = [path for path in inputs if path != indexes[0]]
     return PartReader([(part, _locate(part, indexes[0].parent, given)) for part in parts])
+
+
+def _is_index(path: Path) -> bool:
+    """Tell whether a file of any name is an index."""
+    try:
+        with path.open("rb") as file:
+            if file.read(1) != b"{":
+                return False
+        _read_index(path)
+    except (OSError, TransportError, ImageError):
+        return False
+    return True
 
 
 def _read_index(path: Path) -> tuple[Part, ...]:
