@@ -1,4 +1,4 @@
-"""A TCP proxy that stalls: it hands on some bytes of the server's and then no more, without closing."""
+"""TCP proxies before a registry: one that stalls, and one behind which the registry is away for a while."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from types import TracebackType
 from typing import Self
 
 
-class StallingProxy:
+class Proxy:
     """Stands before a server on loopback.
 
     Args:
         port: The server's port.
-        limit: How many bytes of one connection's answer get through.
+        limit: How many bytes of one connection's answer get through, if not all: then it stalls, and does not
+            close.
 
     Attributes:
         port: Its own port.
         stalled: Is set when an answer has been cut off.
     """
 
-    def __init__(self, port: int, limit: int) -> None:
+    def __init__(self, port: int, limit: int | None = None) -> None:
         self._target = port
         self._limit = limit
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -48,10 +49,18 @@ class StallingProxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            self._sockets.append(client)
+            if not self.admits(client):
+                client.close()
+                continue
             server = socket.create_connection(("127.0.0.1", self._target))
-            self._sockets += [client, server]
+            self._sockets.append(server)
             for source, sink, limit in ((client, server, None), (server, client, self._limit)):
                 threading.Thread(target=self._pump, args=(source, sink, limit), daemon=True).start()
+
+    def admits(self, client: socket.socket) -> bool:
+        """Tell whether a connection is handed on; else it is closed."""
+        return True
 
     def _pump(self, source: socket.socket, sink: socket.socket, limit: int | None) -> None:
         passed = 0
@@ -65,3 +74,27 @@ class StallingProxy:
             sink.shutdown(socket.SHUT_WR)
         except OSError:
             return
+
+
+class Outage(Proxy):
+    """Answers the first requests itself, as a gateway does whose server is away.
+
+    Args:
+        port: The server's port.
+        answer: What it says, and then closes; nothing for a connection that breaks.
+        times: How often.
+    """
+
+    def __init__(self, port: int, answer: bytes, times: int) -> None:
+        self._answer = answer
+        self._left = times
+        super().__init__(port)
+
+    def admits(self, client: socket.socket) -> bool:
+        if not self._left:
+            return True
+        # Who may do without TLS tries with it first: that is no request yet.
+        if not client.recv(1 << 16).startswith(b"\x16"):
+            self._left -= 1
+            client.sendall(self._answer)
+        return False

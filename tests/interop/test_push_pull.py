@@ -27,7 +27,7 @@ from sealer.testing.images import make_image
 from sealer.testing.registry import RegistryServer
 
 from .conftest import content, transferred
-from .proxy import StallingProxy
+from .proxy import Proxy
 
 AMD64 = Platform(architecture="amd64")
 ARM64 = Platform(architecture="arm64")
@@ -238,7 +238,7 @@ async def test_a_pull_that_was_killed_goes_on_where_it_was(
     make_image(store, name, layers=[{"small": b"small"}, {"large": large}])
     await push_insecure(store, name)
     small, big = (layer.digest for layer in store.resolve(name).layers)
-    with StallingProxy(registry.port, limit=500_000) as proxy:
+    with Proxy(registry.port, limit=500_000) as proxy:
         script = (
             "import asyncio, pathlib, sys\n"
             "from sealer.image.pull import pull\n"
@@ -267,7 +267,7 @@ async def test_a_pull_that_was_killed_goes_on_where_it_was(
 
 
 async def test_a_pull_that_is_cancelled_ends_skopeo(store: ImageStore, registry: RegistryServer) -> None:
-    with StallingProxy(registry.port, limit=0) as proxy:
+    with Proxy(registry.port, limit=0) as proxy:
         work = asyncio.create_task(pull_insecure(store, f"127.0.0.1:{proxy.port}/app:1"))
         assert await asyncio.to_thread(proxy.stalled.wait, 20)
         children = Path(f"/proc/self/task/{os.getpid()}/children")

@@ -8,7 +8,7 @@ import pytest
 
 from sealer.image.store import ImageStore
 from sealer.testing.registry import RegistryServer
-from tests.interop.proxy import StallingProxy
+from tests.interop.proxy import Proxy
 from tests.lab.faults.ground import MIB, noise
 from tests.lab.faults.table import FAULTS
 from tests.lab.plain import IMAGE, make_plain_image, plain_operator
@@ -23,7 +23,7 @@ def test_the_registry_is_killed_while_the_image_is_pulled(tmp_path: Path) -> Non
     with RegistryServer(tmp_path / "registry") as registry:
         there = f"{registry.address}/lab/plain:v1"
         builder.sealer("push", "--skip-tls-verify", IMAGE, there)
-        proxy = StallingProxy(registry.port, limit=500_000)
+        proxy = Proxy(registry.port, limit=500_000)
         name = f"127.0.0.1:{proxy.port}/lab/plain:v1"
         with person.start("pull", "--skip-tls-verify", name) as running:
             with proxy:

@@ -56,6 +56,11 @@ _TRANSLATIONS = (
         "wait, or log in with `sealer login {registry}`",
     ),
     (
+        r"(?:status code from registry|HTTP status:?) (?P<reason>5\d\d[^,:;\"]*)",
+        "{registry} has trouble: it answers {reason}",
+        "try again later: what arrived is kept",
+    ),
+    (
         r"(?P<reason>unexpected EOF|connection reset by peer|broken pipe)",
         "the connection to {registry} broke: {reason}",
         "try again: what arrived is kept",
@@ -67,7 +72,13 @@ _TRANSLATIONS = (
     ),
 )
 
+_MAY_PASS = re.compile(r"(?:status code from registry|HTTP status:?) 50[0234]\b")
 _OTHER_CONTENT = re.compile(r"Digest did not match, expected (?P<digest>sha256:[0-9a-f]{64})")
+
+
+def may_pass(said: str) -> bool:
+    """Tell whether skopeo failed because a registry, or what stands before it, could not answer just then."""
+    return _MAY_PASS.search(said) is not None
 
 
 def transport_error(

@@ -13,11 +13,13 @@ from pathlib import Path
 from sealer.errors import TransportError
 from sealer.events import EventSink, Message, discard
 from sealer.image.access import Access
-from sealer.image.complaints import transport_error
+from sealer.image.complaints import may_pass, transport_error
 
 _LOG_LINE = re.compile(r'level=(?P<level>\w+) msg=(?P<text>"(?:[^"\\]|\\.)*"|\S+)')
 _RETRY = re.compile(r"retrying in (?P<delay>[\w.]+)")
 _PATIENCE = 5.0
+# Seconds between attempts where a registry says that it can't answer just now, which skopeo takes for final.
+_DELAYS = (1.0, 2.0, 4.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,22 @@ class Skopeo:
             TransportError: It is not installed, or it failed.
             VerificationError: It got content with another digest than it should have.
         """
+        delays = iter(_DELAYS)
+        while True:
+            said, output = await self._attempt(words, subject, stdin, started)
+            if said is None:
+                return output
+            delay = next(delays, None)
+            if delay is None or not may_pass(said):
+                authority = self.access.certificates(domain) / "ca.crt"
+                raise transport_error(said, subject=subject, domain=domain, authority=authority)
+            self.sink(Message(text=f"{subject}: trying again in {delay:g}s: {said}", warning=True))
+            await asyncio.sleep(delay)
+
+    async def _attempt(
+        self, words: Sequence[str], subject: str, stdin: bytes, started: Callable[[int], None] | None
+    ) -> tuple[str | None, bytes]:
+        """Run skopeo once; return what it complains of in the end, if it failed, and its output."""
         try:
             process = await asyncio.create_subprocess_exec(
                 "skopeo",
@@ -77,12 +95,9 @@ class Skopeo:
             status = await process.wait()
         finally:
             await _end(process)
-        if status:
-            said = complaints[-1] if complaints else f"it ended with status {status} and said nothing"
-            raise transport_error(
-                said, subject=subject, domain=domain, authority=self.access.certificates(domain) / "ca.crt"
-            )
-        return output
+        if not status:
+            return None, output
+        return complaints[-1] if complaints else f"it ended with status {status} and said nothing", output
 
     async def _listen(self, process: asyncio.subprocess.Process, subject: str, complaints: list[str]) -> None:
         assert process.stderr is not None  # noqa: S101  # it is a pipe
