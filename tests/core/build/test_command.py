@@ -42,12 +42,22 @@ def test_all_flags(context: Path, tmp_path: Path) -> None:
     other = tmp_path / "Other"
     other.write_text("FROM scratch\nCOPY file .\n")
     flags = ["--type", "app-installer", "--platform", "linux/arm64", "--label", "a=b=c", "--label", "d="]
+    flags += ["--annotation", "org.opencontainers.image.source=https://a?b=c"]
     assert run(["build", "-f", str(other), "-t", "app:1", *flags, "--quiet", str(context)]) == 0
     image = built("app:1")
     assert image.extension.type is ImageType.APPLICATION
     assert str(image.platform) == "linux/arm64"
     assert (image.labels["a"], image.labels["d"]) == ("b=c", "")
     assert "from" not in image.labels
+    assert image.manifest.annotations["org.opencontainers.image.source"] == "https://a?b=c"
+
+
+def test_without_container_images_none_is_looked_for(context: Path) -> None:
+    (context / "Kubefile").write_text("FROM scratch\nCOPY web.yaml manifests/\n")
+    (context / "web.yaml").write_text("kind: Pod\nspec: {containers: [{image: 'nowhere.invalid/web:1'}]}\n")
+    assert run(["build", "-q", "-t", "app:1", "--build-mode", "lite"]) == 0
+    image = built("app:1")
+    assert "sealer.image.container.images" not in image.manifest.annotations
 
 
 @pytest.mark.parametrize(
@@ -56,7 +66,10 @@ def test_all_flags(context: Path, tmp_path: Path) -> None:
         ([], 2, "Missing option '-t' / '--tag'"),
         (["-t", "a", "--type", "cluster"], 2, "'cluster' is not one of 'kube-installer', 'app-installer'"),
         (["-t", "a", "--platform", "arm64"], 1, "'arm64' is not a platform"),
-        (["-t", "a", "--label", "x"], 2, "--label x: no label"),
+        (["-t", "a", "--label", "x"], 2, "--label x: no name with a value"),
+        (["-t", "a", "--annotation", "=x"], 2, "--annotation =x: no name with a value"),
+        (["-t", "a", "--annotation", "sealer.image.extension={}"], 2, "what makes it an image of Sealer's"),
+        (["-t", "a", "--build-mode", "lite", "--image-list", "file"], 2, "packs no container images"),
         (["-t", "A"], 1, "is not the name of an image"),
         (["-t", "a", "-f", "none"], 1, "cannot read the Kubefile"),
         (["-t", "a", "none"], 1, "cannot read the Kubefile"),

@@ -49,6 +49,7 @@ def assemble(
     parent = order.parent
     config = encode_json(_config(order, layers, time))
     annotations = {
+        **order.annotations,
         EXTENSION_ANNOTATION: encode_extension(
             Extension(
                 type=order.type,
@@ -57,7 +58,7 @@ def assemble(
                 launch=order.launch,
                 sealer_version=__version__,
             )
-        )
+        ),
     }
     if container_images:
         annotations[CONTAINER_IMAGES_ANNOTATION] = encode_container_images(container_images)

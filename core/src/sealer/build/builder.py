@@ -125,6 +125,8 @@ class _Build:
 
     def container_images(self, apps: Sequence[StagedApp]) -> tuple[NamedImage, ...]:
         """Return the container images that everything new names, without those that are ignored."""
+        if not self._order.packing:
+            return ()
         root = self._workspace / "scan" / "root"
         bring_together(self._store, self._contents, self._ran, root)
         if self._order.parent is not None:

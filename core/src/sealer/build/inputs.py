@@ -137,6 +137,7 @@ class BuildInput:
         parent: The image it stands on, or None.
         contents: Its layers in order.
         labels: Labels, over those of the parent.
+        annotations: Annotations of the manifest, beside Sealer's own.
         env: Environment, over that of the parent.
         author: Who made it, or "" for the parent's author.
         launch: What runs after installation.
@@ -148,6 +149,7 @@ class BuildInput:
         available: Container images in archives that are packed when something names them, instead of asking
             a registry.
         ignored_images: Full names of container images that are not packed although something names them.
+        packing: Whether container images are looked for and packed at all.
         cached: Whether layers that were made from the same before are taken over.
         lenient: Whether what names container images, and can't be read, is a warning and no error.
         running: How commands are run.
@@ -160,6 +162,7 @@ class BuildInput:
     parent: StoredImage | None = None
     contents: tuple[Content, ...] = ()
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    annotations: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     author: str = ""
     launch: Launch = field(default_factory=Launch)
@@ -169,6 +172,7 @@ class BuildInput:
     archived: tuple[ArchivedImage, ...] = ()
     available: tuple[ArchivedImage, ...] = ()
     ignored_images: frozenset[str] = frozenset()
+    packing: bool = True
     cached: bool = True
     lenient: bool = False
     running: RunSettings = field(default_factory=RunSettings)

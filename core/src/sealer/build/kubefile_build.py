@@ -45,12 +45,14 @@ class BuildRequest:
         type: Cluster image or application image.
         platform: The platform of the image, or None for this machine's.
         labels: Labels over those of the Kubefile.
+        annotations: Annotations of the image's manifest.
         arguments: Values for the Kubefile's ARG instructions.
         vocabulary: What plugins know of label keys and custom resources.
         image_list: A file that names container images to pack beside those that are found.
         image_list_with_auth: A file that names such, with the credentials to fetch them.
         ignored_image_list: A file that names container images that are not packed.
         image_archives: Archives, or directories of some, whose container images need no registry.
+        packing: Whether container images are looked for and packed at all.
         pull: When the parent image is pulled.
         cached: Whether layers that were made from the same before are taken over.
         lenient: Whether what names container images, and can't be read, is a warning and no error.
@@ -65,12 +67,14 @@ class BuildRequest:
     type: ImageType = ImageType.CLUSTER
     platform: Platform | None = None
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    annotations: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     arguments: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     vocabulary: Words = field(default_factory=Words)
     image_list: Path | None = None
     image_list_with_auth: Path | None = None
     ignored_image_list: Path | None = None
     image_archives: tuple[Path, ...] = ()
+    packing: bool = True
     pull: PullPolicy = PullPolicy.MISSING
     cached: bool = True
     lenient: bool = False
@@ -131,6 +135,7 @@ async def build_kubefile(
                 kubefile_contents, store, definition, adding, parent, request.arguments
             ),
             labels={**definition.labels, **request.labels},
+            annotations=request.annotations,
             env=definition.env,
             author=definition.author,
             launch=definition.launch,
@@ -138,6 +143,7 @@ async def build_kubefile(
             container_images=wanted,
             authorised=authorised,
             ignored_images=ignored,
+            packing=request.packing,
             available=available,
             cached=request.cached,
             lenient=request.lenient,

@@ -49,6 +49,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @platforms_option
 @click.option("--label", "labels", metavar="NAME=VALUE", multiple=True, help="A label of the image.")
 @click.option(
+    "--annotation", "annotations", metavar="NAME=VALUE", multiple=True, help="An annotation of its manifest."
+)
+@click.option(
     "--build-arg",
     "arguments",
     metavar="NAME[=VALUE]",
@@ -68,6 +71,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     metavar="id=ID,src=FILE",
     multiple=True,
     help="A secret that RUN --mount=type=secret may ask for; env=NAME in place of src= takes a variable.",
+)
+@click.option(
+    "--build-mode",
+    "mode",
+    type=click.Choice(("all", "lite")),
+    default="all",
+    show_default=True,
+    help="What is packed: with container images, or without any of them.",
 )
 @click.option("--image-list", type=_FILE, help="A file with container images to pack, one a line.")
 @click.option(
@@ -108,9 +119,11 @@ def build(
     kind: str,
     platforms: tuple[str, ...],
     labels: tuple[str, ...],
+    annotations: tuple[str, ...],
     arguments: tuple[str, ...],
     network: str,
     secrets: tuple[str, ...],
+    mode: str,
     image_list: Path | None,
     image_list_with_auth: Path | None,
     lenient: bool,
@@ -131,6 +144,8 @@ def build(
     from sealer.image.store import ImageStore
     from sealer.model import ImageType
 
+    if mode == "lite" and (image_list or image_list_with_auth):
+        raise UsageError("--build-mode lite packs no container images, and a list of them is given")
     wanted = platforms_of(platforms)
     request = BuildRequest(
         context=context,
@@ -138,7 +153,8 @@ def build(
         name=name,
         type=ImageType(kind),
         platform=wanted[0] if wanted else None,
-        labels=_labels(labels),
+        labels=_pairs("--label", labels),
+        annotations=_annotations(annotations),
         arguments=_arguments(arguments),
         vocabulary=Words.of(application.plugins().vocabularies().values()),
         lenient=lenient,
@@ -148,6 +164,7 @@ def build(
         image_list_with_auth=image_list_with_auth,
         ignored_image_list=ignored_image_list,
         image_archives=image_archives,
+        packing=mode == "all",
         pull=PullPolicy(pull),
         cached=not no_cache,
         skip_tls_verify=skip_tls_verify,
@@ -191,12 +208,22 @@ def _check(store: ImageStore, request: BuildRequest, platforms: Sequence[Platfor
     click.echo("nothing is wrong" if not told else "nothing is wrong, but see above")
 
 
-def _labels(words: tuple[str, ...]) -> dict[str, str]:
+def _pairs(option: str, words: tuple[str, ...]) -> dict[str, str]:
     pairs = [word.partition("=") for word in words]
     for (name, equals, _), word in zip(pairs, words, strict=True):
         if not name or not equals:
-            raise UsageError(f"--label {word}: no label", hint="write --label name=value")
+            raise UsageError(f"{option} {word}: no name with a value", hint=f"write {option} name=value")
     return {name: value for name, _, value in pairs}
+
+
+def _annotations(words: tuple[str, ...]) -> dict[str, str]:
+    from sealer.image.extension import CONTAINER_IMAGES_ANNOTATION, EXTENSION_ANNOTATION
+
+    found = _pairs("--annotation", words)
+    for name in (EXTENSION_ANNOTATION, CONTAINER_IMAGES_ANNOTATION):
+        if name in found:
+            raise UsageError(f"--annotation {name}: that is what makes it an image of Sealer's own")
+    return found
 
 
 def _arguments(words: tuple[str, ...]) -> dict[str, str]:
