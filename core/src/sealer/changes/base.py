@@ -10,7 +10,7 @@ Every fragment runs as the body of a function of its own, with these variables:
 - ``$again``    not empty when the step is tried once more in the same run
 - ``$fingerprint``  the digest of the change as planned, before values were filled in
 
-and the helper functions of ``sealer.changes.prelude``. Standard output of ``observe`` is the reason,
+and the functions in ``shell``, see ``sealer.changes.helpers``. Standard output of ``observe`` is the reason,
 that of everything else goes to the log.
 """
 

@@ -7,17 +7,13 @@ command runs. Once it applies changes it runs to its end even if the operator is
 from __future__ import annotations
 
 import hashlib
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 
 from sealer.changes.base import Change
+from sealer.changes.helpers import all_helpers, helpers_of, runner
 from sealer.changes.quoting import quote
 
-_FUNCTION = re.compile(r"^(\w+)\(\) (?:\{.*\}|[{(]\n(?:.*\n)*?[})])\n", re.MULTILINE)
-_WORD = re.compile(r"\w+")
 _UNDO_BEGINS = (
     # Who still waits would make again what is gone.
     'if [ -e "$data.turn" ]; then rm -f "$data.turn"; rmdir "$(dirname "$data")" 2>/dev/null || :; fi',
@@ -254,32 +250,6 @@ def rollback_script(setting: Setting, operation: str) -> str:
     return _wrap(setting, _lasting(body), everything=True)
 
 
-@cache
-def _resource(name: str) -> str:
-    """Return a file of this package without the lines that are comments: it travels with every script."""
-    text = files("sealer.changes").joinpath(name).read_text(encoding="utf-8")
-    return "".join(line for line in text.splitlines(keepends=True) if not line.lstrip().startswith("#"))
-
-
-@cache
-def _helpers() -> Mapping[str, tuple[str, frozenset[str]]]:
-    """Return the text of each function of the prelude, by its name, with the words that stand in it."""
-    found = {match[1]: match[0] for match in _FUNCTION.finditer(_resource("prelude.sh"))}
-    return {name: (text, frozenset(_WORD.findall(text))) for name, text in found.items()}
-
-
-def _prelude(text: str) -> str:
-    """Return as much of the prelude as a text calls: a host would read the rest for nothing."""
-    helpers = _helpers()
-    wanted: set[str] = set()
-    found = frozenset(_WORD.findall(text)) & helpers.keys()
-    while found:
-        wanted |= found
-        found = frozenset(word for name in found for word in helpers[name][1] & helpers.keys()) - wanted
-    start = _FUNCTION.split(_resource("prelude.sh"), maxsplit=1)[0]
-    return start + "".join(text for name, (text, _) in helpers.items() if name in wanted)
-
-
 def _functions(index: int, change: Change) -> str:
     """Return the functions of one change; each body has lines of its own, so it may end in a comment."""
     parts = [f"o{index}() {{\n{change.observe()}\n}}", f"a{index}() {{\n{change.apply()}\n}}"]
@@ -314,8 +284,8 @@ def _wrap(setting: Setting, body: Sequence[str], *, stream: bool = False, everyt
     ]
     directory = [f"cd {quote(setting.directory)} 2>/dev/null || cd /" if setting.directory else "cd /"]
     exports = [f"export {name}={quote(value)}" for name, value in setting.env]
-    own = [_resource("runner.sh"), *exports, *directory, *body]
-    prelude = _resource("prelude.sh") if everything else _prelude("\n".join(own))
+    own = [runner(), *exports, *directory, *body]
+    prelude = all_helpers() if everything else helpers_of("\n".join(own))
     parts = [
         "{ exec 3>&1 1>&2",
         *variables,
