@@ -81,6 +81,13 @@ def test_what_depends_on_a_parent_that_is_not_there_is_left_out(context: Path, c
     assert "there is no application theirs" in said
 
 
+def test_a_platform_that_there_is_not_is_told_with_its_place(context: Path, capsys: Captured) -> None:
+    assert check("FROM --platform=linux/amd46 base:1") == 1
+    said = capsys.readouterr().err
+    assert "Kubefile:1:6: 'linux/amd46' is not a platform: there is no architecture amd46" in said
+    assert "did you mean amd64?" in said
+
+
 def test_each_platform_is_checked(context: Path, capsys: Captured) -> None:
     (context / "amd64").mkdir()
     assert check("FROM scratch", "COPY $ARCH /", flags=("--platform", "linux/amd64")) == 0

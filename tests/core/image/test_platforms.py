@@ -30,6 +30,15 @@ def test_what_is_not_a_platform_is_refused(text: str) -> None:
         parse_platform(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"), [("linux/amd46", "did you mean amd64?"), ("linux/foo", "there are 386")]
+)
+def test_an_architecture_that_there_is_not_is_refused(text: str, hint: str) -> None:
+    with pytest.raises(ImageError, match="is not a platform: there is no architecture") as caught:
+        parse_platform(text)
+    assert str(caught.value.hint).startswith(hint)
+
+
 def test_a_default_variant_may_be_left_out() -> None:
     assert same_platform(ARM64, ARM64_V8)
     assert not same_platform(Platform(architecture="arm", variant="v6"), Platform(architecture="arm"))

@@ -264,6 +264,14 @@ def test_parts_that_can_not_be_completed_leave_the_old_ones(store: ImageStore, s
     assert {path.name: path.read_bytes() for path in split.iterdir()} == before
 
 
+def test_parts_that_would_be_far_too_many_are_refused(store: ImageStore, tmp_path: Path) -> None:
+    make_image(store, "app:1", layers=[{"a": os.urandom(20_000)}])
+    with pytest.raises(ImageError, match="parts of 1 bytes would be more than 9999") as caught:
+        save(store, ["app:1"], tmp_path / "app.tar", maximum_part=1)
+    assert caught.value.hint == "choose a larger --max-part-size"
+    assert list(tmp_path.glob("*app.tar*")) == []
+
+
 def test_a_directory_has_no_parts(store: ImageStore, tmp_path: Path) -> None:
     make_image(store, "app:1")
     with pytest.raises(UsageError, match="not cut into parts"):

@@ -75,11 +75,13 @@ def _parent(
     base = kubefile.base
     if base.image is None:
         return None
+    word = base.image
     try:
-        reference = parse_reference(base.image.text)
+        reference = parse_reference(word.text)
+        word = base.platform or word
+        platform = parse_platform(word.text) if base.platform else request.platform or host_platform()
     except ImageError as error:
-        raise SourceErrors([SourceError(error.message, place=base.image.place, hint=error.hint)]) from error
-    platform = parse_platform(base.platform.text) if base.platform else request.platform or host_platform()
+        raise SourceErrors([SourceError(error.message, place=word.place, hint=error.hint)]) from error
     try:
         found = store.resolve(reference, platform)
     except ImageError:

@@ -23,6 +23,7 @@ from sealer.image.layout import create_file
 INDEX_SUFFIX = ".parts"
 _PART = re.compile(r"(?P<name>.+)\.part-\d{4,}")
 _MAXIMUM_INDEX = 16 << 20
+_MOST_PARTS = 9999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,11 +64,18 @@ class PartWriter:
             path.unlink(missing_ok=True)
 
     def write(self, data: bytes | memoryview, /) -> int:
-        """Append bytes."""
+        """Append bytes.
+
+        Raises:
+            ImageError: The parts become too many.
+        """
         view = memoryview(data)
         while view.nbytes:
             if self._file is None:
-                path = self._output.with_name(f".{self._output.name}.{secrets.token_hex(4)}")
+                if len(self._parts) == _MOST_PARTS:
+                    message = f"parts of {self._maximum} bytes would be more than {_MOST_PARTS}"
+                    raise ImageError(message, hint="choose a larger --max-part-size")
+                path = self._output.with_name(f".{self._output.name}.{secrets.token_hex(8)}")
                 self._file = create_file(path)
                 self._unfinished.append(path)
             piece = view[: self._maximum - self._size]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import platform as machine
 import re
 
@@ -17,6 +18,11 @@ _ARCHITECTURES = {
     "i386": "386",
     "loongarch64": "loong64",
 }
+# What Go programs, of which container runtimes and Kubernetes consist, can be compiled for.
+_KNOWN = (
+    *("386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle"),
+    *("ppc64", "ppc64le", "riscv64", "s390x", "wasm"),
+)
 _PART = re.compile(r"\w+", re.ASCII)
 # The variant that a name without one means, as containerd's normalisation has it.
 _DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7"}
@@ -32,15 +38,18 @@ def parse_platform(text: str) -> Platform:
     """Read ``os/architecture[/variant]``.
 
     Raises:
-        ImageError: The text has another form.
+        ImageError: The text has another form, or names an architecture that there is not.
     """
     parts = text.split("/")
     if len(parts) not in {2, 3} or not all(_PART.fullmatch(part) for part in parts):
         raise ImageError(f"{text!r} is not a platform", hint="write it as linux/amd64 or linux/arm64/v8")
-    system, architecture, *variant = (part.lower() for part in parts)
-    return Platform(
-        os=system, architecture=_ARCHITECTURES.get(architecture, architecture), variant="".join(variant)
-    )
+    system, said, *variant = (part.lower() for part in parts)
+    architecture = _ARCHITECTURES.get(said, said)
+    if architecture not in _KNOWN:
+        near = difflib.get_close_matches(said, (*_KNOWN, *_ARCHITECTURES), n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_KNOWN)}"
+        raise ImageError(f"{text!r} is not a platform: there is no architecture {said}", hint=hint)
+    return Platform(os=system, architecture=architecture, variant="".join(variant))
 
 
 def same_platform(one: Platform, other: Platform) -> bool:
