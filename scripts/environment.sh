@@ -6,6 +6,7 @@
 #                            a path for a package that brings no program, as /usr/share/doc/x:x
 #   require_inotify          refuse to go on when the kernel has too few inotify instances left for three machines with
 #                            Kubernetes
+#   free_inotify             print how many are left
 #   use_venv                 make or update the virtual environment with all of this checkout, and activate it
 #
 # It sets CHECKOUT and SEALER_CACHE (default /var/cache/sealer, or ~/.cache/sealer where that can't be written).
@@ -48,12 +49,18 @@ need_programs() {
 }
 
 # The kernel counts these for all of root's processes together, those of the lab's machines among them.
-require_inotify() {
-    local used limit
+free_inotify() {
+    local used
     used=$(find /proc/[0-9]*/fd -lname anon_inode:inotify 2>/dev/null | wc -l) || true
+    echo $(($(cat /proc/sys/fs/inotify/max_user_instances) - used))
+}
+
+require_inotify() {
+    local free limit
+    free=$(free_inotify)
     limit=$(cat /proc/sys/fs/inotify/max_user_instances)
-    [ $((limit - used)) -ge 60 ] || die "Kubernetes on three machines needs 60 inotify instances, and $used of" \
-        "$limit are in use; end what uses them, or: sysctl -w fs.inotify.max_user_instances=$((limit + 128))"
+    [ "$free" -ge 60 ] || die "Kubernetes on three machines needs 60 inotify instances, and $free of $limit are" \
+        "left; end what uses them, or: sysctl -w fs.inotify.max_user_instances=$((limit + 128))"
 }
 
 # Runs in a subshell, so that its traps end with it.

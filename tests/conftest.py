@@ -18,13 +18,14 @@ settings.load_profile("unhurried")
 ORDER = ("core", "plugins", "interop", "packaging", "apps", "lab")
 
 SLOW = ("slow", "lab", "kubernetes")
+PARTS = ("fast", "machines", "kubernetes")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--part",
-        choices=("fast", "machines", "kubernetes"),
-        help="only what is fast; or takes time or machines; or takes Kubernetes, in one process",
+        choices=PARTS,
+        help="only what is fast; or takes time or machines; or takes Kubernetes",
     )
 
 
@@ -39,12 +40,39 @@ def _part(item: pytest.Item) -> str:
     return "fast" if quick else "machines"
 
 
-def _rank(item: pytest.Item) -> tuple[bool, bool, int]:
-    part = _directory(item)
-    order = ORDER.index(part) if part in ORDER else len(ORDER)
-    # The cluster that tests share stays from the first of them on, and their operator remembers it.
-    shares = "site" in getattr(item, "fixturenames", ())
-    return item.get_closest_marker("kubernetes") is not None, shares, order
+# What takes long to make is made once: of tests with Kubernetes one process has all with the first of these
+# fixtures that one has; of others, all of one of these directories.
+SHARED = ("site", "builder", "api")
+SHARING = ("lab/changes", "lab/checks", "lab/ssh")
+
+# What takes longest begins first, so that processes end together. Whoever has the one cluster gets nothing
+# behind it that the same person does: they remember it.
+LONGEST = (
+    *("interop/test_push_pull.py", "core/testing/test_conformance.py"),
+    *("lab/test_killed.py", "lab/faults/test_power_and_links.py"),
+    *("builder", "site", "api"),
+)
+
+
+def _group(item: pytest.Item) -> str:
+    """Return the name of what one process runs, which is a file where nothing is shared among several."""
+    fixtures = getattr(item, "fixturenames", ())
+    if _part(item) == "kubernetes" and ("builder" in fixtures or "api" in fixtures):
+        return next(name for name in SHARED if name in fixtures)
+    file = item.path.relative_to(Path(__file__).parent)
+    directory = file.parent.as_posix()
+    return directory if directory in SHARING else file.as_posix()
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _rank(item: pytest.Item) -> tuple[int, int, int]:
+    directory, group = _directory(item), _group(item)
+    order = ORDER.index(directory) if directory in ORDER else len(ORDER)
+    urgent = LONGEST.index(group) if group in LONGEST else len(LONGEST)
+    return PARTS.index(_part(item)), urgent, order
 
 
 @pytest.hookimpl(trylast=True)

@@ -5,8 +5,12 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from sealer_runtime_k8s.upgrade import keep_addons, put_addons_back
 from tests.apps.control_plane import ControlPlane
+
+pytestmark = pytest.mark.kubernetes
 
 OBJECTS = """\
 apiVersion: v1

@@ -177,23 +177,6 @@ def test_an_open_operation_is_finished_or_taken_back_first(operator: Operator) -
     operator.sealer("resume")
 
 
-def test_a_node_that_goes_off_in_the_middle(lab: Lab, operator: Operator) -> None:
-    first, second = lab.nodes
-    gate = "/run/plain-gate"
-    with operator.start(*run_words(operator, "-e", f"PLAIN_GATE={gate}")) as running:
-        running.until("step-finished", step=f"plain/prepare@{second.address}")
-        second.power_off()
-        first.run(["touch", gate])
-        said = running.finish(code=5)
-    assert f"plain/join@{second.address}: " in said
-    assert "sealer resume my-cluster" in said
-    second.power_on()
-    operator.sealer("resume")
-    assert second.run(["cat", "/etc/plain/master"]).stdout == "n1\n"
-    assert all(service_runs(node) for node in lab.nodes)
-    first.run(["rm", gate])
-
-
 # ---- disks -----------------------------------------------------------------------------------------------
 
 

@@ -1,7 +1,7 @@
-"""Hosts that lose their power, and links that are cut or slow.
+"""Hosts that lose their power or are out of reach, and links that are cut or slow.
 
 It takes a minute until a connection on which nothing answers is given up. So all of this is tried at one
-time, on hosts of its own each, while the other faults have their turn.
+time, on hosts of its own each.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealer.testing.lab import Lab, Node
+from sealer.testing.lab import Lab, Mode, Node
 from sealer.testing.lab.abandoned import name_for_test
-from tests.lab.faults.ground import MIB, claim_systemd, make_ground, noise
+from tests.lab import kills
+from tests.lab.faults.ground import DELETE, MIB, NORMALISED, Ground, claim_systemd, make_ground, noise
 from tests.lab.faults.table import FAULTS
-from tests.lab.operator import Running
+from tests.lab.operator import Operator, Running
+from tests.lab.plain import plain_operator
 
 GATE = "/tmp/plain-gate"
 """A file that a script waits for until its host is in trouble; on hosts that are on again nobody waits."""
@@ -38,19 +40,25 @@ class Case:
         fault: Its name in the table.
         host: The name of the host.
         stage: What is done on the host then; ``rootfs`` is the sending of layers.
+        mode: What the hosts are.
     """
 
     fault: str
     host: str
     stage: str
+    mode: Mode = "sshd"
+
+    def __str__(self) -> str:
+        return f"{self.fault}@{self.host}"
 
     def attempt(self, number: int, directory: Path) -> None:
         """Try it, on hosts of its own."""
-        env = {"PLAIN_WITHOUT": "service,passing", "PLAIN_GATE": GATE, "PLAIN_GATE_AT": self.stage}
+        without = "passing" if self.mode == "systemd" else "service,passing"
+        env = {"PLAIN_WITHOUT": without, "PLAIN_GATE": GATE, "PLAIN_GATE_AT": self.stage}
         layers = [{"data": noise(3 * MIB)}] if self.stage == "rootfs" else [{"bin/tool": b"tool"}]
         with Lab(name_for_test(1010 + number)) as lab:
             with PREPARING:
-                ground = make_ground(directory, lab, 2, layers=layers, env=env)
+                ground = make_ground(directory, lab, 2, self.mode, layers=layers, env=env)
             node = lab.node(self.host)
             node.run(["rm", "-f", GATE])
             ground.survive(
@@ -91,19 +99,84 @@ class Case:
             one.unshape()
         node.mend()
         node.power_on()
-        claim_systemd(node)
+        if self.mode == "systemd":
+            node.wait_until_started()
+        else:
+            claim_systemd(node)
         node.run(["touch", GATE])
 
 
-CASES = (
+@dataclass(frozen=True, kw_only=True)
+class OutOfReach:
+    """A node that can't be reached while the cluster is deleted, or while the node is to leave.
+
+    Attributes:
+        leaves: Whether the node alone is to leave.
+    """
+
+    leaves: bool
+
+    def __str__(self) -> str:
+        return f"out of reach/{'leaving' if self.leaves else 'deletion'}"
+
+    def attempt(self, number: int, directory: Path) -> None:
+        """Try it, on hosts of its own."""
+        with Lab(name_for_test(1010 + number)) as lab:
+            with PREPARING:
+                ground = make_ground(directory / "ground", lab, 2)
+                ground.operator.sealer(*ground.run_words)
+            node = lab.node("n2")
+            node.cut()
+            if self.leaves:
+                _leave(ground, node)
+            else:
+                _delete(ground, node)
+            node.mend()
+            node.wait_for_ssh()
+            kills.require_equal(ground.after[1:], [node], NORMALISED)
+            # Someone without image, plugin and records, who can log in, takes back what is left there.
+            stranger = Operator(home=plain_operator(directory / "stranger").home).trusting(lab)
+            stranger.sealer("reset", "--hosts", node.address, "--pk", str(lab.key_path), "--yes")
+            kills.require_equal(ground.before, lab.nodes, NORMALISED)
+
+
+def _delete(ground: Ground, node: Node) -> None:
+    """See that the node stands in the way of deletion unless that is forced."""
+    said = ground.operator.sealer(*DELETE, code=5).stderr
+    assert f"take-back@{node.address}: " in said
+    assert ground.installed
+    said = ground.operator.sealer(*DELETE, "--force").stderr
+    assert f"{node.address} - can't be reached: what was changed there stays, with its journal" in said
+    assert f"sealer reset --hosts {node.address} --cluster-name my-cluster" in said
+    assert not ground.installed
+    kills.require_equal(ground.before[:1], ground.lab.nodes[:1], NORMALISED)
+
+
+def _leave(ground: Ground, node: Node) -> None:
+    """See that the node stays in the cluster unless it is forced out; then take the cluster away."""
+    words = ("delete", "-n", node.address, "--yes")
+    said = ground.operator.sealer(*words, code=5).stderr
+    assert f"take-back@{node.address}: " in said
+    assert node.address in ground.operator.sealer("status", "-o", "json").stdout
+    ground.operator.sealer("operations", "abort", "--yes")
+    said = ground.operator.sealer(*words, "--force").stderr
+    assert f"sealer reset --hosts {node.address} --cluster-name my-cluster" in said
+    assert node.address not in ground.operator.sealer("status", "-o", "json").stdout
+    ground.operator.sealer(*DELETE)
+    kills.require_equal(ground.before[:1], ground.lab.nodes[:1], NORMALISED)
+
+
+CASES: tuple[Case | OutOfReach, ...] = (
     Case(fault="power/prepare", host="n1", stage="prepare"),
     Case(fault="power/prepare", host="n2", stage="prepare"),
     Case(fault="power/create", host="n1", stage="create"),
-    Case(fault="power/join", host="n2", stage="join"),
+    Case(fault="power/join", host="n2", stage="join", mode="systemd"),
     Case(fault="power/delete", host="n1", stage="delete"),
     Case(fault="power/rootfs", host="n2", stage="rootfs"),
     Case(fault="link/long", host="n2", stage="prepare"),
     Case(fault="link/short", host="n2", stage="rootfs"),
     Case(fault="ssh/upload", host="n2", stage="rootfs"),
     Case(fault="link/slow", host="n1", stage="all"),
+    OutOfReach(leaves=False),
+    OutOfReach(leaves=True),
 )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sealer.testing.lab import Lab
 from sealer.testing.lab.abandoned import name_for_test
-from tests.lab.faults.apart import CASES, Case
 from tests.lab.faults.ground import Ground, make_ground
 
 
@@ -27,18 +25,3 @@ def ground(hosts: Ground) -> Iterator[Ground]:
     """Return a master and a node; no cluster is left on them, though a test fails."""
     yield hosts
     hosts.clear()
-
-
-@pytest.fixture(scope="package", autouse=True)
-def outcomes(
-    request: pytest.FixtureRequest, lab_root: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Mapping[Case, Future[None]]]:
-    """Return what comes of each case of ``test_power_and_links``, if that is run; they are begun at once."""
-    del lab_root
-    wanted = any(item.path.name == "test_power_and_links.py" for item in request.session.items)
-    with ThreadPoolExecutor(len(CASES)) as pool:
-        yield {
-            one: pool.submit(one.attempt, number, tmp_path_factory.mktemp("case"))
-            for number, one in enumerate(CASES)
-            if wanted
-        }

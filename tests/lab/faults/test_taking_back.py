@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from sealer.testing.lab import Node
 from tests.lab import kills
 from tests.lab.faults.ground import DELETE, NORMALISED, Ground
 from tests.lab.operator import Operator
 from tests.lab.plain import plain_operator
 
 pytestmark = pytest.mark.lab
-
-
-@pytest.fixture
-def node(ground: Ground) -> Iterator[Node]:
-    """Return the node, in reach again afterwards."""
-    one = ground.lab.node("n2")
-    yield one
-    one.mend()
-    one.wait_for_ssh()
 
 
 def stranger(ground: Ground, directory: Path) -> Operator:
@@ -49,50 +38,6 @@ def test_a_cluster_that_is_made_in_part_is_deleted(ground: Ground, step: str) ->
         running.kill()
     ground.delete()
     assert not ground.installed
-
-
-def test_a_host_out_of_reach_stands_in_the_way_of_deletion_unless_it_is_forced(
-    ground: Ground, node: Node, tmp_path: Path
-) -> None:
-    ground.operator.sealer(*ground.run_words)
-    node.cut()
-    said = ground.operator.sealer(*DELETE, code=5).stderr
-    assert f"take-back@{node.address}: " in said
-    assert ground.installed
-    said = ground.operator.sealer(*DELETE, "--force").stderr
-    assert f"{node.address} - can't be reached: what was changed there stays, with its journal" in said
-    assert f"sealer reset --hosts {node.address} --cluster-name my-cluster" in said
-    assert not ground.installed
-    node.mend()
-    node.wait_for_ssh()
-    kills.require_equal(ground.before[:1], ground.lab.nodes[:1], NORMALISED)
-    kills.require_equal(ground.after[1:], [node], NORMALISED)
-    log_in = ("--pk", str(ground.lab.key_path))
-    stranger(ground, tmp_path).sealer("reset", "--hosts", node.address, *log_in, "--yes")
-    kills.require_equal(ground.before, ground.lab.nodes, NORMALISED)
-
-
-def test_a_node_out_of_reach_stays_in_the_cluster_unless_it_is_forced_out(
-    ground: Ground, node: Node, tmp_path: Path
-) -> None:
-    ground.operator.sealer(*ground.run_words)
-    master = ground.lab.node("n1")
-    words = ("delete", "-n", node.address, "--yes")
-    node.cut()
-    said = ground.operator.sealer(*words, code=5).stderr
-    assert f"take-back@{node.address}: " in said
-    assert node.address in ground.operator.sealer("status", "-o", "json").stdout
-    ground.operator.sealer("operations", "abort", "--yes")
-    said = ground.operator.sealer(*words, "--force").stderr
-    assert f"sealer reset --hosts {node.address} --cluster-name my-cluster" in said
-    assert node.address not in ground.operator.sealer("status", "-o", "json").stdout
-    ground.operator.sealer(*DELETE)
-    kills.require_equal(ground.before[:1], [master], NORMALISED)
-    node.mend()
-    node.wait_for_ssh()
-    log_in = ("--pk", str(ground.lab.key_path))
-    stranger(ground, tmp_path).sealer("reset", "--hosts", node.address, *log_in, "--yes")
-    kills.require_equal(ground.before, ground.lab.nodes, NORMALISED)
 
 
 def test_hosts_of_a_cluster_that_nobody_remembers_are_reset(ground: Ground, tmp_path: Path) -> None:
@@ -129,8 +74,9 @@ ip link delete other0
 """
 
 
-def test_what_was_there_before_is_put_back(ground: Ground, node: Node) -> None:
+def test_what_was_there_before_is_put_back(ground: Ground) -> None:
     """File, mode, owner, time, link, line, parameter, and a network link that is none of ours."""
+    node = ground.lab.node("n2")
     first = node.run(["cat", "/proc/sys/net/ipv4/conf/all/rp_filter"]).stdout
     node.run(["sh", "-eu", "-c", PLANTED])
     try:
