@@ -116,6 +116,21 @@ def test_skipping_verification_accepts_any_certificate_and_plain_http(
     assert sealer("push", "-q", "--skip-tls-verify", image, plain).returncode == 0
 
 
+def test_single_registries_may_do_without_tls(sealer: Command, store: ImageStore, tmp_path: Path) -> None:
+    """What the configuration says of one registry holds for that one, and for no other."""
+    with RegistryServer(tmp_path / "one") as one, RegistryServer(tmp_path / "other") as other:
+        for registry in (one, other):
+            make_image(store, f"{registry.address}/app:1")
+        (store.home / "registries.conf").write_text(
+            f'[[registry]]\nlocation = "{one.address}"\ninsecure = true\n'
+        )
+        assert sealer("push", "-q", f"{one.address}/app:1").returncode == 0
+        assert sealer("pull", "-q", f"{one.address}/app:1").returncode == 0
+        refused = sealer("push", "-q", f"{other.address}/app:1")
+        assert refused.returncode == 1
+        assert f"{other.address} does not speak TLS" in refused.stderr
+
+
 def test_credentials_that_docker_keeps_serve_where_there_are_no_own(
     sealer: Command, store: ImageStore, private_registry: RegistryServer, image: str, tmp_path: Path
 ) -> None:
