@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -53,6 +53,38 @@ def test_a_node_is_labelled_and_tainted_by_its_address(bench: Bench, node: str) 
 
 def test_an_address_that_no_node_has(bench: Bench) -> None:
     assert "no node has the address 10.0.0.1" in done(bench, "label", "10.0.0.1 a=b\n")
+
+
+@pytest.fixture
+def pods(api: ControlPlane) -> Iterator[Callable[[str, str], None]]:
+    """Return what gives a pod of kube-system a phase; pods are gone in the end."""
+    made: set[str] = set()
+
+    def tell(name: str, phase: str) -> None:
+        if name not in made:
+            spec = {"containers": [{"name": "x", "image": "x"}]}
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
+            api.kubectl("create", "-n", "kube-system", "-f", "-", stdin=json.dumps(pod))
+            made.add(name)
+        pod = api.json("pod", name, "-n", "kube-system")
+        ready = {"type": "Ready", "status": str(phase == "Running")}
+        pod["status"] = {"phase": phase, "conditions": [ready]}
+        path = f"/api/v1/namespaces/kube-system/pods/{name}/status"
+        api.kubectl("replace", "--raw", path, "-f", "-", stdin=json.dumps(pod))
+
+    yield tell
+    for name in made:
+        api.kubectl("delete", "pod", name, "-n", "kube-system", "--now")
+
+
+def test_the_check_of_a_cluster_waits_for_pods_that_have_work_to_do(
+    bench: Bench, pods: Callable[[str, str], None]
+) -> None:
+    pods("dns", "Running")
+    pods("installer", "Succeeded")
+    assert done(bench, "clustercheck", "30") == ""
+    pods("proxy", "Pending")
+    assert "timed out waiting for the condition on pods/proxy" in done(bench, "clustercheck", "1")
 
 
 def test_a_clusterfile_is_made_from_a_cluster(api: ControlPlane, tmp_path: Path, node: str) -> None:
