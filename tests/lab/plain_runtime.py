@@ -22,8 +22,8 @@ from sealer.changes import (
     Sysctl,
     Unit,
 )
-from sealer.model import Cluster, Departure, Host, Step, at
-from sealer.providers import ClusterRuntime
+from sealer.model import Cluster, Departure, Host, Step, Task, at
+from sealer.providers import ClusterRuntime, TaskType
 
 COMMANDS = "/var/lib/plain/commands"
 """Where each command writes its name when it runs, so that a test can count."""
@@ -110,6 +110,16 @@ class Plain(ClusterRuntime):
         return "/etc/plain/settings"
 
 
+class Plainly(TaskType):
+    """A script, done as it stands."""
+
+    name = "plainly"
+    summary = "a script"
+
+    def changes(self, cluster: Cluster, host: Host, task: Task) -> Iterable[Command]:
+        yield Command(title=f"{task.name} at {task.phase}", run=task.data)
+
+
 def _gate(cluster: Cluster, stage: str) -> Iterable[Command]:
     """Yield what waits for a file of the host, ``$PLAIN_GATE``, at one stage, ``$PLAIN_GATE_AT``."""
     gate = cluster.env.get("PLAIN_GATE")
@@ -156,3 +166,9 @@ def _prepare(cluster: Cluster, host: Host) -> Step:
 def sealer_cluster_runtimes() -> Iterable[ClusterRuntime]:
     """Return the runtime."""
     yield Plain()
+
+
+@hookimpl
+def sealer_task_types() -> Iterable[TaskType]:
+    """Return the type of tasks."""
+    yield Plainly()

@@ -323,6 +323,36 @@ def test_what_would_be_taken_back_is_shown_and_nothing_is_done(
     assert (second, "unit:plain.service", reason) in actions(back)
 
 
+TASK = """
+---
+apiVersion: sealer.io/v1
+kind: Plugin
+metadata: {name: tell}
+spec: {type: PLAINLY, action: rollback, data: echo told >> /var/lib/plain/commands}
+"""
+
+
+def test_a_rollback_shows_and_does_what_the_clusterfile_has_done_behind_it(
+    operator: Operator, lab: Lab
+) -> None:
+    first, second = (lab.node(name).address for name in ("n1", "n2"))
+    file = Path(write(operator, lab, "n2"))
+    file.write_text(file.read_text() + TASK)
+    operator.sealer("apply", "-f", str(file))
+    operator.sealer("host-alias", "add", "--ip", "192.0.2.7", "--hostnames", "db.example")
+    with untouched(operator, lab):
+        found = json.loads(operator.sealer("operations", "rollback", "--dry-run", "-o", "json").stdout)
+    assert found["summary"]["hosts"] == {first: 2, second: 1}
+    assert actions(found)[-1] == (
+        first,
+        "command tell at rollback (rollback)",
+        "it is done once everything is taken back",
+    )
+    said = operator.sealer("operations", "rollback", "--yes").stderr
+    assert said.endswith("done: taken back on 2 hosts, nothing to do on 0; tasks done behind it: 1\n")
+    assert lab.node("n1").run(["tail", "-n", "1", "/var/lib/plain/commands"]).stdout == "told\n"
+
+
 def test_what_is_left_of_an_operation_is_shown_and_nothing_is_done(operator: Operator, lab: Lab) -> None:
     words = ("-f", write(operator, lab, "n2"))
     gate = "/run/plain-gate"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,12 +14,24 @@ from sealer.cli.plans import dry_run_option, print_plan
 from sealer.cli.run import login_options
 from sealer.errors import UsageError
 
+if TYPE_CHECKING:
+    from sealer.operation.engine import Summary
+
 cluster_option = click.option("--cluster", help="The cluster; not needed when there is only one.")
 
 
 @click.group()
 def operations() -> None:
     """Look at what was done to a cluster, give it up, or take it back."""
+
+
+def _say_taken_back(summary: Summary) -> None:
+    from sealer.cluster.removal import of_hosts
+
+    hosts = of_hosts(summary)
+    text = f"done: taken back on {hosts.changed} hosts, nothing to do on {hosts.unchanged}"
+    tasks = len(summary.done) - len(hosts.done)
+    click.echo(f"{text}; tasks done behind it: {tasks}" if tasks else text, err=True)
 
 
 @operations.command("list")
@@ -110,7 +122,7 @@ def rollback(
         return
     confirm(f"Take back what {operation or 'the newest operation'} did on {records.cluster}?", yes=yes)
     summary = drive(application, lambda context: roll_back(context, records, operation), **options)
-    click.echo(f"done: taken back on {summary.changed} hosts, nothing to do on {summary.unchanged}", err=True)
+    _say_taken_back(summary)
 
 
 @click.command()
@@ -168,4 +180,4 @@ def reset(
         return
     confirm(f"Take back all that Sealer changed for cluster {spec.name} on {len(spec.hosts)} hosts?", yes=yes)
     summary = drive(application, lambda context: reset_hosts(context, found), **driving_flags(flags))
-    click.echo(f"done: taken back on {summary.changed} hosts, nothing to do on {summary.unchanged}", err=True)
+    _say_taken_back(summary)

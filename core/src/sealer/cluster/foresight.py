@@ -28,9 +28,11 @@ from sealer.cluster.removal import (
     last_known,
     refuse_known,
     removal_of,
+    removal_plan,
     require_none_to_finish,
     rollback_target,
     take_back_step,
+    tasks_behind,
 )
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.residue import residue
@@ -42,6 +44,7 @@ from sealer.clusterfile import Clusterfile, ClusterSpec
 from sealer.errors import HostError, SealerError
 from sealer.events import Message
 from sealer.hosts.secret import Redactor
+from sealer.model import Step, show
 from sealer.operation.engine import skippable
 from sealer.operation.plan import make_plan
 from sealer.operation.records import ClusterRecords, Operation
@@ -153,7 +156,8 @@ async def look_at_resumption(context: Context, records: ClusterRecords) -> Outlo
         request, asked = request_of(operation), noted(operation, ToldToLeave)
         return await _look_at_parting(context, request, lambda _: asked)
     if operation.verb in REMOVALS:
-        return await _look_at_removal(context, removal_of(operation))
+        done = frozenset(operation.history().done)
+        return await _look_at_removal(context, removal_of(operation), done=done)
     return await _look_at_rest(context, operation)
 
 
@@ -210,11 +214,18 @@ async def _look_at_parting(
     )
 
 
-async def _look_at_removal(context: Context, removal: Removal) -> Outlook:
+async def _look_at_removal(
+    context: Context, removal: Removal, *, done: frozenset[str] = frozenset()
+) -> Outlook:
+    """Ask hosts what they would take back; say which tasks would be done behind it, but for those done."""
     spec = removal.request.clusterfile.cluster
     async with reach(context, spec, Redactor()) as connections:
         cleaned = _reached(context, connections, force=removal.force)
         steps = await _taking_back(context, spec, cleaned, operation=removal.only)
+    records = ClusterRecords(context.home, spec.name)
+    taking = removal_plan(removal.request)
+    tasks = tasks_behind(context, records, removal.only, taking, stamp=removal.verb)
+    steps += tuple(_behind(step) for step in tasks if step.id not in done)
     return Outlook(
         verb=removal.verb,
         cluster=spec.name,
@@ -222,6 +233,15 @@ async def _look_at_removal(context: Context, removal: Removal) -> Outlook:
         hosts=tuple(host.address for host in spec.hosts),
         steps=steps,
     )
+
+
+def _behind(step: Step) -> PlannedStep:
+    """Return a step that is done once everything is taken back: what hosts are now tells nothing of it."""
+    changes = tuple(
+        PlannedChange(change=show(change.describe()), reason="it is done once everything is taken back")
+        for change in step.changes
+    )
+    return PlannedStep(step=step.id, title=step.title, host=step.host, changes=changes)
 
 
 def _reached(context: Context, connections: Connections, *, force: bool) -> Connections:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.rollback_tasks import rollback_tasks
@@ -68,7 +68,7 @@ async def delete(context: Context, records: ClusterRecords, *, force: bool = Fal
     with records.lock(DELETE):
         if _is_foreign(records):
             forget_state(records)
-            return Summary(changed=0, unchanged=0, values={})
+            return Summary()
         request = last_known(context, records)
         abandon(records.open_operation())
         operation = records.begin(DELETE, {**request.to_plain(), **asdict(TakenBack(force=force))})
@@ -202,8 +202,7 @@ async def take_back(
     data = f"{spec.data_root}/{spec.name}"
     left = left_behind(context, operation, connections, data)
     taking = removal_plan(request.without_hosts(left))
-    again = previous_state(records, only) if only is not None else None
-    tasks = rollback_tasks(context, again, taking, stamp=operation.id)
+    tasks = tasks_behind(context, records, only, taking, stamp=operation.id)
     plan = make_plan([*taking.steps, *tasks]) if tasks else taking
     make_applier = applying(context, data, operation, redactor)
 
@@ -225,6 +224,28 @@ async def take_back(
             save_state(records, before)
 
     return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
+
+
+def tasks_behind(
+    context: Context, records: ClusterRecords, only: str | None, taking: Plan, *, stamp: str
+) -> tuple[Step, ...]:
+    """Return the steps of what Clusterfiles have done once one operation is taken back.
+
+    Args:
+        context: What a verb needs from outside.
+        records: Of the cluster.
+        only: The operation that is taken back, or None for all.
+        taking: The plan that takes things back.
+        stamp: Different for each rollback.
+    """
+    again = previous_state(records, only) if only is not None else None
+    return rollback_tasks(context, again, taking, stamp=stamp)
+
+
+def of_hosts(summary: Summary) -> Summary:
+    """Return how taking back went on hosts, without the tasks behind it."""
+    mark = take_back_id("")
+    return replace(summary, done={step: done for step, done in summary.done.items() if step.startswith(mark)})
 
 
 def left_behind(
@@ -280,10 +301,15 @@ def taken_back(host: str) -> str:
     return at("taken-back", host)
 
 
+def take_back_id(host: str) -> str:
+    """Return the id of the step in which a host takes back what its journal holds."""
+    return at("take-back", host)
+
+
 def take_back_step(host: str, *, requires: tuple[str, ...] = ()) -> Step:
     """Return the step in which a host takes back what its journal holds."""
     return Step(
-        id=at("take-back", host),
+        id=take_back_id(host),
         title="take back what was changed",
         host=host,
         changes=(),

@@ -222,6 +222,9 @@ async def drive(
         except (HostsFailed, Interrupted) as error:
             error.hint = hint
             raise
+        except asyncio.CancelledError as error:
+            text = "stopped at once; scripts that have begun on hosts run on to their end there"
+            raise Interrupted(text, hint=hint) from error
         except SealerError as error:
             error.hint = f"{error.hint}; {hint}" if error.hint else hint
             raise

@@ -34,11 +34,25 @@ hosts that were lost together do not come back together."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """How a run of a plan went. ``values`` are all values that its steps yielded."""
+    """How a run of a plan went.
 
-    changed: int
-    unchanged: int
-    values: Mapping[tuple[str, str], str] = field(repr=False)
+    Attributes:
+        done: Of each step that was done in this run, whether it changed something.
+        values: All values that the steps of the plan yielded.
+    """
+
+    done: Mapping[str, bool] = field(default_factory=dict)
+    values: Mapping[tuple[str, str], str] = field(default_factory=dict, repr=False)
+
+    @property
+    def changed(self) -> int:
+        """How many steps changed something."""
+        return sum(self.done.values())
+
+    @property
+    def unchanged(self) -> int:
+        """How many steps found everything as it should be."""
+        return len(self.done) - self.changed
 
 
 class _Visited:
@@ -113,7 +127,8 @@ class Engine:
         self._values: dict[tuple[str, str], str] = {}
         self._failures: dict[str, SealerError] = {}
         self._stopping = False
-        self._changed = self._unchanged = self._interrupted = 0
+        self._interrupted = 0
+        self._done: dict[str, bool] = {}
         self._visits: dict[str, _Visited] = {}
         self._attempts: Counter[str] = Counter()
         self._news = asyncio.Event()
@@ -164,7 +179,7 @@ class Engine:
                 task.cancel()
             await asyncio.gather(news, *running, *self._halting, return_exceptions=True)
         self._report(time.monotonic() - began)
-        return Summary(changed=self._changed, unchanged=self._unchanged, values=self._values)
+        return Summary(done=self._done, values=self._values)
 
     async def _run_steps(self, steps: Sequence[Step]) -> None:
         """Visit steps of one host together, once, and wait before what can be tried again is ready again."""
@@ -239,10 +254,7 @@ class Engine:
         await self._journal.done(step.id, DoneStep(fingerprint=fingerprint(step), values=plain))
         for key, text in visit.values.items():
             self._values[step.id, key] = text
-        if visit.changed:
-            self._changed += 1
-        else:
-            self._unchanged += 1
+        self._done[step.id] = bool(visit.changed)
         outcome = Outcome.CHANGED if visit.changed else Outcome.UNCHANGED
         self._finish(step, outcome, began, changes=visit.changed)
         self._schedule.done(step)
@@ -313,13 +325,14 @@ class Engine:
             elif self._attempts[step.id]:
                 self._finish(step, Outcome.INTERRUPTED, time.monotonic())
         undone = len(unstarted) + self._interrupted
+        done = Summary(done=self._done)
         self._events(
             OperationFinished(
                 operation=self._visitor.operation,
                 failed=len(self._failures),
                 blocked=undone,
-                changed=self._changed,
-                unchanged=self._unchanged,
+                changed=done.changed,
+                unchanged=done.unchanged,
                 seconds=seconds,
             )
         )
