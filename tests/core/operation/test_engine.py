@@ -6,6 +6,7 @@ import asyncio
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,8 @@ class Hosts:
         self.done: set[str] = set()
         self.busy: Counter[str] = Counter()
         self.most_hosts = 0
+        self.under_way: Counter[str] = Counter()
+        self.most_of_kind: Counter[str] = Counter()
 
     def follows(self, first: Step, step: Step) -> bool:
         assert first.host == step.host
@@ -67,6 +70,10 @@ class Hosts:
             for source, key in step.uses():
                 assert errand.values[source, key] == f"value of {source}"
             tell(step, Notice.BEGUN)
+            self.under_way[step.kind] += 1
+            self.most_of_kind |= self.under_way
+            await asyncio.sleep(0)
+            self.under_way[step.kind] -= 1
             self.visits[step.id] += 1
             self.again[step.id] += errand.again
             if self.failing.get(step.id):
@@ -158,6 +165,49 @@ def test_every_step_runs_once_after_what_it_waits_for(plan: Plan, concurrency: i
         asyncio.run(run(plan, hosts, Path(directory) / "journal", concurrency=concurrency))
     assert hosts.visits == Counter(item.id for item in plan.steps)
     assert hosts.most_hosts <= concurrency
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2)), max_size=20),
+    st.integers(1, 6),
+    st.integers(1, 3),
+    st.booleans(),
+)
+def test_of_a_kind_no_more_steps_are_under_way_than_it_says(
+    rows: list[tuple[int, int]], concurrency: int, limit: int, together: bool
+) -> None:
+    plan = make_plan(
+        [
+            replace(
+                step(number, host, frozenset()),
+                id=f"kind{kind}@{number}",
+                concurrency=kind * limit or None,
+            )
+            for number, (host, kind) in enumerate(rows)
+        ]
+    )
+    hosts = Hosts(plan, together=together)
+    with tempfile.TemporaryDirectory() as directory:
+        asyncio.run(run(plan, hosts, Path(directory) / "journal", concurrency=concurrency))
+    assert hosts.done == {item.id for item in plan.steps}
+    assert hosts.most_of_kind["kind1"] <= limit
+    assert hosts.most_of_kind["kind2"] <= 2 * limit
+
+
+def test_hosts_do_what_else_there_is_while_a_place_is_taken(tmp_path: Path) -> None:
+    few = [replace(step(host, host, frozenset()), id=f"join@{host}", concurrency=1) for host in range(3)]
+    plan = make_plan([*few, *(step(number, number - 10, frozenset()) for number in range(10, 13))])
+    hosts = Hosts(plan, together=False)
+    order: list[str] = []
+    visit = hosts.visit
+
+    async def noted(steps: Sequence[Errand], connection: Connection, tell: Tell) -> None:
+        order.extend(errand.step.id for errand in steps)
+        await visit(steps, connection, tell)
+
+    hosts.visit = noted  # type: ignore[method-assign]
+    asyncio.run(run(plan, hosts, tmp_path / "journal"))
+    assert order[:3] == ["join@0", "s11", "s12"]
 
 
 @given(graphs, st.data())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -41,6 +43,7 @@ def test_what_is_given_needs_no_provider() -> None:
         ([step("a", requires=("x",))], "requires x, which no step provides"),
         ([step("a", provides=("x",)), step("b", provides=("x",))], "both a and b provide x"),
         ([step("a"), step("a")], "two steps are called a"),
+        ([replace(step("a"), concurrency=0)], "step a may be made on 0 hosts at once"),
         (
             [
                 step("a", provides=("x",), requires=("y",)),

@@ -3,6 +3,7 @@
 from sealer.kubernetes.checks import PORTS, HostsApart, NodeNames, PortsFree, listening_ports
 from sealer.kubernetes.cni import CNI_PROGRAMS, cni_programs
 from sealer.kubernetes.containers import END_PODS, end_containers
+from sealer.kubernetes.joining import JOINS
 from sealer.kubernetes.leaving import (
     drain_command,
     forget_command,
@@ -33,6 +34,7 @@ __all__ = [
     "CNI_PROGRAMS",
     "END_PODS",
     "GATE_SECONDS",
+    "JOINS",
     "MARK",
     "PORTS",
     "HostsApart",

@@ -51,6 +51,8 @@ class Step:
         requires: Names that must hold before it starts. Values in its changes count as well.
         retries: How often it is tried again after a failure that trying again can mend.
         timeout: Seconds one attempt may take.
+        concurrency: On how many hosts steps of its kind may be under way at one time, or None for as many as
+            the operator allows: a server that all of them ask can take only so much.
     """
 
     id: str
@@ -63,6 +65,12 @@ class Step:
     directory: str | None = None
     retries: int = 2
     timeout: float = 900.0
+    concurrency: int | None = None
+
+    @property
+    def kind(self) -> str:
+        """What its id says without the host: ``kubernetes/join`` of ``kubernetes/join@n2``."""
+        return self.id.partition("@")[0]
 
     def value(self, key: str) -> Value:
         """Return the value that one of the changes yields under ``key``.

@@ -63,13 +63,15 @@ def make_plan(
 
     Raises:
         PlanError: Two steps have one id or provide one name, a name or value is required that nothing
-            provides, or steps wait for one another.
+            provides, steps wait for one another, or one may be made nowhere.
     """
     by_id: dict[str, Step] = {}
     providers: dict[str, str] = {}
     for step in steps:
         if step.id in by_id:
             raise PlanError(f"two steps are called {step.id}", hint="this is a fault of a plugin")
+        if step.concurrency is not None and step.concurrency < 1:
+            raise PlanError(f"step {step.id} may be made on {step.concurrency} hosts at once")
         by_id[step.id] = step
         for name in step.provides:
             if name in providers:

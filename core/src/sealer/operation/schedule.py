@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence, Set
 
 from sealer.model import Step
@@ -31,6 +31,7 @@ class Schedule:
         self._open = {step.id: step for step in plan.steps if step.id not in skipped}
         self._waiting = {identity: set(plan.waits_for[identity] - skipped) for identity in self._open}
         self._taken: set[str] = set()
+        self._under_way: Counter[str] = Counter()
         self._used: dict[str, frozenset[tuple[str, str]]] = {}
         self._followers: dict[str, list[str]] = defaultdict(list)
         self._of_host: dict[str, list[Step]] = defaultdict(list)
@@ -55,7 +56,14 @@ class Schedule:
             known: The values that are known, by step and key.
         """
         idle = [(queue[0], host) for host, queue in self._ready.items() if host not in busy]
-        return [self._together(host, known) for _, host in heapq.nsmallest(max(room, 0), idle)]
+        heapq.heapify(idle)
+        found: list[list[Step]] = []
+        while idle and len(found) < room:
+            _, host = heapq.heappop(idle)
+            steps = self._together(host, known)
+            if steps:
+                found.append(steps)
+        return found
 
     def needs(self, step: Step, others: Iterable[Step]) -> frozenset[str]:
         """Return which of other steps a step waits for."""
@@ -70,14 +78,28 @@ class Schedule:
 
     def over(self, step: Step) -> None:
         """Take that a step has ended, and is not to be visited again."""
+        self._release(step)
         self._open.pop(step.id, None)
-        self._taken.discard(step.id)
 
     def give_back(self, steps: Sequence[Step]) -> None:
         """Take that a visit has ended: steps of it that have not are to be visited in another one."""
         for step in steps:
-            self._taken.discard(step.id)
+            self._release(step)
             self._queue(step.id)
+
+    def _take(self, step: Step) -> None:
+        self._taken.add(step.id)
+        if step.concurrency is not None:
+            self._under_way[step.kind] += 1
+
+    def _release(self, step: Step) -> None:
+        if step.id in self._taken:
+            self._taken.remove(step.id)
+            if step.concurrency is not None:
+                self._under_way[step.kind] -= 1
+
+    def _may_begin(self, step: Step) -> bool:
+        return step.concurrency is None or self._under_way[step.kind] < step.concurrency
 
     def _uses(self, step: Step) -> frozenset[tuple[str, str]]:
         if step.id not in self._used:
@@ -94,19 +116,27 @@ class Schedule:
         """Take the first step that a host can begin with, and those that can be visited together with it.
 
         These wait for nothing but steps ahead of them in the same visit, and use no value that is to come.
+        One of which only so many may be under way goes ahead or alone: it takes no place while it waits.
+
+        Returns:
+            No step where all that the host could begin with are under way on enough others.
         """
-        order, identity = self._ready[host][0]
-        first = self._open[identity]
-        chosen = {identity: first}
+        first = self._first(host)
+        if first is None:
+            return []
+        chosen = {first.id: first}
         for step in self._of_host[host]:
-            if self._order[step.id] <= order or step.id not in self._open:
+            if self._order[step.id] <= self._order[first.id] or step.id not in self._open:
+                continue
+            if step.concurrency is not None:
                 continue
             if len(chosen) == MOST_TOGETHER:
                 break
             waits = self._waiting[step.id] - chosen.keys()
             if not waits and self._uses(step) <= known and self._follows(first, step):
                 chosen[step.id] = step
-        self._taken.update(chosen)
+        for step in chosen.values():
+            self._take(step)
         queue = [entry for entry in self._ready[host] if entry[1] not in chosen]
         if queue:
             heapq.heapify(queue)
@@ -114,3 +144,12 @@ class Schedule:
         else:
             del self._ready[host]
         return list(chosen.values())
+
+    def _first(self, host: str) -> Step | None:
+        """Return the first step that a host can begin with, if there is one."""
+        queue = self._ready[host]
+        first = self._open[queue[0][1]]
+        if self._may_begin(first):
+            return first
+        allowed = (self._open[name] for _, name in sorted(queue) if self._may_begin(self._open[name]))
+        return next(allowed, None)

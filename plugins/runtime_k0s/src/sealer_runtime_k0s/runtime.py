@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sealer.changes import Change, Command, Output, Wait
-from sealer.kubernetes import host_needs, mark_step
+from sealer.kubernetes import JOINS, host_needs, mark_step
 from sealer.model import (
     Check,
     Cluster,
@@ -210,4 +210,5 @@ def _join_step(cluster: Cluster, host: Host, token: Step, before: Sequence[str])
         provides=(at(_JOINED, host.name), *_member(cluster, host)),
         requires=("api", *host_needs(cluster, host, at(PREPARED, host.name)), *before),
         timeout=900,
+        concurrency=JOINS,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from sealer.changes import Command, File, Output, Wait
-from sealer.kubernetes import host_needs, mark_step
+from sealer.kubernetes import JOINS, host_needs, mark_step
 from sealer.model import Check, Cluster, Departure, Host, Probe, Renewal, Step, Traffic, Upgrade, Value, at
 from sealer.providers import ClusterRuntime, SupportsCertificates, SupportsUpgrade
 from sealer_runtime_k8s import fragments, probes
@@ -226,4 +226,5 @@ def _join_step(
         provides=(at(_JOINED, host.name),),
         requires=("api", *host_needs(cluster, host, at(PREPARED, host.name)), *before),
         timeout=1200,
+        concurrency=JOINS,
     )
