@@ -39,7 +39,7 @@ class Case:
     Attributes:
         fault: Its name in the table.
         host: The name of the host.
-        stage: What is done on the host then; ``rootfs`` is the sending of layers.
+        stage: What is done on the host then; ``before`` is nothing yet, ``rootfs`` the sending of layers.
         mode: What the hosts are.
     """
 
@@ -61,6 +61,8 @@ class Case:
                 ground = make_ground(directory, lab, 2, self.mode, layers=layers, env=env)
             node = lab.node(self.host)
             node.run(["rm", "-f", GATE])
+            if self.stage == "before":
+                node.power_off()
             ground.survive(
                 FAULTS[self.fault],
                 lambda running: self._disturb(lab, node, running),
@@ -69,6 +71,8 @@ class Case:
             )
 
     def _disturb(self, lab: Lab, node: Node, running: Running) -> None:
+        if self.stage == "before":
+            return
         if self.fault == "link/slow":
             for one in lab.nodes:
                 one.shape(rate="1mbit", delay="300ms")
@@ -167,6 +171,7 @@ def _leave(ground: Ground, node: Node) -> None:
 
 
 CASES: tuple[Case | OutOfReach, ...] = (
+    Case(fault="power/before", host="n2", stage="before"),
     Case(fault="power/prepare", host="n1", stage="prepare"),
     Case(fault="power/prepare", host="n2", stage="prepare"),
     Case(fault="power/create", host="n1", stage="create"),

@@ -56,6 +56,7 @@ FAULTS = {
     "kill/remove": _killed("the same of `delete -n`"),
     "kill/rollback": _killed("the same of `operations rollback`"),
     "kill/random": _killed("at 50 moments drawn by lot, of `run`, `resume` and `delete --all`"),
+    "power/before": Fault(what="a host has no power", when="before the run", outcome=Outcome.REFUSED, code=1),
     "power/rootfs": Fault(
         what="a host loses its power, and gets it back",
         when="while layers are sent",

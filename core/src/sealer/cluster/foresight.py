@@ -25,6 +25,7 @@ from sealer.cluster.removal import (
     RESET,
     ROLLBACK,
     Removal,
+    is_foreign,
     last_known,
     refuse_known,
     removal_of,
@@ -58,6 +59,10 @@ async def look_at_deletion(context: Context, records: ClusterRecords, *, force: 
     """
     records.require_unlocked()
     request = last_known(context, records)
+    if is_foreign(records):
+        text = f"cluster {records.cluster} was not made by Sealer: it would be forgotten, and stay as it is"
+        context.events(Message(text=text))
+        return Outlook(verb=DELETE, cluster=records.cluster, image="", hosts=(), steps=())
     return await _look_at_removal(context, Removal(verb=DELETE, request=request, force=force))
 
 
@@ -219,7 +224,7 @@ async def _look_at_removal(
 ) -> Outlook:
     """Ask hosts what they would take back; say which tasks would be done behind it, but for those done."""
     spec = removal.request.clusterfile.cluster
-    async with reach(context, spec, Redactor()) as connections:
+    async with reach_for(context, removal.request, Redactor()) as connections:
         cleaned = _reached(context, connections, force=removal.force)
         steps = await _taking_back(context, spec, cleaned, operation=removal.only)
     records = ClusterRecords(context.home, spec.name)

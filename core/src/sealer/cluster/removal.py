@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 from dataclasses import asdict, dataclass, replace
 
+from sealer.cluster.foreign import write_context
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.rollback_tasks import rollback_tasks
-from sealer.cluster.session import Connections, Context, applying, drive, reach
+from sealer.cluster.session import Connections, Context, applying, drive, reach, reach_for
 from sealer.cluster.state import (
     forget_state,
     is_remembered,
@@ -66,7 +67,7 @@ async def delete(context: Context, records: ClusterRecords, *, force: bool = Fal
     """
     redactor = Redactor()
     with records.lock(DELETE):
-        if _is_foreign(records):
+        if is_foreign(records):
             forget_state(records)
             return Summary()
         request = last_known(context, records)
@@ -76,7 +77,8 @@ async def delete(context: Context, records: ClusterRecords, *, force: bool = Fal
             return await take_back(context, records, operation, connections, redactor)
 
 
-def _is_foreign(records: ClusterRecords) -> bool:
+def is_foreign(records: ClusterRecords) -> bool:
+    """Whether a cluster is one that Sealer did not make: deleting it is to forget it."""
     with contextlib.suppress(RecordDamaged):
         state = load_state(records)
         return state is not None and state.foreign is not None
@@ -127,7 +129,8 @@ async def rollback(context: Context, records: ClusterRecords, identity: str | No
         abandon(records.open_operation())
         request = request_of(target)
         operation = records.begin(ROLLBACK, {**request.to_plain(), **asdict(TakenBack(target=target.id))})
-        async with reach(context, request.clusterfile.cluster, redactor) as connections:
+        write_context(request)
+        async with reach_for(context, request, redactor) as connections:
             return await take_back(context, records, operation, connections, redactor)
 
 
