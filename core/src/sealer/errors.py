@@ -46,10 +46,10 @@ class Place:
         return f"{self.file}:{self.line}:{self.column}"
 
     def excerpt(self) -> str | None:
-        """Return the line with a caret below the column, or None when the text is not known."""
-        if self.text is None:
+        """Return the line with a caret below the column, or None when the text is not known or blank."""
+        line = (self.text or "").rstrip("\r\n")
+        if not line.strip():
             return None
-        line = self.text.rstrip("\r\n")
         before = line[: self.column - 1]
         indent = "".join("\t" if character == "\t" else " " for character in before)
         return f"{line}\n{indent}^"

@@ -159,7 +159,13 @@ def reset(
     from sealer.cli.describing import describe_cluster
     from sealer.cluster.foresight import leftovers, look_at_reset
     from sealer.cluster.removal import reset as reset_hosts
+    from sealer.clusterfile.addresses import expand_endpoints
 
+    try:
+        for part in hosts.split(",") if hosts else ():
+            expand_endpoints(part.strip())
+    except ValueError as error:
+        raise UsageError(f"--hosts: {error}") from error
     found = describe_cluster({**flags, "nodes": ",".join(part for part in (flags["nodes"], hosts) if part)})
     if data_root:
         found = replace(found, cluster=replace(found.cluster, data_root=data_root))
