@@ -7,9 +7,10 @@ import hashlib
 import io
 import tarfile
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sealer.changes import Change, Command, File, LayerBlob, Output, Tree
 from sealer.errors import ChangeFailed
@@ -148,6 +149,62 @@ async def test_a_step_with_layers_is_two_round_trips_even_if_they_are_missing(tm
         assert counted.calls == calls
         await counted.close()
     assert (tmp_path / "data/rootfs/hello").read_bytes() == b"hello"
+
+
+class Queue(asyncio.Semaphore):
+    """Lets streams through once all hosts want to send and as many do as may, and sees how many do."""
+
+    def __init__(self, limit: int, hosts: int) -> None:
+        super().__init__(limit)
+        self.limit, self.to_ask = limit, hosts
+        self.go = asyncio.Event()
+        self.now = self.most = 0
+
+    async def acquire(self) -> Literal[True]:
+        self.to_ask -= 1
+        self.look()
+        return await super().acquire()
+
+    def look(self) -> None:
+        self.most = max(self.most, self.now)
+        if not self.to_ask and self.now == self.limit:
+            self.go.set()
+
+    async def through(self, source: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        self.now += 1
+        self.look()
+        await self.go.wait()
+        async for chunk in source:
+            yield chunk
+        self.now -= 1
+
+
+@dataclass(kw_only=True)
+class Queued(Counted):
+    """A connection whose streams pass a queue."""
+
+    queue: Queue
+
+    async def send(self, script: str, source: Any, **options: Any) -> ScriptResult:
+        return await super().send(script, self.queue.through(source), **options)
+
+
+async def test_no_more_hosts_are_sent_to_at_one_time_than_the_user_said(tmp_path: Path) -> None:
+    layer = Blobs(tmp_path).layer("hello", b"hello")
+    queue = Queue(limit=2, hosts=5)
+
+    async def send(number: int) -> None:
+        own = tmp_path / f"host{number}"
+        own.mkdir()
+        sending = Queued(connection=LocalConnection(HOST), queue=queue)
+        visitor = replace(applier(own, "first"), blobs=Blobs(tmp_path), uploads=queue)
+        async with asyncio.timeout(30):
+            await drive(own, sending, visitor, step(Tree(path="rootfs", layers=(layer,))))
+        await sending.close()
+        assert (own / "data/rootfs/hello").read_bytes() == b"hello"
+
+    await asyncio.gather(*(send(number) for number in range(5)))
+    assert queue.most == 2
 
 
 async def test_steps_that_are_ready_together_are_one_round_trip(tmp_path: Path) -> None:
