@@ -130,13 +130,16 @@ def test_a_cluster_that_is_worked_on_is_6_and_an_interrupted_operation_is_130(
     operator.sealer("resume", code=0)
 
 
-def test_a_second_ctrl_c_ends_it_at_once_though_a_change_still_runs(operator: Operator, lab: Lab) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_a_second_signal_ends_it_at_once_though_a_change_still_runs(
+    operator: Operator, lab: Lab, number: signal.Signals
+) -> None:
     with operator.start("run", *words(operator, "-e", f"PLAIN_GATE={GATE}")) as running:
         running.until("step-started", step="plain/create@")
-        os.kill(running.process, signal.SIGINT)
+        os.kill(running.process, number)
         running.until_said("press Ctrl-C again to stop at once")
         assert running.runs_for(0.5)
-        os.kill(running.process, signal.SIGINT)
+        os.kill(running.process, number)
         said = running.finish(code=130)
     assert "stopped at once" in said
     assert "sealer resume my-cluster" in said

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 Result = TypeVar("Result")
 
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+
 
 def progress_option(function: Function) -> Function:
     """Add ``--progress``."""
@@ -84,7 +86,7 @@ def drive(
     """Run a use case to its end, showing what happens.
 
     The first Ctrl-C lets changes that are being made finish and starts nothing more; the second ends the
-    program.
+    program. So does SIGTERM, by which others than people stop programs.
 
     Args:
         application: The run of the program.
@@ -137,13 +139,15 @@ async def _interruptible(work: Coroutine[Any, Any, Result], stoppers: list[Calla
         while stoppers:
             stoppers.pop()()
 
-    loop.add_signal_handler(signal.SIGINT, interrupt)
+    for number in _INTERRUPTS:
+        loop.add_signal_handler(number, interrupt)
     try:
         return await task
     except asyncio.CancelledError as error:
         raise KeyboardInterrupt from error
     finally:
-        loop.remove_signal_handler(signal.SIGINT)
+        for number in _INTERRUPTS:
+            loop.remove_signal_handler(number)
 
 
 def _ask(what: str) -> Secret:
