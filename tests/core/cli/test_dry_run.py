@@ -34,6 +34,10 @@ LOCAL = {"operations abort", "prune"}
 """What changes no host, but something here."""
 
 
+TELLING = {"debug node", "debug pod", "debug clean"}
+"""What has no plan, and tells in words what it would do."""
+
+
 def commands(
     group: click.Group = root, context: click.Context | None = None, above: str = ""
 ) -> Iterator[tuple[str, click.Command]]:
@@ -63,6 +67,11 @@ def test_hosts_are_touched_by_those_verbs_that_say_how_many_at_a_time() -> None:
 @pytest.mark.parametrize("name", sorted(TOUCHING | LOCAL))
 def test_a_verb_that_changes_hosts_has_a_dry_run(name: str) -> None:
     assert "--dry-run" in options(ALL[name])
+
+
+@pytest.mark.parametrize("name", sorted(TOUCHING - TELLING))
+def test_what_would_be_done_is_printed_for_programs_too(name: str) -> None:
+    assert "--output" in options(ALL[name])
 
 
 def test_no_verb_beside_them_offers_one() -> None:

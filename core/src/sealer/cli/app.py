@@ -146,10 +146,14 @@ def _print_diff(found: AppDiff) -> None:
 @context_options
 @delivery_options
 @dry_run_option
+@output_option()
 @host_options
 @pass_application
-def upgrade(application: Application, /, image: str, *, dry_run: bool, **flags: Any) -> None:
-    """Turn the applications of an earlier image into those of IMAGE; what it no longer has of them goes."""
+def upgrade(application: Application, /, image: str, *, dry_run: bool, output: Format, **flags: Any) -> None:
+    """Turn the applications of an earlier image into those of IMAGE; what it no longer has of them goes.
+
+    With --dry-run, -o says how what would be done is printed.
+    """
     from dataclasses import replace
 
     from sealer.cluster.images import available
@@ -161,7 +165,7 @@ def upgrade(application: Application, /, image: str, *, dry_run: bool, **flags: 
     wish = replace(wish, choice=replace(wish.choice, upgrade=True))
     if dry_run:
         found = drive(application, lambda context: look(context, wish), **driving_flags(flags), dry=True)
-        print_plan(found.outlook)
+        print_plan(found.outlook, output)
         return
 
     async def work(context: Context) -> Summary:
@@ -178,6 +182,7 @@ def upgrade(application: Application, /, image: str, *, dry_run: bool, **flags: 
 @cluster_option
 @context_options
 @dry_run_option
+@output_option()
 @yes_option
 @host_options
 @pass_application
@@ -189,10 +194,14 @@ def uninstall(
     cmds: tuple[str, ...],
     forget: bool,
     dry_run: bool,
+    output: Format,
     yes: bool,
     **flags: Any,
 ) -> None:
-    """Take applications away from a cluster, with all that was made for them."""
+    """Take applications away from a cluster, with all that was made for them.
+
+    With --dry-run, -o says how what would be done is printed.
+    """
     from sealer.cluster.launch_choice import LaunchChoice
     from sealer.cluster.launching import look_at_uninstalling
     from sealer.cluster.launching import uninstall as take_away
@@ -202,14 +211,13 @@ def uninstall(
     there = _there(application, flags)
     choice = LaunchChoice(cmds=() if forget else cmds or None)
     if dry_run:
-        print_plan(
-            drive(
-                application,
-                lambda context: look_at_uninstalling(context, there, names, choice),
-                **driving_flags(flags),
-                dry=True,
-            )
+        found = drive(
+            application,
+            lambda context: look_at_uninstalling(context, there, names, choice),
+            **driving_flags(flags),
+            dry=True,
         )
+        print_plan(found, output)
         return
     confirm(f"Take {', '.join(names)} away from cluster {there.records.cluster}?", yes=yes)
     say_done(

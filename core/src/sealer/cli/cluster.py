@@ -21,19 +21,26 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("cluster", required=False)
 @dry_run_option
+@output_option()
 @host_options
 @pass_application
-def resume(application: Application, /, cluster: str | None, *, dry_run: bool, **options: Any) -> None:
-    """Go on with the operation that was killed or that failed, from where it was."""
+def resume(
+    application: Application, /, cluster: str | None, *, dry_run: bool, output: Format, **options: Any
+) -> None:
+    """Go on with the operation that was killed or that failed, from where it was.
+
+    With --dry-run, -o says how what would be done is printed.
+    """
     from sealer.cluster.foresight import look_at_resumption
     from sealer.cluster.operations import resume as resume_operation
     from sealer.cluster.state import choose_cluster
 
     records = choose_cluster(application.home, cluster)
     if dry_run:
-        print_plan(
-            drive(application, lambda context: look_at_resumption(context, records), **options, dry=True)
+        outlook = drive(
+            application, lambda context: look_at_resumption(context, records), **options, dry=True
         )
+        print_plan(outlook, output)
         return
     summary = drive(application, lambda context: resume_operation(context, records), **options)
     click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)

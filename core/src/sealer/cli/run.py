@@ -91,39 +91,61 @@ def image_app_options(function: Function) -> Function:
 @context_options
 @delivery_options
 @dry_run_option
+@output_option()
 @yes_option
 @host_options
 @pass_application
-def run(application: Application, /, image: str | None, *, dry_run: bool, yes: bool, **flags: Any) -> None:
+def run(
+    application: Application,
+    /,
+    image: str | None,
+    *,
+    dry_run: bool,
+    output: Format,
+    yes: bool,
+    **flags: Any,
+) -> None:
     """Make a cluster from a cluster IMAGE, or put an application IMAGE on a cluster.
 
     The hosts come from -m and -n, from a Clusterfile, or from both. An application image runs on the cluster
-    that --cluster-name names, on the only one there is, or on any that --kubeconfig names.
+    that --cluster-name names, on the only one there is, or on any that --kubeconfig names. With --dry-run, -o
+    says how what would be done is printed.
     """
-    _run(application, _wish(image, flags), flags, dry_run=dry_run, yes=yes)
+    _run(application, _wish(image, flags), flags, dry_run=dry_run, output=output, yes=yes)
 
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @cluster_options
 @dry_run_option
+@output_option()
 @yes_option
 @host_options
 @pass_application
-def apply(application: Application, /, file: Path | None, *, dry_run: bool, yes: bool, **flags: Any) -> None:
+def apply(
+    application: Application,
+    /,
+    file: Path | None,
+    *,
+    dry_run: bool,
+    output: Format,
+    yes: bool,
+    **flags: Any,
+) -> None:
     """Make the cluster of a Clusterfile what it says (-f), or carry out the plan in FILE.
 
     Hosts of the cluster that the Clusterfile does not name any more leave it. A plan that sealer plan --out
-    wrote is refused when the hosts have changed since.
+    wrote is refused when the hosts have changed since. With --dry-run, -o says how what would be done is
+    printed.
     """
     if (file is None) == (flags["clusterfile"] is None):
         raise UsageError(
             "apply needs a Clusterfile or a plan", hint="sealer apply -f Clusterfile, or sealer apply PLAN"
         )
     if file is None:
-        _run(application, _wish(None, flags), flags, dry_run=dry_run, yes=yes)
+        _run(application, _wish(None, flags), flags, dry_run=dry_run, output=output, yes=yes)
     else:
-        _run_saved(application, file, flags, dry_run=dry_run, yes=yes)
+        _run_saved(application, file, flags, dry_run=dry_run, output=output, yes=yes)
 
 
 @click.command()
@@ -168,12 +190,20 @@ def _look(application: Application, wish: Wish, flags: dict[str, Any], *, dry: b
     return drive(application, lambda context: look(context, wish), **driving_flags(flags), dry=dry)
 
 
-def _run(application: Application, wish: Wish, flags: dict[str, Any], *, dry_run: bool, yes: bool) -> None:
+def _run(
+    application: Application,
+    wish: Wish,
+    flags: dict[str, Any],
+    *,
+    dry_run: bool,
+    output: Format,
+    yes: bool,
+) -> None:
     from sealer.cluster.launching import run_image
     from sealer.cluster.leaving import leaving_hosts
 
     if dry_run:
-        print_plan(_look(application, wish, flags, dry=True).outlook)
+        print_plan(_look(application, wish, flags, dry=True).outlook, output)
         return
     if leaving_hosts(application.home, wish).addresses:
         _let_go(application, _look(application, wish, flags, dry=False), flags, yes=yes)
@@ -181,7 +211,13 @@ def _run(application: Application, wish: Wish, flags: dict[str, Any], *, dry_run
 
 
 def _run_saved(
-    application: Application, file: Path, flags: dict[str, Any], *, dry_run: bool, yes: bool
+    application: Application,
+    file: Path,
+    flags: dict[str, Any],
+    *,
+    dry_run: bool,
+    output: Format,
+    yes: bool,
 ) -> None:
     from sealer.cluster.planning import SavedPlan, apply_saved, look_again
     from sealer.operation.records import read_json
@@ -192,7 +228,7 @@ def _run_saved(
             application, lambda context: look_again(context, saved), **driving_flags(flags), dry=dry_run
         )
         if dry_run:
-            print_plan(look.outlook)
+            print_plan(look.outlook, output)
             return
         _let_go(application, look, flags, yes=yes)
     say_done(drive(application, lambda context: apply_saved(context, saved), **driving_flags(flags)))
