@@ -14,7 +14,7 @@ from sealer.cluster.kubeconfig import point_to
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.removal import removal_plan
 from sealer.cluster.request import ImageChoice, Request
-from sealer.cluster.state import choose_cluster, forget_state, load_state, save_state
+from sealer.cluster.state import choose_cluster, choose_recorded, forget_state, load_state, save_state
 from sealer.clusterfile import Clusterfile, ClusterSpec, HostSpec, SshSpec
 from sealer.errors import OperationLocked, SealerError, UsageError
 from sealer.operation.journal import Journal
@@ -75,6 +75,21 @@ def test_a_cluster_is_remembered_until_it_is_forgotten(tmp_path: Path) -> None:
     assert load_state(records) is not None
     forget_state(records)
     assert load_state(records) is None
+
+
+def test_the_records_of_a_cluster_that_is_gone_are_found(tmp_path: Path) -> None:
+    for name in ("c1", "c2"):
+        save_state(ClusterRecords(tmp_path, name), request())
+        forget_state(ClusterRecords(tmp_path, name))
+        if name == "c1":
+            assert choose_recorded(tmp_path, None).cluster == "c1"
+    assert choose_recorded(tmp_path, "c1").cluster == "c1"
+    with pytest.raises(UsageError, match="there were c1, c2"):
+        choose_recorded(tmp_path, None)
+    with pytest.raises(UsageError, match="c3 is not known"):
+        choose_recorded(tmp_path, "c3")
+    save_state(ClusterRecords(tmp_path, "c2"), request())
+    assert choose_recorded(tmp_path, None).cluster == "c2"
 
 
 def test_an_open_operation_is_named_when_a_second_one_is_begun(tmp_path: Path) -> None:

@@ -39,11 +39,11 @@ def _say_taken_back(summary: Summary) -> None:
 @output_option()
 @pass_application
 def list_operations(application: Application, /, cluster: str | None, output: Format) -> None:
-    """List the operations on a cluster, oldest first."""
+    """List the operations on a cluster, also on one that is gone, oldest first."""
     from sealer.cluster.operations import summarise
-    from sealer.cluster.state import choose_cluster
+    from sealer.cluster.state import choose_recorded
 
-    records = choose_cluster(application.home, cluster)
+    records = choose_recorded(application.home, cluster)
     rows = [summarise(operation).to_plain() for operation in records.operations()]
     print_rows(rows, ("id", "verb", "state", "done", "image"), output)
 
@@ -56,9 +56,9 @@ def list_operations(application: Application, /, cluster: str | None, output: Fo
 def show(application: Application, /, operation: str, cluster: str | None, output: Format) -> None:
     """Show one operation: its steps, its image, its log."""
     from sealer.cluster.operations import summarise
-    from sealer.cluster.state import choose_cluster
+    from sealer.cluster.state import choose_recorded
 
-    records = choose_cluster(application.home, cluster)
+    records = choose_recorded(application.home, cluster)
     print_document(summarise(records.operation(operation)).to_plain(), output)
 
 

@@ -151,6 +151,22 @@ def choose_cluster(home: Path, name: str | None) -> ClusterRecords:
     return ClusterRecords(home, name)
 
 
+def choose_recorded(home: Path, name: str | None) -> ClusterRecords:
+    """Return the records of the cluster the user means, also of one that is gone: they stay.
+
+    Raises:
+        UsageError: None was named and there is, or was, not just one, or nothing is on record of it.
+    """
+    recorded = recorded_clusters(home)
+    if name in recorded:
+        return ClusterRecords(home, name)
+    if name is None and recorded and not known_clusters(home):
+        if len(recorded) == 1:
+            return ClusterRecords(home, recorded[0])
+        raise UsageError(f"which cluster? there were {', '.join(recorded)}", hint="name it: --cluster NAME")
+    return choose_cluster(home, name)
+
+
 def require_state(records: ClusterRecords, *, foreign: bool = False) -> Request:
     """Return what is remembered of a cluster, or what the operation that is open was to make of it.
 
