@@ -181,15 +181,6 @@ class Running:
                 return found
         raise AssertionError(f"no {event} {fields} came:\n{''.join(self._said)}")
 
-    def until_said(self, text: str) -> None:
-        """Wait for a line with a text, which is no event."""
-        while (line := self._lines.get()) is not None:
-            self._said.append(line)
-            if text in line:
-                return
-        self._lines.put(None)
-        raise AssertionError(f"it did not say {text!r}:\n{''.join(self._said)}")
-
     def finish(self, *, code: int = 0) -> str:
         """Wait for its end, see that it ends with an exit code, and return what it said beside events."""
         ended = self.ended()

@@ -137,7 +137,7 @@ def test_a_second_signal_ends_it_at_once_though_a_change_still_runs(
     with operator.start("run", *words(operator, "-e", f"PLAIN_GATE={GATE}")) as running:
         running.until("step-started", step="plain/create@")
         os.kill(running.process, number)
-        running.until_said("press Ctrl-C again to stop at once")
+        running.until("message", text="press Ctrl-C again to stop at once")
         assert running.runs_for(0.5)
         os.kill(running.process, number)
         said = running.finish(code=130)

@@ -12,6 +12,7 @@ import click
 
 from sealer.cli.application import Application
 from sealer.errors import UsageError
+from sealer.events import EventSink, Message
 
 if TYPE_CHECKING:
     from sealer.cluster.session import Context
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 Result = TypeVar("Result")
 
+_STOPPING = "stopping when the running changes are made; press Ctrl-C again to stop at once"
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -124,10 +126,12 @@ def drive(
             fail_fast=fail_fast,
             dry=dry,
         )
-        return asyncio.run(_interruptible(work(context), stoppers))
+        return asyncio.run(_interruptible(work(context), stoppers, renderer))
 
 
-async def _interruptible(work: Coroutine[Any, Any, Result], stoppers: list[Callable[[], None]]) -> Result:
+async def _interruptible(
+    work: Coroutine[Any, Any, Result], stoppers: list[Callable[[], None]], events: EventSink
+) -> Result:
     loop = asyncio.get_running_loop()
     task = asyncio.ensure_future(work)
 
@@ -135,7 +139,7 @@ async def _interruptible(work: Coroutine[Any, Any, Result], stoppers: list[Calla
         if not stoppers:
             task.cancel()
             return
-        click.echo("stopping when the running changes are made; press Ctrl-C again to stop at once", err=True)
+        events(Message(text=_STOPPING, warning=True))
         while stoppers:
             stoppers.pop()()
 
