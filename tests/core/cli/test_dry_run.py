@@ -11,10 +11,16 @@ import pytest
 
 from sealer.cli.plans import NOTHING, plan_lines
 from sealer.cli.program import root
+from sealer.cluster.certificates import RENEW
+from sealer.cluster.host_aliases import HOST_ALIAS
+from sealer.cluster.launching import UNINSTALL
+from sealer.cluster.launching import UPGRADE as UPGRADE_APP
 from sealer.cluster.mending import FIX
 from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
 from sealer.cluster.planning import RUN
 from sealer.cluster.removal import REMOVALS
+from sealer.cluster.rotation import ROTATE
+from sealer.cluster.upgrading import UPGRADE
 
 READING = {
     "gen",
@@ -133,4 +139,14 @@ def test_the_form_of_plans_is_the_documented_one() -> None:
 
 def test_the_documented_verbs_are_those_of_operations() -> None:
     (line,) = (line for line in PAGE.splitlines() if line.startswith("| `verb` |"))
-    assert set(re.findall(r"`(\w+)`", line)) - {"verb"} == {RUN, FIX, *REMOVALS}
+    assert set(re.findall(r"`([\w-]+)`", line)) - {"verb", "app"} == {
+        RUN,
+        UPGRADE,
+        FIX,
+        RENEW,
+        ROTATE,
+        HOST_ALIAS,
+        UPGRADE_APP,
+        UNINSTALL,
+        *REMOVALS,
+    }
