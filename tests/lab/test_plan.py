@@ -345,7 +345,7 @@ def test_a_rollback_shows_and_does_what_the_clusterfile_has_done_behind_it(
     assert found["summary"]["hosts"] == {first: 2, second: 1}
     assert actions(found)[-1] == (
         first,
-        "command tell at rollback (rollback)",
+        "tell at rollback (rollback)",
         "it is done once everything is taken back",
     )
     said = operator.sealer("operations", "rollback", "--yes").stderr

@@ -12,13 +12,13 @@ import yaml
 
 from sealer.cluster.kubeconfig import point_to
 from sealer.cluster.launch_choice import LaunchChoice
-from sealer.cluster.removal import removal_plan
+from sealer.cluster.removal import REMOVALS, removal_plan
 from sealer.cluster.request import ImageChoice, Request
 from sealer.cluster.state import choose_cluster, choose_recorded, forget_state, load_state, save_state
 from sealer.clusterfile import Clusterfile, ClusterSpec, HostSpec, SshSpec
 from sealer.errors import OperationLocked, SealerError, UsageError
 from sealer.operation.journal import Journal
-from sealer.operation.records import ClusterRecords
+from sealer.operation.records import TAKING_BACK, ClusterRecords
 from sealer.secret import Secret
 
 from .examples import facts
@@ -90,6 +90,18 @@ def test_the_records_of_a_cluster_that_is_gone_are_found(tmp_path: Path) -> None
         choose_recorded(tmp_path, "c3")
     save_state(ClusterRecords(tmp_path, "c2"), request())
     assert choose_recorded(tmp_path, None).cluster == "c2"
+
+
+def test_what_takes_things_back_is_gone_on_with_and_not_rolled_back(tmp_path: Path) -> None:
+    assert TAKING_BACK == REMOVALS
+    for verb in ("run", *REMOVALS):
+        records = ClusterRecords(tmp_path, f"of-{verb}")
+        records.begin(verb, {})
+        with pytest.raises(OperationLocked) as caught:
+            records.require_none_open()
+        hint = caught.value.hint or ""
+        assert "sealer resume" in hint
+        assert ("operations rollback" in hint) == (verb == "run")
 
 
 def test_an_open_operation_is_named_when_a_second_one_is_begun(tmp_path: Path) -> None:

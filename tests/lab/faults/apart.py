@@ -148,6 +148,7 @@ def _delete(ground: Ground, node: Node) -> None:
     """See that the node stands in the way of deletion unless that is forced."""
     said = ground.operator.sealer(*DELETE, code=5).stderr
     assert f"take-back@{node.address}: " in said
+    assert "without hosts that are gone: sealer delete --all --force my-cluster" in said
     assert ground.installed
     said = ground.operator.sealer(*DELETE, "--force").stderr
     assert f"{node.address} - can't be reached: what was changed there stays, with its journal" in said

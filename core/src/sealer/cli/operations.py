@@ -11,6 +11,7 @@ from sealer.cli.driving import drive, driving_flags, host_options
 from sealer.cli.options import confirm, output_option, yes_option
 from sealer.cli.output import Format, print_document, print_rows
 from sealer.cli.plans import dry_run_option, print_plan
+from sealer.cli.render.wording import counted
 from sealer.cli.run import login_options
 from sealer.errors import UsageError
 
@@ -29,7 +30,7 @@ def _say_taken_back(summary: Summary) -> None:
     from sealer.cluster.removal import of_hosts
 
     hosts = of_hosts(summary)
-    text = f"done: taken back on {hosts.changed} hosts, nothing to do on {hosts.unchanged}"
+    text = f"done: taken back on {counted(hosts.changed, 'host')}, nothing to do on {hosts.unchanged}"
     tasks = len(summary.done) - len(hosts.done)
     click.echo(f"{text}; tasks done behind it: {tasks}" if tasks else text, err=True)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sealer.cli.output import Format, print_document
+from sealer.cli.render.wording import counted
 
 if TYPE_CHECKING:
     from sealer.cluster.outlook import Outlook, PlannedStep
@@ -59,15 +60,11 @@ def summary(outlook: Outlook) -> str:
     """Return how much would be done, in one line."""
     numbers = outlook.changes_by_host
     touched = sum(number > 0 for number in numbers.values())
-    changes = _count(sum(numbers.values()), "change")
+    changes = counted(sum(numbers.values()), "change")
     return (
         f"{outlook.verb} {outlook.cluster}: {changes} in {len(outlook.needed)} of "
-        f"{_count(len(outlook.steps), 'step')} on {touched} of {_count(len(numbers), 'host')}"
+        f"{counted(len(outlook.steps), 'step')} on {touched} of {counted(len(numbers), 'host')}"
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _line(text: str) -> str:

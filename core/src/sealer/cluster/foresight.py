@@ -261,16 +261,19 @@ async def _taking_back(
     context: Context, spec: ClusterSpec, connections: Connections, *, operation: str | None
 ) -> tuple[PlannedStep, ...]:
     steps = []
+    kept: dict[str, list[str]] = {}
     for found in await residue(context, connections, spec, operation=operation):
         step = take_back_step(found.host)
         for entry in found.entries if operation is not None else ():
             if not entry.undoable:
-                text = f"{entry.subject} can't be taken back; it would stay as it is"
-                context.events(Message(text=text, host=found.host, warning=True))
+                kept.setdefault(entry.subject, []).append(found.host)
         changes = tuple(
             PlannedChange(change=entry.key, reason=f"operation {entry.operation} made it")
             for entry in found.entries
             if entry.undoable
         )
         steps.append(PlannedStep(step=step.id, title=step.title, host=found.host, changes=changes))
+    for subject, hosts in kept.items():
+        text = f"{subject} can't be taken back on {', '.join(hosts)}; it would stay as it is"
+        context.events(Message(text=text, warning=True))
     return tuple(steps)

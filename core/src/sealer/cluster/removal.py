@@ -18,7 +18,7 @@ from sealer.cluster.state import (
     save_state,
 )
 from sealer.clusterfile import Clusterfile, ClusterSpec
-from sealer.errors import HostError, RecordDamaged, SealerError, UsageError
+from sealer.errors import HostError, HostsFailed, HostUnreachable, RecordDamaged, SealerError, UsageError
 from sealer.events import EventSink, Message
 from sealer.hosts.secret import Redactor
 from sealer.model import Step, at
@@ -226,7 +226,15 @@ async def take_back(
         else:
             save_state(records, before)
 
-    return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
+    try:
+        return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
+    except HostsFailed as error:
+        gone = any(isinstance(one, HostUnreachable) for one in error.failures.values())
+        if operation.verb == DELETE and gone:
+            error.hint = (
+                f"{error.hint}   without hosts that are gone: sealer delete --all --force {spec.name}"
+            )
+        raise
 
 
 def tasks_behind(

@@ -45,7 +45,7 @@ async def status(context: Context, records: ClusterRecords) -> Status:
     operation = newest_operation(records)
     async with reach(context, request.clusterfile.cluster, Redactor()) as connections:
         unreachable = {
-            host: str(found) if isinstance(found, HostError) else "" for host, found in connections.items()
+            host: found.message if isinstance(found, HostError) else "" for host, found in connections.items()
         }
         found: dict[str, Any] = {}
         if prepared is not None:

@@ -27,6 +27,9 @@ REQUEST_FILE = "request.json"
 
 _DAMAGED = "the file is damaged"
 
+TAKING_BACK = frozenset({"delete", "remove", "reset", "rollback"})
+"""The verbs of operations that take things back; they can't be rolled back themselves."""
+
 DONE = "done"
 ABORTED = "aborted"
 
@@ -143,10 +146,11 @@ class ClusterRecords:
         """
         operation = self.open_operation()
         if operation is not None:
+            back = f"take back what it did: sealer operations rollback --cluster {self.cluster}   "
             raise OperationLocked(
                 f"operation {operation.id} on cluster {self.cluster} is not finished",
                 hint=f"go on with it: sealer resume {self.cluster}   "
-                f"take back what it did: sealer operations rollback --cluster {self.cluster}   "
+                f"{'' if operation.verb in TAKING_BACK else back}"
                 f"take the cluster away: sealer delete --all {self.cluster}",
             )
 

@@ -162,8 +162,8 @@ def _word(text: str | None) -> str:
 
 def announcement(event: OperationStarted) -> str:
     """Return what begins, where, and the path of its log."""
-    count = len(event.hosts)
-    text = f"{event.verb} {event.cluster}: {event.steps} steps on {count} host{'s' if count != 1 else ''}"
+    steps, hosts = wording.counted(event.steps, "step"), wording.counted(len(event.hosts), "host")
+    text = f"{event.verb} {event.cluster}: {steps} on {hosts}"
     if event.done:
         text += f", {event.done} done earlier"
     return f"{text}; log: {event.log}"

@@ -48,6 +48,11 @@ def counts(numbers: Mapping[Outcome, int]) -> str:
     return ", ".join(said) or "nothing to do"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as ``1 host`` and ``2 hosts``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def some(names: Sequence[str], most: int = 4) -> str:
     """Return names joined by commas, the last ones as a number when there are too many."""
     if len(names) <= most:
