@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sealer.errors import PlanError
 from sealer_runtime_k8s.merge import arguments_as_lists, arguments_as_mappings, merge
 
 names = st.sampled_from(["a", "b", "apiServer", "networking"])
@@ -53,3 +55,28 @@ def test_inputs_are_left_as_they_were() -> None:
     result = merge(base, {"apiServer": {"certSANs": ["b", "a"]}})
     assert result == {"apiServer": {"certSANs": ["a", "b"]}}
     assert base == {"apiServer": {"certSANs": ["a"]}}
+
+
+def test_numbers_and_truth_values_become_the_words_that_programs_take() -> None:
+    given_arguments = {
+        "audit-log-maxage": 7,
+        "profiling": False,
+        "v": "2",
+        "kube-api-qps": 0.5,
+        "alone": None,
+    }
+    wanted = {"audit-log-maxage": "7", "profiling": "false", "v": "2", "kube-api-qps": "0.5", "alone": ""}
+    document = {"apiServer": {"extraArgs": given_arguments}}
+    assert arguments_as_mappings(document) == {"apiServer": {"extraArgs": wanted}}
+    as_list = [{"name": name, "value": value} for name, value in given_arguments.items()]
+    assert arguments_as_mappings({"apiServer": {"extraArgs": as_list}}) == {
+        "apiServer": {"extraArgs": wanted}
+    }
+    assert arguments_as_lists({"extraArgs": None}) == {"extraArgs": []}
+
+
+@pytest.mark.parametrize("value", ["--v=2", [{"value": "2"}], ["--v=2"], {"v": ["2"]}, {3: "x"}, 7])
+def test_what_is_no_argument_is_refused(value: object) -> None:
+    for read in (arguments_as_lists, arguments_as_mappings):
+        with pytest.raises(PlanError, match="kubeletExtraArgs of kubeadm's configuration holds"):
+            read({"nodeRegistration": {"kubeletExtraArgs": value}})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from sealer.errors import PlanError
 
 _JOINED = frozenset({"certSANs", "serverCertSANs", "peerCertSANs"})
 """Lists that are joined, because what was computed must stay in them."""
@@ -16,6 +18,9 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     """Return ``base`` with ``over`` laid on it: mappings key by key, arguments by name, all else replaced.
 
     Arguments come out as lists of name and value.
+
+    Raises:
+        PlanError: What stands in the place of arguments is none.
     """
     result = arguments_as_lists(base)
     for key, value in arguments_as_lists(over).items():
@@ -33,34 +38,65 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def arguments_as_lists(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document with its arguments as lists of name and value."""
+    """Return a document with its arguments as lists of name and value.
 
-    def change(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return [{"name": name, "value": text} for name, text in value.items()]
-        return value
-
-    return _map_arguments(document, change)
+    Raises:
+        PlanError: What stands in the place of arguments is none.
+    """
+    return _map_arguments(document, lambda arguments: arguments)
 
 
 def arguments_as_mappings(document: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a document with its arguments as mappings; of one that is repeated the last stays."""
+    """Return a document with its arguments as mappings; of one that is repeated the last stays.
 
-    def change(value: Any) -> Any:
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            return {argument["name"]: argument.get("value", "") for argument in value}
-        return value
+    Raises:
+        PlanError: What stands in the place of arguments is none.
+    """
+    return _map_arguments(
+        document, lambda arguments: {argument["name"]: argument["value"] for argument in arguments}
+    )
 
-    return _map_arguments(document, change)
 
-
-def _map_arguments(document: Mapping[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:
+def _map_arguments(
+    document: Mapping[str, Any], change: Callable[[list[dict[str, Any]]], Any]
+) -> dict[str, Any]:
     result: dict[str, Any] = {}
     for key, value in document.items():
         if key in _ARGUMENTS:
-            result[key] = change(value)
+            result[key] = change(_arguments(key, value))
         elif isinstance(value, Mapping):
             result[key] = _map_arguments(value, change)
         else:
             result[key] = value
     return result
+
+
+def _arguments(key: str, value: Any) -> list[dict[str, Any]]:
+    """Read arguments that are written in either way; kubeadm takes nothing but text as their values."""
+    if isinstance(value, Mapping):
+        value = [{"name": name, "value": text} for name, text in value.items()]
+    if value is not None and not isinstance(value, list):
+        raise _no_arguments(key, value)
+    return [_argument(key, argument) for argument in value or ()]
+
+
+def _argument(key: str, argument: Any) -> dict[str, Any]:
+    if not isinstance(argument, Mapping) or not isinstance(argument.get("name"), str):
+        raise _no_arguments(key, argument)
+    value = argument.get("value")
+    if value is None:
+        value = ""
+    elif isinstance(value, bool):
+        value = "true" if value else "false"
+    elif isinstance(value, int | float):
+        value = str(value)
+    elif not isinstance(value, str):
+        raise _no_arguments(key, value)
+    return {**argument, "value": value}
+
+
+def _no_arguments(key: str, found: Any) -> PlanError:
+    return PlanError(
+        f"{key} of kubeadm's configuration holds {found!r}, which is no argument",
+        hint='write "name: value" for each, or a list of entries with name and value',
+    )
