@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sealer.cluster.computed_env import environment_on
 from sealer.clusterfile import parse_clusterfile
+from sealer.kubernetes.environment import environment_on
 from sealer.model import Phase, Step, Task
 from sealer_task_standard import sealer_task_types
 from tests.apps.conftest import Bench

@@ -29,17 +29,24 @@ from sealer.testing.conformance import (
     TaskTypeContract,
     VocabularyContract,
 )
+from sealer.testing.examples import example_image
 from tests.plugins.installed import PLUGINS, Found, found
 
 
-def each(kind: Kind) -> Any:
-    """Make the fixture ``built_in`` stand for each provider of a kind in turn."""
+def each(kind: Kind, *, by_scripts: bool = False) -> Any:
+    """Make the fixture ``built_in`` stand for each provider of a kind, or those that run scripts, in turn."""
+    chosen = [one for one in found(kind) if not by_scripts or scripts_of(one)]
 
-    @pytest.fixture(name="built_in", params=found(kind), ids=lambda one: str(one.provider.name))
+    @pytest.fixture(name="built_in", params=chosen, ids=lambda one: str(one.provider.name))
     def built_in(self: object, request: pytest.FixtureRequest) -> Found:
         return request.param  # type: ignore[no-any-return]  # one of the parameters
 
     return built_in
+
+
+def scripts_of(one: Found) -> dict[str, str]:
+    """Return scripts of images that a provider runs, as files of an image."""
+    return {path: "true\n" for path in one.provider.image_files if path.startswith("scripts/")}
 
 
 class TestClusterRuntimes(ClusterRuntimeContract):
@@ -74,6 +81,31 @@ class TestRegistries(RegistryContract):
     @pytest.fixture
     def provider(self, built_in: Found) -> Any:
         return built_in.provider
+
+
+class TestClusterRuntimesByScripts(TestClusterRuntimes):
+    built_in = each(Kind.CLUSTER_RUNTIME, by_scripts=True)
+
+    @pytest.fixture
+    def image(self, built_in: Found) -> ImageMetadata:
+        own: ImageMetadata = built_in.samples.IMAGE
+        return replace(own, files={**own.files, **scripts_of(built_in)})
+
+
+class TestContainerRuntimesByScripts(TestContainerRuntimes):
+    built_in = each(Kind.CONTAINER_RUNTIME, by_scripts=True)
+
+    @pytest.fixture
+    def image(self, built_in: Found) -> ImageMetadata:
+        return example_image(files=scripts_of(built_in))
+
+
+class TestRegistriesByScripts(TestRegistries):
+    built_in = each(Kind.REGISTRY, by_scripts=True)
+
+    @pytest.fixture
+    def image(self, built_in: Found) -> ImageMetadata:
+        return example_image(files=scripts_of(built_in))
 
 
 class TestAppTypes(AppTypeContract):

@@ -30,6 +30,7 @@ case "$*" in
       printf '%s@sha256:of-%s\\n' "${file##*/}" "$id" | tr '|' / | sed 's/:1@/@/'
     done ;;
   "--config /etc/docker/sealer pull --quiet "*)
+    case $5 in "$LACKED"*) SERVED= ;; esac
     [ -n "$SERVED" ] || { echo "manifest unknown" >&2; exit 1; }
     printf %s "$SERVED" > "$(at "$5")" ;;
   "tag "*)
@@ -63,7 +64,7 @@ class Host:
         (self.programs / "docker").write_text(CLIENT)
         (self.programs / "docker").chmod(0o755)
 
-    def run(self, script: str, served: str = "new") -> subprocess.CompletedProcess[str]:
+    def run(self, script: str, served: str = "new", bare: bool = False) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [*self.shell, "-e", "-s"],
             input=script,
@@ -74,6 +75,7 @@ class Host:
                 "PATH": f"{self.programs}:/usr/sbin:/usr/bin:/sbin:/bin",
                 "IMAGES": str(self.images),
                 "SERVED": served,
+                "LACKED": "sea.hub:5000/quay.io/" if bare else "none",
                 "entry": str(self.entry),
             },
         )
@@ -92,12 +94,13 @@ def machine(request: pytest.FixtureRequest, tmp_path: Path) -> Host:
 
 
 WITHIN = 'within() { shift; "$@"; }'
-FETCH = fragments.fetch_image(NAME, f"{SOURCE}:1")
-FORGET = fragments.forget_image(NAME, f"{SOURCE}:1")
+BARE = "sea.hub:5000/team/app"
+FETCH = fragments.fetch_image(NAME, (f"{SOURCE}:1", f"{BARE}:1"))
+FORGET = fragments.forget_image(NAME, (f"{SOURCE}:1", f"{BARE}:1"))
 
 
 def test_an_image_gets_its_own_name_and_loses_it_again(machine: Host) -> None:
-    there = fragments.image_is_there(NAME, "sha256:of-new", SOURCE)
+    there = fragments.image_is_there(NAME, "sha256:of-new", "sea.hub:5000")
     assert machine.run(there).returncode != 0
     assert machine.run(FETCH).returncode == 0
     assert machine.names == {NAME: "new", f"{SOURCE}:1": "new"}
@@ -106,9 +109,17 @@ def test_an_image_gets_its_own_name_and_loses_it_again(machine: Host) -> None:
     assert machine.names == {}
 
 
+def test_an_image_that_the_go_tool_packed_is_found_without_its_domain(machine: Host) -> None:
+    assert machine.run(FETCH, bare=True).returncode == 0
+    assert machine.names == {NAME: "new", f"{BARE}:1": "new"}
+    assert machine.run(fragments.image_is_there(NAME, "sha256:of-new", "sea.hub:5000")).returncode == 0
+    assert machine.run(FORGET).returncode == 0
+    assert machine.names == {}
+
+
 def test_what_had_the_name_before_gets_it_back(machine: Host) -> None:
     machine.have(NAME, "old")
-    assert machine.run(fragments.image_is_there(NAME, "sha256:of-new", SOURCE)).returncode != 0
+    assert machine.run(fragments.image_is_there(NAME, "sha256:of-new", "sea.hub:5000")).returncode != 0
     for _ in range(2):
         assert machine.run(FETCH).returncode == 0
     assert machine.names[NAME] == "new"
@@ -126,7 +137,7 @@ def test_an_image_that_pods_run_goes_with_their_containers(machine: Host) -> Non
 
 
 def test_without_a_known_digest_the_name_is_enough(machine: Host) -> None:
-    there = fragments.image_is_there(NAME, "", SOURCE)
+    there = fragments.image_is_there(NAME, "", "sea.hub:5000")
     assert machine.run(there).returncode != 0
     machine.have(NAME, "any")
     assert machine.run(there).returncode == 0

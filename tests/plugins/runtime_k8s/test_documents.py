@@ -32,7 +32,7 @@ networking: {podSubnet: 10.0.128.0/17, dnsDomain: example.internal}
 apiServer:
   certSANs: [image.example]
   timeoutForControlPlane: 5m0s
-  extraArgs: {audit-log-maxage: "7", profiling: "false"}
+  extraArgs: {audit-log-maxage: "7", profiling: "false", etcd-servers: "https://172.16.0.181:2379"}
 dns: {type: CoreDNS}
 ---
 apiVersion: kubelet.config.k8s.io/v1beta1
@@ -54,6 +54,11 @@ def view(*documents: Mapping[str, object], version: str = "v1.20.2", **over: Any
 
 def init(seen: Cluster) -> dict[str, Any]:
     return {document["kind"]: document for document in yaml.safe_load_all(init_configuration(seen))}
+
+
+def test_the_etcd_of_whoever_wrote_the_images_file_is_not_the_clusters() -> None:
+    arguments = init(view())["ClusterConfiguration"]["apiServer"]["extraArgs"]
+    assert arguments == {"audit-log-maxage": "7", "profiling": "false"}
 
 
 def test_what_the_image_says_stands_where_nothing_else_is_said() -> None:

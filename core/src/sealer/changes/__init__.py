@@ -4,6 +4,7 @@ from sealer.changes.accounts import User
 from sealer.changes.base import Blob, Change, Output
 from sealer.changes.command import Command
 from sealer.changes.files import Copy, Directory, File, HostsEntry, NoHostsEntry, Symlink
+from sealer.changes.foreign import foreign_script
 from sealer.changes.mounts import Mount
 from sealer.changes.objects import (
     Objects,
@@ -46,6 +47,7 @@ __all__ = [
     "Unit",
     "User",
     "Wait",
+    "foreign_script",
     "kept_objects",
     "live_objects",
     "quote",

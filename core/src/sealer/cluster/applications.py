@@ -15,10 +15,10 @@ from sealer.cluster.app_values import (
     value_texts,
     values_directory,
 )
-from sealer.cluster.computed_env import said_env
 from sealer.cluster.launch_choice import EVERY, LaunchChoice
 from sealer.cluster.redirecting import NOTHING, Redirecting
 from sealer.errors import ImageError, UsageError
+from sealer.kubernetes.environment import said_env
 from sealer.model import Application, AppSettings, Cluster, ImageMetadata, Step
 from sealer.model.image import KUBE_CNI_LABEL, KUBE_CSI_LABEL, READY_TIMEOUT
 from sealer.providers import AppType

@@ -208,7 +208,7 @@ def _prepare(
         ordered = {host.address: facts[host.address] for host in usable.cluster.hosts}
         first = usable.cluster.masters[0].address
         images = images_for_hosts(context.store, question.reference, {first: ordered[first], **ordered})
-        files = image_files(context.store, images.main, parts.runtime.image_files)
+        files = image_files(context.store, images.main, parts.image_files)
         cluster = cluster_view(usable, replace(images.metadata, files=files), facts, parts)
         given = given_by(cluster, images, parts, own=own)
         # Hosts of a cluster that exists have the image already.

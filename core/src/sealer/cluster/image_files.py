@@ -1,4 +1,4 @@
-"""Reads the few small files of an image that a cluster runtime wants to see while planning.
+"""Reads the few small files of an image that providers and core itself want to see while planning.
 
 Looking for a file means reading layers, which takes seconds; what was found is kept by the image's digest.
 """
@@ -6,6 +6,7 @@ Looking for a file means reading layers, which takes seconds; what was found is 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,10 +17,13 @@ from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
 from sealer.model.image import EMPTY
 from sealer.operation.records import write_json
+from sealer.templates import SUFFIX
 
 _LARGEST = 1 << 20
 _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
+_LISTED = re.compile(rf"plugins/[^/]+\.ya?ml|.*{re.escape(SUFFIX)}", re.DOTALL)
+"""What the Go tool reads of plugins, and templates."""
 
 
 def image_files(store: ImageStore, image: StoredImage, paths: Sequence[str]) -> Mapping[str, str]:
@@ -39,14 +43,29 @@ def image_files(store: ImageStore, image: StoredImage, paths: Sequence[str]) -> 
     return {path: text for path in paths if (text := known[path]) is not None}
 
 
-def image_templates(store: ImageStore, image: StoredImage, suffix: str) -> Mapping[str, str]:
-    """Return the texts of all files of an image whose names end so, by their paths in its root.
+def image_templates(store: ImageStore, image: StoredImage) -> Mapping[str, str]:
+    """Return the texts of all templates of an image, by their paths in its root.
 
     Raises:
         ImageError: A layer can't be read, or a file is too large or no UTF-8.
     """
+    return {path: text for path, text in _all_listed(store, image).items() if path.endswith(SUFFIX)}
+
+
+def image_plugin_files(store: ImageStore, image: StoredImage) -> Mapping[str, str]:
+    """Return the texts of the files of an image that hold documents of kind Plugin, in the order of paths.
+
+    Raises:
+        ImageError: A layer can't be read, or a file is too large or no UTF-8.
+    """
+    listed = _all_listed(store, image)
+    return {path: listed[path] for path in sorted(listed) if not path.endswith(SUFFIX)}
+
+
+def _all_listed(store: ImageStore, image: StoredImage) -> Mapping[str, str]:
+    """Return what is looked for by the form of its path: templates and plugins, found in one go."""
     digest = image.digest.removeprefix("sha256:")
-    kept = store.home / "cache" / "image-files" / f"{digest}{suffix}.json"
+    kept = store.home / "cache" / "image-files" / f"{digest}.listed.json"
     known = _known(kept)
     if known is not None:
         return {path: text for path, text in known.items() if text is not None}
@@ -57,7 +76,7 @@ def image_templates(store: ImageStore, image: StoredImage, suffix: str) -> Mappi
         here: dict[str, str] = {}
         for member, content in members(store, layer):
             found = {path: text for path, text in found.items() if not _hides(member.name, path)}
-            if member.isreg() and member.name.endswith(suffix):
+            if member.isreg() and _LISTED.fullmatch(member.name):
                 here[member.name] = _text(member.name, member.size, content().read(_LARGEST + 1), image)
         found |= here
     kept.parent.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from sealer.changes import File
-from sealer.cluster.computed_env import computed_env, environment_on, said_env
 from sealer.cluster.image_files import image_files, image_templates
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.clusterfile import Clusterfile, ConfigSpec, SecretReference
@@ -15,6 +14,7 @@ from sealer.clusterfile.processing import content_of
 from sealer.clusterfile.settings import Processor
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
+from sealer.kubernetes.environment import computed_env, environment_on, said_env
 from sealer.model import APPS_DIRECTORY, Application, Cluster, Host
 from sealer.templates import SUFFIX, render
 
@@ -125,7 +125,7 @@ def _of_application(making: Making, app: Application, root: str) -> tuple[File, 
 def _rendered(
     making: Making, directories: tuple[str, ...], env: Mapping[str, str], without: Iterable[str] = ()
 ) -> dict[str, str]:
-    found = image_templates(making.store, making.image, SUFFIX)
+    found = image_templates(making.store, making.image)
     chosen = {
         path: text
         for path, text in found.items()

@@ -52,6 +52,11 @@ class Parts:
         """Those that ask and check hosts."""
         return tuple(part for part in (self.runtime, self.container, self.registry) if part is not None)
 
+    @property
+    def image_files(self) -> tuple[str, ...]:
+        """The files of images that they read while planning."""
+        return tuple(dict.fromkeys(path for part in self.host_providers for path in part.image_files))
+
 
 def choose_parts(image: ImageMetadata, plugins: Plugins, *, container: str | None = None) -> Parts:
     """Look up what a cluster image asks for.

@@ -9,6 +9,7 @@ from sealer.cluster.application_plan import application_plan, application_root
 from sealer.cluster.document_kinds import require_known_documents
 from sealer.cluster.foreign import foreign_parts, image_imports
 from sealer.cluster.image_files import image_files
+from sealer.cluster.image_plugins import all_plugins
 from sealer.cluster.images import HostImages, images_again
 from sealer.cluster.launch_choice import AppChoice, LaunchChoice
 from sealer.cluster.made_files import MadeFiles, Making, made_files
@@ -40,7 +41,7 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
     wanted = request.clusterfile.cluster.container_runtime
     parts = choose_parts(images.metadata, context.plugins, container=wanted)
     require_known_documents(request.clusterfile, parts.runtime)
-    files = image_files(context.store, images.main, parts.runtime.image_files)
+    files = image_files(context.store, images.main, parts.image_files)
     image = replace(images.metadata, files=files)
     cluster = cluster_view(request.clusterfile, image, request.facts, parts)
     if request.removals:
@@ -50,7 +51,7 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
             context, request, cluster, parts, images_again(context.store, request.application)
         )
     choice, made = made_for(context, request, cluster, images, parts)
-    plugins = request.clusterfile.plugins
+    plugins = all_plugins(context.store, images.main, request.clusterfile)
     stored = _stored_layers(context, request, cluster, parts)
     plan = installation_plan(
         cluster,

@@ -1,7 +1,9 @@
-"""What Clusterfiles have done when an operation was rolled back."""
+"""What images and Clusterfiles have done when an operation was rolled back."""
 
 from __future__ import annotations
 
+from sealer.cluster.image_plugins import all_plugins
+from sealer.cluster.images import images_again
 from sealer.cluster.install import prepare_again
 from sealer.cluster.pipeline import launch_site
 from sealer.cluster.request import Request
@@ -25,10 +27,13 @@ def rollback_tasks(context: Context, again: Request | None, taking: Plan, *, sta
         taking: The plan that takes things back.
         stamp: Different for each rollback.
     """
-    plugins = () if again is None else again.clusterfile.plugins
-    if again is None or not again.is_installed or not any(Phase.ROLLBACK in one.phases for one in plugins):
+    if again is None or not again.is_installed:
         return ()
     try:
+        image = images_again(context.store, again.image).main
+        plugins = all_plugins(context.store, image, again.clusterfile)
+        if not any(Phase.ROLLBACK in one.phases for one in plugins):
+            return ()
         prepared = prepare_again(context, again)
         return plan_rollback_tasks(
             prepared.cluster,

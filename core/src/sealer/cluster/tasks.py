@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 from sealer.changes import Change, Command, quote
 from sealer.cluster.applications import LaunchSite
-from sealer.cluster.computed_env import environment_on
 from sealer.cluster.request import Growth
 from sealer.cluster.task_faults import require_sound
 from sealer.clusterfile.plugin_documents import PluginSpec
 from sealer.errors import UsageError
+from sealer.kubernetes.environment import environment_on
 from sealer.model import Cluster, Host, Phase, Step, Task, at
 from sealer.providers import TaskType
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 
 from sealer.cluster.comparison import compare
 from sealer.cluster.image_files import image_files
+from sealer.cluster.image_plugins import all_plugins
 from sealer.cluster.images import images_again, images_for_hosts
 from sealer.cluster.install import ordered
 from sealer.cluster.kube_version import require_supported
@@ -144,12 +145,12 @@ def plan_of(context: Context, request: Request, before: Request, turns: Turns) -
     previous = images_again(context.store, before.image).metadata
     wanted = request.clusterfile.cluster.container_runtime
     parts = choose_parts(images.metadata, context.plugins, container=wanted)
-    files = image_files(context.store, images.main, parts.runtime.image_files)
+    files = image_files(context.store, images.main, parts.image_files)
     image = replace(images.metadata, files=files)
     cluster = cluster_view(request.clusterfile, image, request.facts, parts)
     upgrading = Upgrade(previous=previous, **asdict(turns))
     choice, made = made_for(context, request, cluster, images, parts)
-    plugins = request.clusterfile.plugins
+    plugins = all_plugins(context.store, images.main, request.clusterfile)
     plan = upgrade_plan(
         cluster,
         images.layers,

@@ -24,14 +24,16 @@ def cluster_view(
     """
     spec = clusterfile.cluster
     hosts = tuple(_host(host, facts[host.address]) for host in (*spec.masters, *spec.nodes))
+    env = {**image.env, **spec.env}
+    container = parts.container
     cluster = Cluster(
         name=spec.name,
         image=image,
         hosts=hosts,
-        env={**image.env, **spec.env},
+        env=env,
         host_aliases={alias.ip: alias.hostnames for alias in spec.host_aliases},
         data_root=spec.data_root,
-        container_runtime=None if parts.container is None else parts.container.settings(image, hosts),
+        container_runtime=container.settings(replace(image, env=env), hosts) if container else None,
         registry_settings=RegistrySettings(domain=spec.registry.domain, port=spec.registry.port),
         documents=tuple(document.data for document in clusterfile.documents),
     )

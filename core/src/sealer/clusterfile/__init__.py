@@ -15,7 +15,7 @@ from sealer.clusterfile.model import (
     SecretScheme,
     SshSpec,
 )
-from sealer.clusterfile.parse import decode, parse_clusterfile, read_clusterfile
+from sealer.clusterfile.parse import decode, parse_clusterfile, parse_plugins, read_clusterfile
 from sealer.clusterfile.plugin_documents import PluginSpec
 from sealer.clusterfile.render import render_clusterfile, without_secrets
 from sealer.clusterfile.settings import AppConfig, AppFile, ApplicationSpec, Clusterfile, ConfigSpec
@@ -41,6 +41,7 @@ __all__ = [
     "cluster_from_flags",
     "decode",
     "parse_clusterfile",
+    "parse_plugins",
     "parse_reference",
     "read_clusterfile",
     "render_clusterfile",

@@ -41,17 +41,21 @@ class Reader:
 
     Args:
         problems: Gets what is wrong.
-        env: The variables.
+        env: The variables, or None when texts stand for themselves.
         notes: Gets what is asked for, so that a schema can be made of it.
     """
 
-    def __init__(self, problems: Problems, env: MappingType[str, str], *, notes: Notes | None = None) -> None:
+    def __init__(
+        self, problems: Problems, env: MappingType[str, str] | None, *, notes: Notes | None = None
+    ) -> None:
         self.problems = problems
         self.notes = notes
         self._env = env
 
     def text(self, scalar: Scalar) -> str | None:
         """Return a scalar's text with its variables filled in, or None after noting one that is not set."""
+        if self._env is None:
+            return scalar.text
         value, unresolved = substitute(scalar.text, self._env)
         for reference in unresolved:
             self.problems.add(_inside(scalar, reference), reference.message, reference.hint)

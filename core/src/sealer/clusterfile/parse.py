@@ -29,6 +29,7 @@ _KINDS = {_CLUSTER: "v2", _APPLICATION: "v2", _CONFIG: "v1", _PLUGIN: "v1"}
 _SETTINGS_KIND = re.compile(r"[A-Z][A-Za-z0-9]*Config")
 """Settings of a cluster runtime in Sealer's own group."""
 
+_HINT_PLUGIN = f"write as: apiVersion: {_GROUP}/{_KINDS[_PLUGIN]} and kind: {_PLUGIN}"
 _HINT_API_VERSION = f"write as: apiVersion: {CLUSTER_API_VERSION}"
 
 
@@ -100,6 +101,36 @@ def parse_clusterfile(text: str, source: str, env: MappingType[str, str]) -> Clu
         problems.add(Position(1, 1), f"there is no document of kind {_CLUSTER}", hint)
         raise problems.error()
     return Clusterfile(cluster=cluster, documents=tuple(documents), settings=tuple(settings))
+
+
+def parse_plugins(text: str, source: str) -> tuple[PluginSpec, ...]:
+    """Parse a file of an image that holds documents of kind Plugin, and nothing else.
+
+    Nobody's environment is filled in: what looks like a variable is one of the script it stands in.
+
+    Args:
+        text: YAML, any number of documents.
+        source: The file's name, for messages.
+
+    Raises:
+        SourceErrors: Everything that is wrong with it, each with its position.
+    """
+    problems = Problems(Source(source, text))
+    try:
+        nodes = compose_documents(text, problems)
+    except Broken:
+        raise problems.error() from None
+    reader = Reader(problems, None)
+    found: list[PluginSpec] = []
+    for node in nodes:
+        document = _read_document(reader, node)
+        if isinstance(document, PluginSpec):
+            found.append(document)
+        elif document is not None:
+            problems.add(node.position, f"only documents of kind {_PLUGIN} belong here", _HINT_PLUGIN)
+    if problems:
+        raise problems.error()
+    return tuple(found)
 
 
 def _read_document(reader: Reader, node: Node) -> ClusterSpec | Document | Settings | None:

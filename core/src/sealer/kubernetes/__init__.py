@@ -3,6 +3,7 @@
 from sealer.kubernetes.checks import PORTS, HostsApart, NodeNames, PortsFree, listening_ports
 from sealer.kubernetes.cni import CNI_PROGRAMS, cni_programs
 from sealer.kubernetes.containers import END_PODS, end_containers
+from sealer.kubernetes.environment import environment_on
 from sealer.kubernetes.joining import JOINS
 from sealer.kubernetes.leaving import (
     drain_command,
@@ -19,6 +20,7 @@ from sealer.kubernetes.needs import host_needs
 from sealer.kubernetes.occupancy import MARK, Unused, occupancy, owner, told
 from sealer.kubernetes.pause import pause_image
 from sealer.kubernetes.releases import cni_components, cni_downloads, release_minor, require_platform
+from sealer.kubernetes.scripts import brings_script, image_script, script_path
 from sealer.kubernetes.sockets import remote_endpoint
 from sealer.kubernetes.units import UnitRuns
 from sealer.kubernetes.upgrades import (
@@ -43,13 +45,16 @@ __all__ = [
     "Taint",
     "UnitRuns",
     "Unused",
+    "brings_script",
     "cni_components",
     "cni_downloads",
     "cni_programs",
     "drain_command",
     "end_containers",
+    "environment_on",
     "forget_command",
     "host_needs",
+    "image_script",
     "in_turns",
     "is_forgotten",
     "leave_in_turn",
@@ -68,6 +73,7 @@ __all__ = [
     "require_platform",
     "require_quorum",
     "require_way",
+    "script_path",
     "speaker",
     "taint_holds",
     "takes_pods_again",

@@ -22,7 +22,14 @@ class Provider(ABC):
 
 
 class HostProvider(Provider):
-    """Base of providers that plan for hosts: they may ask questions and check the answers."""
+    """Base of providers that plan for hosts: they may ask questions and check the answers.
+
+    Attributes:
+        image_files: Paths of text files in images, such as ``etc/kubeadm.yml``, that it reads while planning:
+            ``cluster.image.files`` has those that there are.
+    """
+
+    image_files: ClassVar[tuple[str, ...]] = ()
 
     def probes(self) -> tuple[Probe, ...]:
         """Return the questions to ask every host; answers come back in ``host.facts.answers``."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
 
 from sealer.changes.base import Change
 from sealer.model import Cluster, Departure, Host, RegistryEndpoint, Renewal, Step, Upgrade
@@ -15,14 +14,11 @@ class ClusterRuntime(HostProvider):
     """A Kubernetes distribution: how a cluster of it is made, grown and shrunk.
 
     Attributes:
-        image_files: Paths of text files in images, such as ``etc/kubeadm.yml``, that it reads while planning:
-            ``cluster.image.files`` has those that there are.
         document_kinds: The documents of Clusterfiles that it takes, by group and kind whatever their version,
             as ``sealer.io/KubeadmConfig``. Others are refused with their places. None leaves it to the
             provider to look at ``cluster.documents``.
     """
 
-    image_files: ClassVar[tuple[str, ...]] = ()
     document_kinds: ClassVar[frozenset[str] | None] = None
 
     @abstractmethod

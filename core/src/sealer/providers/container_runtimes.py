@@ -56,7 +56,10 @@ class ContainerRuntime(HostProvider):
 
     @abstractmethod
     def settings(self, image: ImageMetadata, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
-        """Return the socket and cgroup driver it will have on these hosts, beside what the image brings."""
+        """Return the socket and cgroup driver it will have on these hosts, beside what the image brings.
+
+        The image's environment is that of the cluster here: the user's over its own.
+        """
 
     @abstractmethod
     def install(self, cluster: Cluster, host: Host) -> Iterable[Step]:

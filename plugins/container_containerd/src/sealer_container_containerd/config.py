@@ -79,16 +79,20 @@ def crictl_yaml() -> str:
 def hosts_toml(domain: str, registry: RegistryEndpoint, ca_path: str) -> str:
     """Return how containerd finds the images of a domain: in the cluster's registry, then upstream.
 
-    No ``server`` is named, so that what the cluster's registry lacks, or all when it can't be reached, is
+    Images that the Go tool packed are in the registry without their domain, so that is asked second. No
+    ``server`` is named, so that what the cluster's registry lacks, or all when it can't be reached, is
     asked of the domain itself as containerd always does. The file holds a secret.
     """
-    is_registry = domain == registry.netloc
-    below = "" if is_registry else f"/{domain.replace(':', '_')}"
-    host = _string(f"https://{registry.netloc}/v2{below}")
+    paths = ["/v2"] if domain == registry.netloc else [f"/v2/{domain.replace(':', '_')}", "/v2"]
+    return "\n".join(["# Written by Sealer.", *(_host(path, registry, ca_path) for path in paths)])
+
+
+def _host(path: str, registry: RegistryEndpoint, ca_path: str) -> str:
+    host = _string(f"https://{registry.netloc}{path}")
     return "\n".join(
         chain(
-            ["# Written by Sealer.", f"[host.{host}]", '  capabilities = ["pull", "resolve"]'],
-            [] if is_registry else ["  override_path = true"],
+            [f"[host.{host}]", '  capabilities = ["pull", "resolve"]'],
+            ["  override_path = true"] if path != "/v2" else [],
             [f"  ca = {_string(ca_path)}", f"  [host.{host}.header]"],
             [f'    Authorization = "Basic {registry.credentials}"', ""],
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sealer.changes import quote
-from sealer_container_containerd.config import MARK, PROGRAMS, SOCKET, UNIT_PATH
+from sealer_container_containerd.config import MARK, MIRRORS, PROGRAMS, SOCKET, UNIT_PATH
 
 
 def told(script: str) -> str:
@@ -41,3 +41,43 @@ echo "the unit is $(systemctl is-active containerd.service)"
 {PROGRAMS}/ctr --address {SOCKET} --timeout 5s plugins ls --detailed id==cri 2>&1 |
   grep -i 'error' | head -n 3"""
 """Prints what systemd and containerd say of why it does not answer."""
+
+SOCKET_ANSWERS = f"ctr --address {SOCKET} --timeout 5s version"
+"""Succeeds when a containerd that is not ours answers on the socket; its programs are on the PATH."""
+
+WHY_NO_SOCKET = """\
+echo "the unit is $(systemctl is-active containerd.service)"
+journalctl -q --no-pager -o cat -n 3 -u containerd.service 2>/dev/null"""
+"""Prints what systemd and containerd say of why it does not answer."""
+
+
+def settle(cgroup_driver: str) -> str:
+    """Return sh that has a containerd that is not ours find registries where they are described.
+
+    It fails, and says why, when kubelets and containerd would not go together.
+    """
+    return f"""\
+config=$(containerd config dump)
+driver=cgroupfs
+if printf '%s\\n' "$config" | grep -q 'SystemdCgroup = true'; then driver=systemd; fi
+if [ $driver != {cgroup_driver} ]; then
+  echo "kubelets are told the cgroup driver {cgroup_driver}, and the containerd of the image's script" \\
+    "uses $driver: say CgroupDriver=$driver in the environment of the image or the cluster" >&2
+  exit 1
+fi
+path=$(printf '%s\\n' "$config" | sed -n "s/.*config_path = [\"']\\([^\"':]*[^\"':/]\\).*/\\1/p" | head -n 1)
+if [ -z "$path" ]; then
+  echo "containerd as the image's script configures it has no config_path for registries:" \
+    "it could not pull from the cluster's" >&2
+  exit 1
+fi
+if [ "$path" != {MIRRORS} ]; then
+  mkdir -p {MIRRORS} "${{path%/*}}"
+  rmdir "$path" 2>/dev/null || :
+  [ -L "$path" ] || ln -s {MIRRORS} "$path"
+  printf '%s\\n' "$path" > "$entry/link"
+fi"""
+
+
+UNSETTLE = 'if [ -e "$entry/link" ]; then rm -f "$(cat "$entry/link")"; fi'
+"""Takes back what ``settle`` did."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from sealer.changes import quote
 from sealer_container_docker.names import (
     CRI_SOCKET,
@@ -67,6 +69,21 @@ echo "the unit is $(systemctl is-active {DOCKER_UNIT})"
 journalctl -q --no-pager -o cat -n 3 -u {DOCKER_UNIT} 2>/dev/null || :"""
 """Prints what systemd and Docker say of why it does not answer."""
 
+
+def has_driver(cgroup_driver: str) -> str:
+    """Return sh that succeeds when Docker uses a cgroup driver."""
+    return f"[ \"$({DOCKER} info --format '{{{{.CgroupDriver}}}}')\" = {cgroup_driver} ]"
+
+
+def require_driver(cgroup_driver: str) -> str:
+    """Return sh that fails, and says why, because it does not."""
+    return f"""\
+driver=$({DOCKER} info --format '{{{{.CgroupDriver}}}}')
+echo "kubelets are told the cgroup driver {cgroup_driver}, and Docker as the image's script configures it" \\
+  "uses $driver: say CgroupDriver=$driver in the environment of the image or the cluster" >&2
+exit 1"""
+
+
 CRI_ANSWERS = f"[ -S {CRI_SOCKET} ]"
 
 END_PODS_CONTAINERS = f"""\
@@ -80,23 +97,28 @@ done"""
 """Removes the containers of pods, and no others, while Docker runs."""
 
 
-def image_is_there(name: str, digest: str, source: str) -> str:
+def image_is_there(name: str, digest: str, registry: str) -> str:
     """Return sh that succeeds when Docker has an image by its own name, and it is that of the cluster.
 
     Args:
         name: The image's own name.
         digest: What the name stands for in the cluster's registry, or "" when that is not known.
-        source: The name without tag in the cluster's registry.
+        registry: The cluster's registry.
     """
     ask = f"{DOCKER} image inspect --format '{{{{join .RepoDigests \"\\n\"}}}}' {quote(name)}"
-    return f"{ask} | grep -Fxq {quote(f'{source}@{digest}')}" if digest else f"{ask} >/dev/null"
+    if not digest:
+        return f"{ask} >/dev/null"
+    starts = f'index($0, "{registry}/") == 1'
+    ends = f'substr($0, length($0) - {len(digest)}) == "@{digest}"'
+    return f"{ask} | awk {quote(f'{starts} && {ends} {{ found = 1 }} END {{ exit !found }}')}"
 
 
-def fetch_image(name: str, source: str) -> str:
-    """Return sh that pulls an image from the cluster's registry and gives it its own name.
+def fetch_image(name: str, sources: Sequence[str]) -> str:
+    """Return sh that pulls an image from the first place that has it and gives it its own name.
 
     What had that name before is noted in ``$entry/previous``.
     """
+    places = " ".join(quote(source) for source in sources)
     return f"""\
 if [ ! -e "$entry/previous" ]; then
   # Of an image that is not there it prints an empty line.
@@ -104,15 +126,21 @@ if [ ! -e "$entry/previous" ]; then
   printf %s "$previous" > "$entry/previous.new"
   mv "$entry/previous.new" "$entry/previous"
 fi
-{DOCKER} --config {LOGIN} pull --quiet {quote(source)} >/dev/null
-{DOCKER} tag {quote(source)} {quote(name)}"""
+for source in {places}; do
+  if {DOCKER} --config {LOGIN} pull --quiet "$source" >/dev/null; then
+    {DOCKER} tag "$source" {quote(name)}
+    exit 0
+  fi
+done
+exit 1"""
 
 
-def forget_image(name: str, source: str) -> str:
+def forget_image(name: str, sources: Sequence[str]) -> str:
     """Return sh that takes an image's names away again; what had its own name before gets it back.
 
     Containers of pods that run it end: as long as there are some, Docker keeps it.
     """
+    places = " ".join(quote(source) for source in sources)
     # The last name takes the image along, so what had the name before comes first.
     return f"""\
 if [ -s "$entry/previous" ]; then
@@ -120,12 +148,14 @@ if [ -s "$entry/previous" ]; then
 else
   {DOCKER} image rm {quote(name)} >/dev/null 2>&1 || :
 fi
-for attempt in 1 2 3 4 5; do
-  {DOCKER} image inspect {quote(source)} >/dev/null 2>&1 || break
-  found=$({DOCKER} ps -aq --filter name=^/k8s_ --filter ancestor={quote(source)} 2>/dev/null) || found=
-  # Ids are words.
-  # shellcheck disable=SC2086
-  [ -z "$found" ] || within 60 {DOCKER} rm -f $found >/dev/null 2>&1 || :
-  {DOCKER} image rm {quote(source)} >/dev/null 2>&1 && break
-  sleep 1
+for source in {places}; do
+  for attempt in 1 2 3 4 5; do
+    {DOCKER} image inspect "$source" >/dev/null 2>&1 || break
+    found=$({DOCKER} ps -aq --filter name=^/k8s_ --filter "ancestor=$source" 2>/dev/null) || found=
+    # Ids are words.
+    # shellcheck disable=SC2086
+    [ -z "$found" ] || within 60 {DOCKER} rm -f $found >/dev/null 2>&1 || :
+    {DOCKER} image rm "$source" >/dev/null 2>&1 && break
+    sleep 1
+  done
 done"""

@@ -36,12 +36,16 @@ def fetched(registry: RegistryEndpoint, images: Sequence[ContainerImage]) -> Ite
             continue
         domain, _, path = repository.partition("/")
         source = f"{registry.netloc}/{domain.replace(':', '_')}/{path}"
+        # Images that the Go tool packed are in the registry without their domain.
+        sources = (f"{source}:{tag}", f"{registry.netloc}/{path}:{tag}")
         tagged = f"{repository}:{tag}"
         digests = {image.digest for image in images if image.image == name}
         yield Command(
             title=f"container image {tagged}",
-            run=fragments.fetch_image(tagged, f"{source}:{tag}"),
-            unless=fragments.image_is_there(tagged, digests.pop() if len(digests) == 1 else "", source),
-            revert=fragments.forget_image(tagged, f"{source}:{tag}"),
+            run=fragments.fetch_image(tagged, sources),
+            unless=fragments.image_is_there(
+                tagged, digests.pop() if len(digests) == 1 else "", registry.netloc
+            ),
+            revert=fragments.forget_image(tagged, sources),
             limit=_PULL_SECONDS,
         )

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from sealer.changes import (
     Change,
     Cleanup,
+    Command,
     Copy,
     File,
     OwnedChains,
@@ -18,7 +19,14 @@ from sealer.changes import (
     Wait,
 )
 from sealer.errors import ImageError
-from sealer.kubernetes import cni_programs, end_containers, pause_image
+from sealer.kubernetes import (
+    brings_script,
+    cni_programs,
+    end_containers,
+    image_script,
+    pause_image,
+    script_path,
+)
 from sealer.model import (
     CONTAINER_RUNTIME_TYPE_LABEL,
     CONTAINER_RUNTIME_VERSION_LABEL,
@@ -56,12 +64,17 @@ from sealer_container_docker.state import (
     OOM,
     SETTINGS,
     STATE,
+    driver_in,
     found_on,
     merged_settings,
     settings_of,
     wanted_driver,
 )
 from sealer_container_docker.units import cri_unit, docker_unit
+
+_SCRIPT = "docker.sh"
+_SCRIPT_SETTINGS = "etc/daemon.json"
+"""What the scripts of the Go tool's images copy to Docker's own place."""
 
 _COPIED = ("dockerd", "docker", "containerd", "containerd-shim-runc-v2", "runc")
 _POD_PATHS = (
@@ -83,6 +96,7 @@ class Docker(ContainerRuntime, SupportsBaseImages):
 
     name = "docker"
     summary = "Docker, from the cluster image or as a host has it, behind dockershim or cri-dockerd"
+    image_files = (script_path(_SCRIPT), _SCRIPT_SETTINGS)
 
     def probes(self) -> tuple[Probe, ...]:
         return (STATE, SETTINGS, OOM)
@@ -96,9 +110,13 @@ class Docker(ContainerRuntime, SupportsBaseImages):
     def settings(self, image: ImageMetadata, hosts: Sequence[Host]) -> ContainerRuntimeSettings:
         """Return the socket of dockershim or cri-dockerd, and the cgroup driver that Docker has on hosts.
 
-        Where a host says nothing of it, it is systemd's if every host runs systemd.
+        Where a host says nothing of it, it is what the settings of the image's own script say, or systemd's
+        if every host runs systemd.
         """
         said = [driver for driver in map(wanted_driver, hosts) if driver in {"systemd", "cgroupfs"}]
+        if brings_script(image, _SCRIPT):
+            driver = image.env.get("CgroupDriver") or driver_in(image.files.get(_SCRIPT_SETTINGS, ""))
+            said += [driver] if driver else []
         everywhere = all(host.facts.init == "systemd" for host in hosts)
         has_shim = _has_shim(image)
         return ContainerRuntimeSettings(
@@ -111,8 +129,11 @@ class Docker(ContainerRuntime, SupportsBaseImages):
         """Return one step: Docker where there is none, the CNI programs, cri-dockerd where it is needed."""
         settings = cluster.container_runtime or self.settings(cluster.image, cluster.hosts)
         found = found_on(host)
+        by_script = brings_script(cluster.image, _SCRIPT) and not found.is_theirs
         changes: list[Change] = [OwnedPath(path=path) for path in _POD_PATHS]
-        if not found.is_theirs:
+        if by_script:
+            changes += _by_script(cluster, host)
+        elif not found.is_theirs:
             changes += _docker(cluster, host, settings.cgroup_driver)
         changes += (
             Wait(
@@ -126,15 +147,26 @@ class Docker(ContainerRuntime, SupportsBaseImages):
             Cleanup(title="containers of pods end", run=fragments.END_PODS_CONTAINERS),
             cni_programs(cluster.rootfs),
         )
+        if by_script:
+            driver = settings.cgroup_driver
+            changes.append(
+                Command(
+                    title="Docker and kubelets go together",
+                    run=fragments.require_driver(driver),
+                    unless=fragments.has_driver(driver),
+                    repeatable=True,
+                )
+            )
         if not settings.built_in:
             changes += _interface(cluster)
         yield Step(
             id=at("docker/install", host.name),
-            title="use the host's Docker" if found.is_theirs else "install Docker",
+            title=_title(by_script=by_script, is_theirs=found.is_theirs),
             host=host.name,
             changes=tuple(changes),
             provides=(at("container-runtime", host.name),),
             requires=(at("rootfs", host.name),),
+            timeout=2400 if by_script else 900,
         )
 
     def mirrors(self, registry: RegistryEndpoint, domains: Sequence[str]) -> Iterable[Change]:
@@ -171,19 +203,35 @@ def _has_shim(image: ImageMetadata) -> bool:
         return False
 
 
+def _title(*, by_script: bool, is_theirs: bool) -> str:
+    if is_theirs:
+        return "use the host's Docker"
+    return f"install Docker by {script_path(_SCRIPT)}" if by_script else "install Docker"
+
+
+def _by_script(cluster: Cluster, host: Host) -> Iterator[Change]:
+    """Yield the claims on what Docker makes while it runs, and the image's script that installs it."""
+    yield from _claims(host, DATA_ROOT)
+    yield image_script(cluster, host, _SCRIPT, uninstall=f"uninstall-{_SCRIPT}")
+
+
+def _claims(host: Host, root: str) -> Iterator[Change]:
+    yield OwnedPath(path=root)
+    paths = _OWN_PATHS if found_on(host).beside else (*_OWN_PATHS, *_CONTAINERD_PATHS)
+    yield from (OwnedPath(path=path) for path in paths)
+    # Made only when the settings ask for a network of Docker's.
+    yield OwnedLinks(patterns=("docker0", "br-*"))
+    yield OwnedChains(prefixes=("DOCKER",))
+    yield Cleanup(title="containers end with Docker", run=end_containers(CONTAINERD_SOCKET))
+
+
 def _docker(cluster: Cluster, host: Host, cgroup_driver: str) -> Iterator[Change]:
     """Yield a Docker of our own: claims, programs, settings over which those of the host count, the unit."""
     users = settings_of(host)
     restrict_oom = host.facts.answers.get(OOM.name) == "refused"
     settings = merged_settings(users, cgroup_driver=cgroup_driver, restrict_oom=restrict_oom)
     root = users.get("data-root")
-    yield OwnedPath(path=root if isinstance(root, str) and root.startswith("/") else DATA_ROOT)
-    paths = _OWN_PATHS if found_on(host).beside else (*_OWN_PATHS, *_CONTAINERD_PATHS)
-    yield from (OwnedPath(path=path) for path in paths)
-    # Made only when the host's own settings ask for a network of Docker's.
-    yield OwnedLinks(patterns=("docker0", "br-*"))
-    yield OwnedChains(prefixes=("DOCKER",))
-    yield Cleanup(title="containers end with Docker", run=end_containers(CONTAINERD_SOCKET))
+    yield from _claims(host, root if isinstance(root, str) and root.startswith("/") else DATA_ROOT)
     for name in _COPIED:
         yield Copy(source=f"{cluster.rootfs}/bin/{name}", path=f"{PROGRAMS}/{name}")
     if restrict_oom:

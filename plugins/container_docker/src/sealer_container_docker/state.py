@@ -90,9 +90,22 @@ def wanted_driver(host: Host) -> str:
     if found.is_theirs:
         return found.cgroup_driver
     try:
-        options = settings_of(host).get("exec-opts")
+        return _driver(settings_of(host))
     except PlanError:
         return ""  # said by the check, and again when the settings are used
+
+
+def driver_in(text: str) -> str:
+    """Return the cgroup driver that the text of a daemon.json asks for, or "" when it does not say."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return ""
+    return _driver(found) if isinstance(found, dict) else ""
+
+
+def _driver(settings: Mapping[str, Any]) -> str:
+    options = settings.get("exec-opts")
     texts = [text for text in options if isinstance(text, str)] if isinstance(options, list) else []
     return next((text.removeprefix(_DRIVER) for text in texts if text.startswith(_DRIVER)), "")
 

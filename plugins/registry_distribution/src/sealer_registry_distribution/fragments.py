@@ -103,3 +103,30 @@ def why_it_does_not_listen(port: int) -> str:
     return f"""\
 echo "nothing of {UNIT}, which is $(systemctl is-active {UNIT}), listens on port {port}"
 journalctl -q --no-pager -o cat -n 2 -u {UNIT}"""
+
+
+def is_listened_on(port: int) -> str:
+    """Return sh that succeeds when any process listens on the port."""
+    return f"""\
+cat /proc/net/tcp /proc/net/tcp6 2>/dev/null |
+  awk '$2 ~ /:{port:04X}$/ && $4 == "0A" {{ found = 1 }} END {{ exit !found }}'"""
+
+
+_CLIENTS = "for client in docker nerdctl; do\n  command -v $client >/dev/null || continue"
+
+
+def why_no_container_listens(port: int, container: str) -> str:
+    """Return sh that prints what is known of the container that should listen."""
+    return f"""\
+echo "nothing listens on port {port} after scripts/init-registry.sh of the image"
+{_CLIENTS}
+  $client logs --tail 2 {container} 2>&1
+done"""
+
+
+def remove_container(container: str) -> str:
+    """Return sh that removes the container, by whichever client the host has."""
+    return f"""\
+{_CLIENTS}
+  $client rm -f {container} >/dev/null 2>&1 || :
+done"""

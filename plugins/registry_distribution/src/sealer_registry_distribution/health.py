@@ -6,9 +6,10 @@ import re
 from collections.abc import Iterable
 
 from sealer.changes import quote
-from sealer.kubernetes import UnitRuns
+from sealer.kubernetes import UnitRuns, brings_script
 from sealer.model import Check, Cluster, Finding, Host, Probe
 from sealer_registry_distribution.config import UNIT
+from sealer_registry_distribution.script import SCRIPT
 
 _AUTHORITY = Probe(name="registry/authority", script="")
 _ANSWERED = Probe(name="registry/answered", script="")
@@ -22,6 +23,8 @@ class Runs(UnitRuns):
     title = "the registry runs"
 
     def unit(self, cluster: Cluster, host: Host) -> str | None:
+        if brings_script(cluster.image, SCRIPT):
+            return None  # in a container, see Answers
         return UNIT if host.is_master and cluster.registry is not None else None
 
 

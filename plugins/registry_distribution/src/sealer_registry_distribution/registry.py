@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from sealer.changes import Command, Copy, File, Output, Unit, Wait, quote
-from sealer.kubernetes import require_platform
+from sealer.changes import Change, Command, Copy, File, Output, Unit, Wait, quote
+from sealer.kubernetes import brings_script, require_platform
 from sealer.model import (
     Check,
     Cluster,
@@ -26,6 +26,7 @@ from sealer_registry_distribution.checks import STATE, PortIsFree
 from sealer_registry_distribution.config import PROGRAM, UNIT, config_yml, unit_text
 from sealer_registry_distribution.credentials import Credentials, issue_credentials
 from sealer_registry_distribution.health import Answers, Runs
+from sealer_registry_distribution.script import IMAGE_FILES, SCRIPT, by_script
 
 DEFAULT_DOMAIN = "sea.hub"
 DEFAULT_PORT = 5000
@@ -40,6 +41,7 @@ class Distribution(Registry, SupportsBaseImages, SupportsRotation):
 
     name = "distribution"
     summary = "the CNCF distribution registry on every master, with TLS and a password"
+    image_files = IMAGE_FILES
 
     def probes(self) -> tuple[Probe, ...]:
         return (STATE,)
@@ -117,48 +119,61 @@ def _serve_steps(cluster: Cluster, *, stamp: str = "") -> Iterator[Step]:
 def _serve_step(cluster: Cluster, host: Host, credentials: Credentials, stamp: str) -> Step:
     domain, port = _domain(cluster), _port(cluster)
     directory = f"{cluster.data}/registry/{domain}"
-    config = f"{cluster.data}/registry/config.yml"
     is_first = host == cluster.first_master
+    credential_files = _credentials(
+        domain,
+        directory,
+        credentials,
+        yields=_credential_outputs(cluster, directory) if is_first else (),
+        stamp=stamp,
+    )
+    started: Iterable[Change]
+    if brings_script(cluster.image, SCRIPT):
+        started = by_script(cluster, host, domain=domain, port=port, directory=directory, stamp=stamp)
+    else:
+        started = _by_us(cluster, host, domain=domain, port=port, directory=directory)
     return Step(
         id=_step_id(host),
         title="serve the container images",
         host=host.name,
-        changes=(
-            Copy(source=f"{cluster.rootfs}/bin/registry", path=PROGRAM),
-            _credentials(
-                domain,
-                directory,
-                credentials,
-                yields=_credential_outputs(cluster, directory) if is_first else (),
-                stamp=stamp,
-            ),
-            File(
-                path=config,
-                content=config_yml(
-                    store=cluster.registry_storage,
-                    directory=directory,
-                    address=host.address,
-                    port=port,
-                    domain=domain,
-                ),
-            ),
-            Unit(
-                name=UNIT,
-                content=unit_text(
-                    cluster=cluster.name, config=config, environment=f"{directory}/environment"
-                ),
-                watches=(config, PROGRAM, *(f"{directory}/{name}" for name in ("tls.crt", "htpasswd"))),
-            ),
-            Wait(
-                title="the registry answers",
-                until=fragments.listens(port),
-                why=fragments.why_it_does_not_listen(port),
-                limit=30,
-                pause=0.5,
-            ),
-        ),
+        changes=(credential_files, *started),
         provides=(at("registry", host.name),),
-        requires=(at("rootfs", host.name), at("registry-store", host.name)),
+        requires=tuple(_requires(cluster, host)),
+    )
+
+
+def _requires(cluster: Cluster, host: Host) -> Iterator[str]:
+    yield at("rootfs", host.name)
+    yield at("registry-store", host.name)
+    if brings_script(cluster.image, SCRIPT) and cluster.container_runtime is not None:
+        # It runs in a container.
+        yield at("container-runtime", host.name)
+
+
+def _by_us(cluster: Cluster, host: Host, *, domain: str, port: int, directory: str) -> Iterator[Change]:
+    config = f"{cluster.data}/registry/config.yml"
+    yield Copy(source=f"{cluster.rootfs}/bin/registry", path=PROGRAM)
+    yield File(
+        path=config,
+        content=config_yml(
+            store=cluster.registry_storage,
+            directory=directory,
+            address=host.address,
+            port=port,
+            domain=domain,
+        ),
+    )
+    yield Unit(
+        name=UNIT,
+        content=unit_text(cluster=cluster.name, config=config, environment=f"{directory}/environment"),
+        watches=(config, PROGRAM, *(f"{directory}/{name}" for name in ("tls.crt", "htpasswd"))),
+    )
+    yield Wait(
+        title="the registry answers",
+        until=fragments.listens(port),
+        why=fragments.why_it_does_not_listen(port),
+        limit=30,
+        pause=0.5,
     )
 
 

@@ -41,7 +41,8 @@ def offered(cluster: Cluster, kind: str) -> dict[str, Any]:
     Raises:
         PlanError: The image's file is no YAML of documents.
     """
-    return _joined(_image_documents(cluster), kind)
+    found = _joined(_image_documents(cluster), kind)
+    return _without_builders_own(found) if kind == "ClusterConfiguration" else found
 
 
 def asked(cluster: Cluster, kind: str) -> dict[str, Any]:
@@ -51,6 +52,19 @@ def asked(cluster: Cluster, kind: str) -> dict[str, Any]:
         PlanError: A document of Sealer's own group is of no kind that is read here.
     """
     return _joined(_users_documents(cluster), kind)
+
+
+def _without_builders_own(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an image's ClusterConfiguration without the address of the etcd of whoever wrote it.
+
+    Images made for the Go tool have one, which that tool puts another in the place of.
+    """
+    server, etcd = document.get("apiServer"), document.get("etcd")
+    if not isinstance(server, Mapping) or (isinstance(etcd, Mapping) and "external" in etcd):
+        return dict(document)
+    # Joined documents have arguments as lists, whatever the version.
+    arguments = [one for one in server.get("extraArgs") or () if one.get("name") != "etcd-servers"]
+    return {**document, "apiServer": {**server, "extraArgs": arguments}}
 
 
 def _joined(documents: Iterator[Mapping[str, Any]], kind: str) -> dict[str, Any]:

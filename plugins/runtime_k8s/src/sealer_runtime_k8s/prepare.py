@@ -17,6 +17,7 @@ from sealer.changes import (
     Sysctl,
     Unit,
 )
+from sealer.kubernetes import brings_script, image_script, script_path
 from sealer.model import Cluster, Host, Step, at
 from sealer_runtime_k8s import fragments
 from sealer_runtime_k8s.balancer import endpoint_changes
@@ -26,6 +27,11 @@ from sealer_runtime_k8s.probes import ABSENT, AVAILABLE, module_state
 from sealer_runtime_k8s.swap import swap_off
 
 PREPARED = "kubernetes-prepared"
+
+_SCRIPT = "init-kube.sh"
+_AUDIT_POLICY = "statics/audit-policy.yml"
+IMAGE_FILES = (script_path(_SCRIPT), _AUDIT_POLICY)
+"""What an image made for the Go tool prepares hosts with."""
 
 _PATHS = (
     "/etc/kubernetes",
@@ -88,10 +94,34 @@ def prepare_step(cluster: Cluster, host: Host) -> Step:
         id=at("kubernetes/prepare", host.name),
         title="prepare for Kubernetes",
         host=host.name,
-        changes=(*_claims(cluster), *_kernel(cluster, host), *_programs(cluster, host)),
+        changes=(
+            *_claims(cluster),
+            *_kernel(cluster, host),
+            *_by_script(cluster, host),
+            *_programs(cluster, host),
+        ),
         provides=(at(PREPARED, host.name),),
-        requires=(at("rootfs", host.name),),
+        requires=(at("rootfs", host.name), *_before_script(cluster, host)),
+        timeout=2400 if brings_script(cluster.image, _SCRIPT) else 900,
     )
+
+
+def _before_script(cluster: Cluster, host: Host) -> Iterator[str]:
+    """Yield what the image's script finds on a host, as with the Go tool."""
+    if brings_script(cluster.image, _SCRIPT):
+        if cluster.container_runtime is not None:
+            yield at("container-runtime", host.name)
+        if cluster.registry is not None:
+            yield at("registry-access", host.name)
+
+
+def _by_script(cluster: Cluster, host: Host) -> Iterator[Change]:
+    """Yield what the image itself prepares: its script, and the rules of what API servers write down."""
+    if brings_script(cluster.image, _SCRIPT):
+        yield image_script(cluster, host, _SCRIPT)
+    policy = cluster.image.files.get(_AUDIT_POLICY)
+    if policy is not None and host.is_master:
+        yield File(path="/etc/kubernetes/audit-policy.yml", content=policy, mode=0o600)
 
 
 def _claims(cluster: Cluster) -> Iterator[Change]:

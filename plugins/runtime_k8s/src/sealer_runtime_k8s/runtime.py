@@ -14,7 +14,7 @@ from sealer_runtime_k8s.checks import KubeletRuns, all_checks
 from sealer_runtime_k8s.documents import DOCUMENT_KINDS, IMAGE_FILE
 from sealer_runtime_k8s.kubeadm import discovery_kubeconfig, init_configuration, join_configuration
 from sealer_runtime_k8s.names import ADMIN_KUBECONFIG, directory, environment, node_name
-from sealer_runtime_k8s.prepare import PREPARED, prepare_step
+from sealer_runtime_k8s.prepare import IMAGE_FILES, PREPARED, prepare_step
 from sealer_runtime_k8s.removal import removal_steps
 from sealer_runtime_k8s.traffic import traffic
 from sealer_runtime_k8s.upgrade import upgrade_steps
@@ -27,7 +27,7 @@ class Kubernetes(ClusterRuntime, SupportsCertificates, SupportsUpgrade):
 
     name = "kubernetes"
     summary = "upstream Kubernetes by kubeadm"
-    image_files = (IMAGE_FILE,)
+    image_files = (IMAGE_FILE, *IMAGE_FILES)
     document_kinds = DOCUMENT_KINDS
 
     def probes(self) -> tuple[Probe, ...]:

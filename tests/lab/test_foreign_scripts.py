@@ -1,0 +1,114 @@
+"""Scripts that are not ours, on a real machine: run as they are, and taken back with all they did."""
+
+from __future__ import annotations
+
+import pytest
+
+from sealer.changes import Command, foreign_script
+from tests.lab.machine import Machine
+
+pytestmark = pytest.mark.lab
+
+ROOT = "/srv/image/rootfs"
+
+HOST = f"""\
+mkdir -p {ROOT}/bin {ROOT}/scripts
+echo 'the image' > {ROOT}/bin/trial-tool
+echo "the host's" > /usr/bin/trial-tool
+echo 'kept = yes' > /etc/trial.conf
+echo 'mine' > /etc/trial-gone
+printf '%s\\n' '[Service]' 'ExecStart=/bin/sleep 1000' '[Install]' 'WantedBy=multi-user.target' \\
+  > /etc/systemd/system/trial-old.service
+systemctl daemon-reload
+systemctl -q enable --now trial-old.service"""
+
+CLEAN = """\
+systemctl -q disable --now trial-old.service
+rm -rf /srv/image /usr/bin/trial-tool /etc/trial.conf /etc/trial-gone /etc/systemd/system/trial-old.service
+systemctl daemon-reload"""
+
+INSTALL = """\
+set -e
+cp bin/trial-tool /usr/bin/
+echo "$Greeting $1" > /usr/local/bin/trial-new
+mkdir -p /opt/trial/deep /etc/trial.d/deep
+touch /opt/trial/deep/file /etc/trial.d/deep/file
+echo 'kept = no' > /etc/trial.conf
+rm /etc/trial-gone
+systemctl -q disable --now trial-old.service
+printf '%s\\n' '[Service]' 'ExecStart=/bin/sleep 1000' '[Install]' 'WantedBy=multi-user.target' \
+  > /etc/systemd/system/trial-new.service
+systemctl -q enable --now trial-new.service
+echo 17 > /proc/sys/net/ipv4/ipfrag_time
+"""
+
+UNINSTALL = "rm -f /usr/local/bin/trial-new /usr/bin/trial-tool /etc/trial.conf\n"
+
+
+@pytest.fixture
+def host(any_shell: Machine) -> Machine:
+    any_shell.run(HOST)
+    write(any_shell, "install.sh", INSTALL)
+    write(any_shell, "uninstall.sh", UNINSTALL)
+    return any_shell
+
+
+def write(machine: Machine, name: str, text: str) -> None:
+    machine.node.run(["sh", "-c", f"cat > {ROOT}/scripts/{name}"], input=text)
+
+
+def installed(**changes: str) -> Command:
+    return foreign_script(
+        "scripts/install.sh",
+        directory=ROOT,
+        arguments=("a b", "$HOME"),
+        env={"Greeting": "it's", "not-a-name": "x"},
+        uninstall="scripts/uninstall.sh",
+        **changes,
+    )
+
+
+def test_what_a_script_does_is_taken_back_whatever_its_own_uninstaller_removes(host: Machine) -> None:
+    command = installed()
+    with host.unharmed():
+        assert host.apply(command) == ["changed"]
+        assert host.run("cat /usr/local/bin/trial-new") == "it's a b\n"
+        assert host.run("systemctl is-active trial-new") == "active\n"
+        assert host.apply(command) == ["same"]
+        host.undo()
+    host.run(CLEAN)
+
+
+def test_a_script_that_fails_says_so_and_is_taken_back_before_it_runs_again(host: Machine) -> None:
+    write(host, "install.sh", f"{INSTALL}echo 'no space for it' >&2\nexit 7\n")
+    command = installed()
+    with host.unharmed():
+        states, said = host.attempt(command)
+        assert states == ["failed"]
+        assert "no space for it" in said
+        assert "scripts/install.sh of the image failed with status 7" in said
+        write(host, "install.sh", f"grep -q yes /etc/trial.conf\n{INSTALL}")
+        assert host.apply(command) == ["changed"]
+        host.undo()
+        write(host, "install.sh", f"{INSTALL}echo 'no space for it' >&2\nexit 7\n")
+    host.run(CLEAN)
+
+
+def test_what_somebody_else_changed_since_is_left(host: Machine) -> None:
+    assert host.apply(installed()) == ["changed"]
+    host.run(
+        "echo 'kept = by me' > /etc/trial.conf; echo me > /etc/trial.d/deep/mine; echo me > /usr/bin/mine"
+    )
+    write(host, "uninstall.sh", "true\n")
+    host.undo()
+    assert host.run("cat /etc/trial.conf /etc/trial.d/deep/mine /usr/bin/mine") == "kept = by me\nme\nme\n"
+    assert host.run("cat /usr/bin/trial-tool /etc/trial-gone") == "the host's\nmine\n"
+    host.run(f"{CLEAN}; rm -r /etc/trial.d /usr/bin/mine")
+
+
+def test_without_an_uninstaller_it_is_all_taken_back_just_so(host: Machine) -> None:
+    host.run(f"rm {ROOT}/scripts/uninstall.sh")
+    with host.unharmed():
+        assert host.apply(installed()) == ["changed"]
+        host.undo()
+    host.run(CLEAN)
