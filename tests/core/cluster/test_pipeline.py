@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from sealer.build.declared import Declared
 from sealer.changes import Change, Command, Tree, Wait
 from sealer.cluster.application_plan import application_plan
 from sealer.cluster.distribution import image_files, image_store
@@ -17,6 +18,7 @@ from sealer.cluster.pipeline import installation_plan, upgrade_plan
 from sealer.errors import ImageError, PlanError, UsageError
 from sealer.model import (
     CONTAINER_RUNTIME_TYPE_LABEL,
+    RUNTIME_VERSION_LABEL,
     Application,
     Cluster,
     ContainerImage,
@@ -30,7 +32,7 @@ from sealer.model import (
     Upgrade,
 )
 from sealer.operation.plan import Plan
-from sealer.providers import SupportsUpgrade
+from sealer.providers import Component, SupportsUpgrade
 from sealer.testing.stand_ins import Box, Note, Toy
 
 from .examples import LAYERS, PARTS, cluster, host, image, layer
@@ -90,6 +92,20 @@ def test_only_registry_hosts_get_container_images_and_every_host_the_files() -> 
     assert trees["rootfs@10.0.0.2"] == ["b", "c"]
     assert trees["registry-store/image@10.0.0.1"] == ["d"]
     assert "registry-store/image@10.0.0.2" not in trees
+
+
+def test_programs_are_asked_for_the_declared_version_as_soon_as_they_are_there() -> None:
+    declared = Declared(
+        component=Component(name="toy", path="bin/toy", version_arguments=("version",)),
+        label=RUNTIME_VERSION_LABEL,
+        version="v1",
+    )
+    parts = replace(PARTS, declared=(declared,))
+    plan = installation_plan(cluster(), EVERYWHERE, parts, IMAGE_CHOICE)
+    for host_name in EVERYWHERE:
+        step = next(step for step in plan.steps if step.id == f"rootfs@{host_name}")
+        assert [change.describe() for change in step.changes][1:] == ["bin/toy is v1"]
+        assert step.provides == (f"rootfs@{host_name}",)
 
 
 def test_a_layer_that_does_not_say_what_it_holds_goes_to_both() -> None:

@@ -30,7 +30,8 @@ from sealer.build.scanning import bring_together, complete_charts
 from sealer.build.tools import Tools
 from sealer.build.workspace import working_directory
 from sealer.errors import ImageError
-from sealer.events import EventSink, discard
+from sealer.events import EventSink, Message, discard
+from sealer.image.oci import Descriptor
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
 from sealer.image.transport import Transport
@@ -134,16 +135,12 @@ class _Build:
                 self._store, self._order.parent, self._types, root, self._workspace / "scan" / "parent"
             )
         parent = self._order.parent
-        programs = ImagePrograms(
-            self._store,
-            parent.layers if parent else (),
-            self._contents,
-            self._ran,
-            self._workspace / "programs",
-        )
+        programs = self._programs(parent.layers if parent else (), "programs")
+        tools = Tools(programs.find, self._workspace)
+        self._check_declared(tools)
         discovery = Discovery(
             self._types,
-            Tools(programs.find, self._workspace),
+            tools,
             self._sink,
             environment={**(parent.extension.env if parent else {}), **self._order.env},
             lenient=self._order.lenient,
@@ -155,6 +152,25 @@ class _Build:
         found.extend(named(name) for name in self._order.container_images)
         found.extend(named(name) for section in self._order.authorised for name in section.images)
         return merged(found, self._order.ignored_images)
+
+    def _programs(self, below: Sequence[Descriptor], place: str) -> ImagePrograms:
+        return ImagePrograms(self._store, below, self._contents, self._ran, self._workspace / place)
+
+    def _check_declared(self, tools: Tools) -> None:
+        """Compare programs that the build brings with what labels say of them.
+
+        Raises:
+            ImageError: The label that plans are made by says another version.
+        """
+        programs = self._programs((), "declared")
+        for declared in self._order.declared:
+            program = programs.find(Path(declared.component.path).name)
+            found = asyncio.run(declared.ask(tools, program)) if program is not None else None
+            if found is None:
+                continue
+            if declared.is_crucial:
+                raise ImageError(declared.problem(found), hint="correct the LABEL, or copy other programs")
+            self._sink(Message(text=declared.problem(found), warning=True))
 
     async def layers(
         self, apps: Sequence[StagedApp], context: Directory | None, transport: Transport

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sealer.build.authorised import Authorised
 from sealer.build.base_archives import ArchivedImage
+from sealer.build.declared import Declared
 from sealer.build.entries import Entry
 from sealer.build.tree import Mount
 from sealer.errors import Place
@@ -154,6 +155,7 @@ class BuildInput:
         lenient: Whether what names container images, and can't be read, is a warning and no error.
         running: How commands are run.
         image_paths: Where further custom resources name images, as ``sealer.manifests.CUSTOM_PATHS``.
+        declared: Programs whose versions labels declare; those that the build brings are asked for theirs.
     """
 
     name: Reference | None
@@ -177,3 +179,4 @@ class BuildInput:
     lenient: bool = False
     running: RunSettings = field(default_factory=RunSettings)
     image_paths: Mapping[tuple[str, str], Sequence[str]] = field(default_factory=dict)
+    declared: tuple[Declared, ...] = ()

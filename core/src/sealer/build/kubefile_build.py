@@ -13,6 +13,7 @@ from sealer.build.authorised import authorised_images
 from sealer.build.base_archives import archived_images
 from sealer.build.builder import build_image
 from sealer.build.context import open_context
+from sealer.build.declared import DeclaredBy, declared_nothing
 from sealer.build.discovery import image_list
 from sealer.build.inputs import BuildInput, RunSettings
 from sealer.build.kubefile_contents import kubefile_contents
@@ -48,6 +49,7 @@ class BuildRequest:
         annotations: Annotations of the image's manifest.
         arguments: Values for the Kubefile's ARG instructions.
         vocabulary: What plugins know of label keys and custom resources.
+        declared: Tells the programs whose versions labels declare.
         image_list: A file that names container images to pack beside those that are found.
         image_list_with_auth: A file that names such, with the credentials to fetch them.
         ignored_image_list: A file that names container images that are not packed.
@@ -70,6 +72,7 @@ class BuildRequest:
     annotations: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     arguments: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     vocabulary: Words = field(default_factory=Words)
+    declared: DeclaredBy = declared_nothing
     image_list: Path | None = None
     image_list_with_auth: Path | None = None
     ignored_image_list: Path | None = None
@@ -126,6 +129,8 @@ async def build_kubefile(
         context = resources.enter_context(open_context(request.context))
         adding = Adding(context, workspace, resources, skip_tls_verify=request.skip_tls_verify, sink=sink)
         await adding.fetch([each for each in definition.contents if isinstance(each, Copy)])
+        labels = {**definition.labels, **request.labels}
+        inherited = parent.labels if parent is not None else {}
         order = BuildInput(
             name=name,
             type=request.type,
@@ -134,7 +139,7 @@ async def build_kubefile(
             contents=await asyncio.to_thread(
                 kubefile_contents, store, definition, adding, parent, request.arguments
             ),
-            labels={**definition.labels, **request.labels},
+            labels=labels,
             annotations=request.annotations,
             env=definition.env,
             author=definition.author,
@@ -149,6 +154,7 @@ async def build_kubefile(
             lenient=request.lenient,
             image_paths=request.vocabulary.image_paths,
             running=RunSettings(network=request.network, secrets=request.secrets),
+            declared=request.declared({**inherited, **labels}, platform),
         )
         return await build_image(
             store, order, types, context=context, skip_tls_verify=request.skip_tls_verify, sink=sink

@@ -47,9 +47,18 @@ class Tools:
             found = self._found[program]
             if found is None or stdin:
                 raise
-        return asyncio.run(self._isolated(found, words))
+        return asyncio.run(self.isolated(found, words))
 
-    async def _isolated(self, program: Path, words: Sequence[str]) -> bytes:
+    async def isolated(self, program: Path, words: Sequence[str]) -> bytes:
+        """Return what a program of the image prints, run apart from the machine.
+
+        Args:
+            program: The program; it must need no file beside itself.
+            words: What it is called, and its arguments.
+
+        Raises:
+            ImageError: It can't be run, failed, or did not end in five minutes.
+        """
         root = self._workspace / "tools"
         for directory in ("proc", "dev", "tmp", str(self._workspace).lstrip("/")):
             (root / directory).mkdir(parents=True, exist_ok=True)

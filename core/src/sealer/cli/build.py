@@ -137,6 +137,7 @@ def build(
     context: Path,
 ) -> None:
     """Build an image from a Kubefile and the files in CONTEXT, and print its name and digest."""
+    from sealer.build.declared import declared_by
     from sealer.build.kubefile_build import BuildRequest, build_kubefile, tagged_name
     from sealer.build.platforms_build import build_platforms
     from sealer.build.words import Words
@@ -157,6 +158,7 @@ def build(
         annotations=_annotations(annotations),
         arguments=_arguments(arguments),
         vocabulary=Words.of(application.plugins().vocabularies().values()),
+        declared=declared_by(application.plugins()),
         lenient=lenient,
         network=network == "host",
         secrets=dict(map(_secret, secrets)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 
-from sealer.changes import File, LayerBlob, Tree
+from sealer.changes import Change, LayerBlob, Tree
 from sealer.errors import ImageError
 from sealer.image.extension import LAYER_CONTENT, LayerContent
 from sealer.image.oci import Descriptor
@@ -60,7 +60,7 @@ def rootfs_steps(
     *,
     path: str = ROOTFS,
     name: str = "rootfs",
-    files: Mapping[str, Sequence[File]] = MappingProxyType({}),
+    files: Mapping[str, Sequence[Change]] = MappingProxyType({}),
     provides: Callable[[str], str] | None = None,
     content: Callable[[Sequence[Descriptor]], tuple[LayerBlob, ...]] = image_files,
 ) -> tuple[Step, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from sealer.build.declared import Declared, declared_programs
 from sealer.errors import ImageError
 from sealer.model import (
     CONTAINER_RUNTIME_TYPE_LABEL,
@@ -38,6 +39,7 @@ class Parts:
         app_types: All application types, by name.
         task_types: All types of tasks, by name.
         image_policies: All image policies, by name.
+        declared: Programs of the image whose versions its labels declare, as far as plans are made by them.
     """
 
     runtime: ClusterRuntime
@@ -46,6 +48,7 @@ class Parts:
     app_types: Mapping[str, AppType]
     task_types: Mapping[str, TaskType] = field(default_factory=lambda: NO_TASKS)
     image_policies: Mapping[str, ImagePolicy] = field(default_factory=lambda: NO_POLICIES)
+    declared: tuple[Declared, ...] = ()
 
     @property
     def host_providers(self) -> tuple[HostProvider, ...]:
@@ -76,6 +79,7 @@ def choose_parts(image: ImageMetadata, plugins: Plugins, *, container: str | Non
             f"image {image.reference} has no label {RUNTIME_TYPE_LABEL}",
             hint="a cluster image says what it brings; see sealer base build",
         )
+    declared = declared_programs(image.labels, image.platform, plugins)
     container = container or image.labels.get(CONTAINER_RUNTIME_TYPE_LABEL)
     return Parts(
         runtime=plugins.cluster_runtime(runtime),
@@ -84,4 +88,5 @@ def choose_parts(image: ImageMetadata, plugins: Plugins, *, container: str | Non
         app_types=plugins.app_types(),
         task_types=plugins.task_types(),
         image_policies=plugins.image_policies(),
+        declared=tuple(one for one in declared if one.is_crucial),
     )

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from sealer.changes import HostsEntry, Wait, quote
+from sealer.build.declared import verification
+from sealer.changes import Change, HostsEntry, Wait, quote
 from sealer.cluster.applications import Launch, LaunchSite, launch_steps
 from sealer.cluster.distribution import rootfs_steps, store_steps
 from sealer.cluster.foreign import Existing
@@ -75,7 +76,7 @@ def installation_plan(
     late = _late_store_steps(cluster, parts, stored)
     steps = [
         *_alias_steps(cluster),
-        *rootfs_steps(layers, cluster.hosts, files=made.hosts, provides=unpacked),
+        *rootfs_steps(layers, cluster.hosts, files=_verified(cluster, parts, made), provides=unpacked),
         *tasks.before,
         *_runtime_steps(cluster, parts),
         *registry_steps(cluster, layers, parts, served),
@@ -138,12 +139,18 @@ def upgrade_plan(
     ]
     steps = [
         *_alias_steps(cluster),
-        *rootfs_steps(layers, cluster.hosts, files=made.hosts),
+        *rootfs_steps(layers, cluster.hosts, files=_verified(cluster, parts, made)),
         *containers,
         *registry_steps(cluster, layers, parts, served),
         *runtime.upgrade(cluster, upgrade),
     ]
     return _with_launches(cluster, parts, choice, steps, made=made, tasks=tasks)
+
+
+def _verified(cluster: Cluster, parts: Parts, made: MadeFiles) -> dict[str, tuple[Change, ...]]:
+    """Return what comes over the files of the image on each host: files, and the look at its programs."""
+    looks = tuple(verification(one, cluster.rootfs) for one in parts.declared)
+    return {host.name: (*looks, *made.hosts.get(host.name, ())) for host in cluster.hosts}
 
 
 def _require_same_endpoint(cluster: Cluster, parts: Parts, upgrade: Upgrade) -> None:

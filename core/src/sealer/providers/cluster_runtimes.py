@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 from sealer.changes.base import Change
 from sealer.model import Cluster, Departure, Host, RegistryEndpoint, Renewal, Step, Upgrade
