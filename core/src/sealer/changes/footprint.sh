@@ -32,8 +32,8 @@ foot_names() {
 foot_parameters() {
   find /proc/sys/kernel /proc/sys/net/ipv4 /proc/sys/net/ipv6/conf/all /proc/sys/net/ipv6/conf/default \
     /proc/sys/net/bridge /proc/sys/net/core /proc/sys/net/netfilter /proc/sys/vm /proc/sys/fs \
-    -type f -perm -200 ! -path '*/random/*' ! -name ns_last_pid ! -name '*flush*' ! -name stat_refresh \
-    -exec grep -sH '' {} + 2>/dev/null | sort
+    -path /proc/sys/fs/binfmt_misc -prune -o -type f -perm -200 ! -path '*/random/*' ! -name ns_last_pid \
+    ! -name '*flush*' ! -name stat_refresh -exec grep -sH '' {} + 2>/dev/null | sort
 }
 
 foot_forward() {
@@ -44,7 +44,7 @@ foot_forward() {
 
 # foot_look NAME: writes down how the host is
 foot_look() {
-  rm -rf "$footprint/$1"
+  rm -rf "${footprint:?}/$1"
   mkdir -p "$footprint/$1"
   foot_names | LC_ALL=C sort -u > "$footprint/$1/names"
   # shellcheck disable=SC2046,SC2086
@@ -100,11 +100,15 @@ foot_compare() {
       if [ -f "kept$path" ] && cmp -s "kept$path" "$path"; then continue; fi
       sum=$(sha256sum < "$path") && printf '%s %s\n' "${sum%% *}" "$path" >> sums
     done < changed
+    # That packets are forwarded comes first: it sets the same of every interface.
     awk '
       { at = index($0, ":"); path = substr($0, 1, at - 1); value = substr($0, at + 1) }
-      FILENAME == "before/parameters" { old[path] = value; next }
-      (path in old) && old[path] != value { print path; print old[path]; print value }' \
-      before/parameters after/parameters > parameters
+      FILENAME == "before/parameters" { lines[path]++; old[path] = value; next }
+      lines[path] == 1 && old[path] != value {
+        entry = path "\n" old[path] "\n" value "\n"
+        if (path ~ /ip_forward$/) first = first entry; else rest = rest entry
+      }
+      END { printf "%s%s", first, rest }' before/parameters after/parameters > parameters
     # Nothing will be put back from the other copies.
     awk 'FILENAME != "keep" { wanted[$0] = 1; next } !("/" $0 in wanted)' changed removed mentioned keep |
       while IFS= read -r path; do rm -f "kept/$path"; done
@@ -135,7 +139,7 @@ foot_remove_created() {
   sort -r "$footprint/created" | while IFS= read -r path; do
     if [ ! -d "$path" ] || [ -L "$path" ]; then
       rm -f "$path"
-    elif foot_is_place "${path%/*}"; then
+    elif foot_is_ours "$path"; then
       unmount_below "$path"
       rm -rf "$path"
     else
@@ -143,8 +147,10 @@ foot_remove_created() {
     fi
   done
 }
-foot_is_place() {
-  for place in $foot_places; do if [ "$place" = "$1" ]; then return 0; fi; done
+# foot_is_ours PATH: it is something whole in a place, and no directory whose files count one by one
+foot_is_ours() {
+  for tree in $foot_trees; do if [ "$tree" = "$1" ]; then return 1; fi; done
+  for place in $foot_places; do if [ "$place" = "${1%/*}" ]; then return 0; fi; done
   return 1
 }
 
@@ -171,14 +177,13 @@ foot_put_back() {
 foot_kernel() {
   while IFS= read -r path && IFS= read -r old && IFS= read -r new; do
     now=$(cat "$path" 2>/dev/null) || continue
-    # The interfaces' own ones follow it, and come behind it.
     if [ "$now" = "$new" ]; then printf '%s\n' "$old" 2>/dev/null > "$path" || :; fi
   done < "$footprint/parameters"
   LC_ALL=C comm -13 "$footprint/before/modules" "$footprint/after/modules" | while IFS= read -r module; do
     modprobe -r "$module" 2>/dev/null || :
   done
   while IFS= read -r swap; do
-    grep -qs "^$swap[[:space:]]" /proc/swaps || swapon "$swap" 2>/dev/null || :
+    grep -qs "^${swap}[[:space:]]" /proc/swaps || swapon "$swap" 2>/dev/null || :
   done < "$footprint/before/swaps"
   if [ "$(cat "$footprint/before/selinux")" = Enforcing ]; then setenforce 1 2>/dev/null || :; fi
   old=$(cat "$footprint/before/forward") new=$(cat "$footprint/after/forward")
