@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from sealer.changes import Command, foreign_script
-from tests.lab.machine import Machine
+from sealer.testing import example_cluster, example_host, example_image
+from sealer_registry_distribution.registry import Distribution
+from tests.lab.machine import BUSYBOX, DATA, Machine
 
 pytestmark = pytest.mark.lab
 
@@ -112,3 +114,27 @@ def test_without_an_uninstaller_it_is_all_taken_back_just_so(host: Machine) -> N
         assert host.apply(installed()) == ["changed"]
         host.undo()
     host.run(CLEAN)
+
+
+def test_a_registry_of_an_image_is_started_by_its_script(any_shell: Machine) -> None:
+    rootfs = f"{DATA}/rootfs"
+    script = f"""\
+test -s certs/sea.hub.crt && test -s certs/sea.hub.key && grep -q ^sealer: etc/registry_htpasswd
+echo "$PWD $* $HostIP" > /etc/trial-registry
+{BUSYBOX}/nc -ll -p $1 -e true </dev/null >/dev/null 2>&1 &
+echo $! > /etc/trial-process
+"""
+    any_shell.run(f"mkdir -p {rootfs}/scripts {rootfs}/etc")
+    any_shell.node.run(["sh", "-c", f"cat > {rootfs}/scripts/init-registry.sh"], input=script)
+    image = example_image(files={"scripts/init-registry.sh": script})
+    view = example_cluster(
+        example_host(1, master=True), image=image, name=DATA.rpartition("/")[2], data_root="/var/lib"
+    )
+    (step,) = Distribution().serve(view)
+    assert any_shell.apply(*step.changes) == ["changed"] * (len(step.changes) - 1) + ["same"]
+    assert any_shell.run("cat /etc/trial-registry") == (
+        f"{rootfs} 5000 {DATA}/store/registry sea.hub 10.0.0.1\n"
+    )
+    any_shell.run("kill $(cat /etc/trial-process)")
+    any_shell.undo()
+    assert any_shell.run("ls /etc/trial-registry 2>&1 || :").startswith("ls: ")

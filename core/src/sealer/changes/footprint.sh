@@ -68,16 +68,18 @@ foot_keep() {
   mkdir -p "$footprint/kept"
   foot_mentioned "$2" | sort -u > "$footprint/mentioned"
   {
-    find /etc -xdev ! -type d ! -type s
     for program in "$1"/*; do
       for place in /usr/bin /usr/sbin /usr/local/bin; do printf '%s\n' "$place/${program##*/}"; done
     done
-    cat "$footprint/mentioned"
-  } 2>/dev/null | sort -u | while IFS= read -r path; do
-    if [ -f "$path" ] || [ -L "$path" ]; then printf '%s\n' "${path#/}"; fi
-  done > "$footprint/keep"
-  # What it complains of is what has gone in the meantime.
-  tar -C / -cf - -T "$footprint/keep" 2>/dev/null | tar -C "$footprint/kept" -xpf - 2>/dev/null || :
+    grep -v '^/etc/' "$footprint/mentioned"
+  } | sort -u > "$footprint/keep"
+  set -- etc
+  while IFS= read -r path; do
+    if [ -f "$path" ] || [ -L "$path" ]; then set -- "$@" "${path#/}"; fi
+  done < "$footprint/keep"
+  # What it complains of has gone in the meantime, or is a socket.
+  tar -C / -cf - "$@" 2>/dev/null | tar -C "$footprint/kept" -xpf - || :
+  (cd "$footprint/kept" && find . ! -type d) | cut -c 2- > "$footprint/keep"
 }
 
 # foot_mentioned SCRIPT: the paths in its text
@@ -110,8 +112,8 @@ foot_compare() {
       }
       END { printf "%s%s", first, rest }' before/parameters after/parameters > parameters
     # Nothing will be put back from the other copies.
-    awk 'FILENAME != "keep" { wanted[$0] = 1; next } !("/" $0 in wanted)' changed removed mentioned keep |
-      while IFS= read -r path; do rm -f "kept/$path"; done
+    awk 'FILENAME != "keep" { wanted[$0] = 1; next } !($0 in wanted)' changed removed mentioned keep |
+      while IFS= read -r path; do rm -f "kept$path"; done
     : > compared
   )
 }

@@ -65,7 +65,8 @@ if [ $driver != {cgroup_driver} ]; then
     "uses $driver: say CgroupDriver=$driver in the environment of the image or the cluster" >&2
   exit 1
 fi
-path=$(printf '%s\\n' "$config" | sed -n "s/.*config_path = [\"']\\([^\"':]*[^\"':/]\\).*/\\1/p" | head -n 1)
+path=$(printf '%s\\n' "$config" | awk -F "[\\"']" '
+  /^ *config_path = / && $2 {{ sub(/:.*/, "", $2); sub(/\\/$/, "", $2); print $2; exit }}')
 if [ -z "$path" ]; then
   echo "containerd as the image's script configures it has no config_path for registries:" \
     "it could not pull from the cluster's" >&2
@@ -74,10 +75,19 @@ fi
 if [ "$path" != {MIRRORS} ]; then
   mkdir -p {MIRRORS} "${{path%/*}}"
   rmdir "$path" 2>/dev/null || :
+  if [ ! -L "$path" ] && [ -e "$path" ]; then
+    echo "containerd looks for registries in $path, where something else is: move it away" >&2
+    exit 1
+  fi
   [ -L "$path" ] || ln -s {MIRRORS} "$path"
   printf '%s\\n' "$path" > "$entry/link"
 fi"""
 
 
-UNSETTLE = 'if [ -e "$entry/link" ]; then rm -f "$(cat "$entry/link")"; fi'
+UNSETTLE = """\
+if [ -e "$entry/link" ]; then
+  path=$(cat "$entry/link")
+  rm -f "$path"
+  rmdir "${path%/*}" 2>/dev/null || :
+fi"""
 """Takes back what ``settle`` did."""
