@@ -12,7 +12,10 @@ from sealer.changes.quoting import quote
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _FOOTPRINT = "".join(
     line
-    for line in files("sealer.changes").joinpath("footprint.sh").read_text("utf-8").splitlines(keepends=True)
+    for line in files("sealer.changes")
+    .joinpath("shell/footprint.sh")
+    .read_text("utf-8")
+    .splitlines(keepends=True)
     if not line.lstrip().startswith("#")
 )
 _NONE: Mapping[str, str] = {}
