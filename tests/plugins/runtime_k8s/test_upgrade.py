@@ -136,6 +136,33 @@ def test_the_annotation_that_a_newer_kubeadm_takes_away_comes_back(
     assert (annotation.read_text() if annotation.exists() else "") == socket
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize("had", [True, False])
+def test_the_settings_of_a_kubelet_come_back_and_what_it_did_not_have_goes(
+    tmp_path: Path, shell: tuple[str, ...], had: bool
+) -> None:
+    kubelet, kept = tmp_path / "kubelet", tmp_path / "kept"
+    kubelet.mkdir()
+    before = {"config.yaml": "a: 1", "kubeadm-flags.env": "FLAGS=--v=2"} | (
+        {"instance-config.yaml": "b: 1"} if had else {}
+    )
+    for name, text in before.items():
+        (kubelet / name).write_text(text)
+    found = steps()["kubernetes/upgrade@10.0.0.4"].changes
+    keeping, *_, upgrading = (change for change in found if isinstance(change, Command))
+
+    def run(script: str) -> None:
+        text = script.replace("/var/lib/kubelet", str(kubelet))
+        text = text.replace("/var/lib/sealer/demo/kubeadm/before-now", str(kept))
+        subprocess.run([*shell, "-c", f"set -eu\n{text}"], check=True, timeout=60)
+
+    run(keeping.run)
+    for name in ("config.yaml", "kubeadm-flags.env", "instance-config.yaml"):
+        (kubelet / name).write_text("of the new version")
+    run(upgrading.revert)
+    assert {path.name: path.read_text() for path in kubelet.iterdir()} == before
+
+
 @pytest.mark.parametrize(
     ("previous", "version", "message"),
     [

@@ -25,6 +25,9 @@ from sealer_runtime_k8s.version import KubernetesVersion, image_version
 _UPGRADED = "kubernetes-upgraded"
 _SAVED = "kubernetes-saved"
 _MANIFESTS = "/etc/kubernetes/manifests"
+_KUBELET = "/var/lib/kubelet"
+_OWN = "instance-config.yaml"
+"""What the kubelet of one host has for itself: from 1.34 on kubeadm writes it, with the socket."""
 _CONTROL_PLANE = ("kube-apiserver", "kube-controller-manager", "kube-scheduler")
 _SOCKET = "kubeadm.alpha.kubernetes.io/cri-socket"
 """The annotation by which kubeadm knows the container runtime of a node."""
@@ -202,7 +205,8 @@ def _keep(kept: str, *, with_addons: bool) -> str:
         f"rm -rf {quote(kept)}",
         f"mkdir -p {quote(kept)}",
         f"if [ -d {_MANIFESTS} ]; then cp -a {_MANIFESTS} {quote(kept)}/manifests; fi",
-        f"cp -a /var/lib/kubelet/config.yaml /var/lib/kubelet/kubeadm-flags.env {quote(kept)}/",
+        f"cp -a {_KUBELET}/config.yaml {_KUBELET}/kubeadm-flags.env {quote(kept)}/",
+        f"if [ -e {_KUBELET}/{_OWN} ]; then cp -a {_KUBELET}/{_OWN} {quote(kept)}/; fi",
     ]
     if with_addons:
         lines.append(keep_addons(fragments.KUBECTL, f"{kept}/addons.yaml"))
@@ -212,10 +216,12 @@ def _keep(kept: str, *, with_addons: bool) -> str:
 def _put_back(host: Host, kept: str, *, with_addons: bool) -> str:
     """Return sh that puts it back. etcd stays as new as it is: an older one may not read what it wrote."""
     lines = [f"[ -e {quote(kept)}/complete ] || exit 0"]
-    paths = {name: f"/var/lib/kubelet/{name}" for name in ("config.yaml", "kubeadm-flags.env")}
+    paths = {name: f"{_KUBELET}/{name}" for name in ("config.yaml", "kubeadm-flags.env")}
     if host.is_master:
         paths |= {f"manifests/{name}.yaml": f"{_MANIFESTS}/{name}.yaml" for name in _CONTROL_PLANE}
     lines += [f"cp -a {quote(kept)}/{name} {path}" for name, path in paths.items()]
+    own = f"{quote(kept)}/{_OWN}"
+    lines.append(f"if [ -e {own} ]; then cp -a {own} {_KUBELET}/{_OWN}; else rm -f {_KUBELET}/{_OWN}; fi")
     if with_addons:
         # etcd may choose another leader while the API servers of all masters start again.
         lines.append(
