@@ -5,7 +5,9 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from sealer.kubernetes import forget_command, leave_in_turn, removal_step
+import pytest
+
+from sealer.kubernetes import drain_command, forget_command, leave_in_turn, removal_step
 from sealer.model import Departure, Host, Step
 from sealer.testing import example_host
 
@@ -16,23 +18,33 @@ printf '%s\\n' "$*" >> "$0.calls"
 """
 
 
-def forget(directory: Path, failures: int) -> tuple[int, list[str]]:
-    """Run the script with a kubectl that is refused so often, and without its pauses."""
-    kubectl = directory / "kubectl"
+def say(directory: Path, failures: int, *, script: str = "", took: int = 0) -> tuple[int, list[str]]:
+    """Run a script with a kubectl that is refused so often, and without its pauses.
+
+    Args:
+        directory: Where kubectl is put, as ``kubectl``.
+        failures: How often it is refused.
+        script: What is run; without it, what forgets a node.
+        took: How many seconds each call of kubectl takes, by the clock.
+    """
+    kubectl, calls = directory / "kubectl", directory / "kubectl.calls"
     kubectl.write_text(KUBECTL.format(failures=failures))
     kubectl.chmod(0o755)
-    script = f"sleep() {{ :; }}\nset -e\n{forget_command(str(kubectl), 'n2')}\necho on"
+    calls.touch()
+    clock = f"date() {{ echo $(({took} * $(wc -l < {calls}))); }}"
+    text = script or forget_command(str(kubectl), "n2")
+    script = f"sleep() {{ :; }}\n{clock}\nset -e\n{text}\necho on"
     done = subprocess.run(["dash"], input=script, capture_output=True, text=True, check=False, timeout=20)
     assert (done.stdout == "on\n") == (done.returncode == 0)
-    return done.returncode, (directory / "kubectl.calls").read_text().splitlines()
+    return done.returncode, calls.read_text().splitlines()
 
 
 def test_a_node_is_forgotten_though_etcd_chooses_a_leader_meanwhile(tmp_path: Path) -> None:
-    assert forget(tmp_path, failures=3) == (0, ["delete node n2 --ignore-not-found"] * 4)
+    assert say(tmp_path, failures=3) == (0, ["delete node n2 --ignore-not-found"] * 4)
 
 
 def test_what_is_refused_for_long_fails(tmp_path: Path) -> None:
-    status, calls = forget(tmp_path, failures=99)
+    status, calls = say(tmp_path, failures=99)
     assert status == 1
     assert len(calls) == 10
 
@@ -56,3 +68,23 @@ def test_masters_leave_one_after_the_other_lost_ones_first_and_nodes_side_by_sid
         (f"removed@{nodes[1].name}",): (),
     }
     assert {made.host for made in steps} == {agent.name}
+
+
+@pytest.mark.parametrize(
+    ("failures", "took", "status", "budgets"),
+    [
+        (0, 50, 0, ["60s"]),
+        (2, 10, 0, ["60s", "50s", "40s"]),
+        # Its pods did not move away in the time they had.
+        (9, 60, 1, ["60s"]),
+        (9, 25, 1, ["60s", "35s", "10s"]),
+        (9, 0, 1, ["60s"] * 5),
+    ],
+)
+def test_a_drain_that_is_refused_has_the_time_that_is_left(
+    tmp_path: Path, failures: int, took: int, status: int, budgets: list[str]
+) -> None:
+    drain = drain_command(str(tmp_path / "kubectl"), "n2", 60)
+    ended, calls = say(tmp_path, failures, script=drain, took=took)
+    assert all(call.startswith("drain n2 --ignore-daemonsets ") for call in calls)
+    assert (ended, [call.rpartition("=")[2] for call in calls]) == (status, budgets)

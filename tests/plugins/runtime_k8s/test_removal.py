@@ -46,7 +46,7 @@ def test_nodes_are_drained_side_by_side_and_nobody_else_is_touched() -> None:
     for step in found.values():
         assert step.requires == ()
         assert "etcd" not in command(step).run
-        assert "--timeout=300s" in command(step).run
+        assert "left=300\n" in command(step).run
 
 
 def test_all_hosts_that_stay_turn_to_other_masters_before_one_leaves() -> None:
@@ -115,8 +115,19 @@ def member_list(*numbers: int) -> str:
     )
 
 
-def run(script: str, tmp_path: Path, shell: tuple[str, ...], *, members: str, healthy: Iterable[int]) -> str:
-    """Run a script with an etcdctl that has these members; return what it says and what it removed."""
+def run(
+    script: str,
+    tmp_path: Path,
+    shell: tuple[str, ...],
+    *,
+    members: str,
+    healthy: Iterable[int],
+    leaderless: int = 0,
+) -> str:
+    """Run a script with an etcdctl that has these members; return what it says and what it removed.
+
+    So many questions come first while etcd has no leader.
+    """
     lines = [
         f"https://10.0.0.{number}:2379 is {'healthy: took 9ms' if number in healthy else 'unhealthy: no'}"
         for number in range(1, 6)
@@ -125,6 +136,8 @@ def run(script: str, tmp_path: Path, shell: tuple[str, ...], *, members: str, he
     tool = tmp_path / "etcdctl"
     tool.write_text(
         f"""#!/bin/sh
+echo "$1 $2" >> "$0.calls"
+[ "$(wc -l < "$0.calls")" -gt {leaderless} ] || {{ echo 'etcdserver: leader changed'; exit 1; }}
 case "$1 $2" in
 "member list") printf '%s\\n' '{members}';;
 "endpoint health") printf '%s\\n' '{chr(10).join(lines)}' >&2; exit 1;;
@@ -134,10 +147,11 @@ esac
 """
     )
     tool.chmod(0o755)
+    tool.with_name("etcdctl.calls").write_text("")
     words = etcd.etcdctl(view(), MASTERS[0])
     done = subprocess.run(
         shell,
-        input=f"set -e\n{script.replace(words, str(tool))}",
+        input=f"sleep() {{ :; }}\nset -e\n{script.replace(words, str(tool))}",
         capture_output=True,
         text=True,
         check=False,
@@ -155,6 +169,7 @@ def test_etcd_itself_is_asked_whether_it_can_do_without(shell: tuple[str, ...], 
         guard, tmp_path, shell, members=three, healthy=(1, 3)
     )
     assert run(guard, tmp_path, shell, members=member_list(1, 3), healthy=(1,)) == "0"
+    assert run(guard, tmp_path, shell, members=three, healthy=(1, 2), leaderless=3).startswith("0")
     # It left in an earlier attempt.
     assert run(guard, tmp_path, shell, members=member_list(1, 2), healthy=(1, 2)) == "0"
 
@@ -165,6 +180,7 @@ def test_the_member_of_a_host_is_found_by_its_address(shell: tuple[str, ...], tm
     members = member_list(1, 2, 3)
     assert run(removal, tmp_path, shell, members=members, healthy=()) == "0 removed 3e9e"
     assert run(removal, tmp_path, shell, members=member_list(1, 2), healthy=()) == "0"
+    assert run(removal, tmp_path, shell, members=members, healthy=(), leaderless=3) == "0 removed 3e9e"
     gone = etcd.has_no_member(view(), MASTERS[0], MASTERS[2])
     assert run(gone, tmp_path, shell, members=members, healthy=())[0] == "1"
     assert run(gone, tmp_path, shell, members=member_list(1, 2), healthy=()) == "0"

@@ -107,7 +107,7 @@ def test_pods_of_an_only_host_stay_where_they_are() -> None:
     drain = steps(of=alone)["kubernetes/drain/10.0.0.1@10.0.0.1"]
     assert " cordon " in commands(drain)
     assert " drain " not in commands(drain)
-    assert "--timeout=77s" in commands(steps(drain_seconds=77)["kubernetes/drain/10.0.0.4@10.0.0.1"])
+    assert "left=77\n" in commands(steps(drain_seconds=77)["kubernetes/drain/10.0.0.4@10.0.0.1"])
 
 
 @pytest.mark.parametrize("shell", SHELLS)

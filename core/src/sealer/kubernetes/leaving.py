@@ -45,8 +45,29 @@ def require_quorum(cluster: Cluster, departure: Departure) -> None:
             )
 
 
+def persistent(command: str, *, attempts: int = 10) -> str:
+    """Return sh that makes a command again until it succeeds, and fails when it has failed too often.
+
+    An etcd that has just lost a member chooses a new leader, and refuses meanwhile what it is asked
+    ("etcdserver: leader changed", "unhealthy cluster"). Between attempts it waits for three seconds.
+
+    Args:
+        command: sh whose last status counts; what failed before that has to be tied to it with ``&&``.
+        attempts: How often it is made.
+    """
+    return f"""\
+tries=0
+until {command}; do
+  tries=$((tries + 1))
+  if [ "$tries" -ge {attempts} ]; then exit 1; fi
+  sleep 3
+done"""
+
+
 def drain_command(kubectl: str, node: str, seconds: int) -> str:
-    """Return the sh command that moves a node's pods away, their disruption budgets respected.
+    """Return sh that moves a node's pods away, their disruption budgets respected.
+
+    What fails before its time is up, because etcd has no leader at that moment, is tried again.
 
     Args:
         kubectl: The shell words that call kubectl, 1.20 or later, as the administrator.
@@ -54,26 +75,26 @@ def drain_command(kubectl: str, node: str, seconds: int) -> str:
         seconds: How long they may take.
     """
     flags = "--ignore-daemonsets --delete-emptydir-data --force"
-    return f"{kubectl} drain {quote(node)} {flags} --timeout={seconds}s"
+    return f"""\
+left={seconds}
+end=$(($(date +%s) + left))
+tries=0
+until {kubectl} drain {quote(node)} {flags} --timeout="${{left}}s"; do
+  tries=$((tries + 1))
+  left=$((end - $(date +%s)))
+  if [ "$tries" -ge 5 ] || [ "$left" -le 0 ]; then exit 1; fi
+  sleep 3
+done"""
 
 
 def forget_command(kubectl: str, node: str) -> str:
     """Return sh after which the API server knows no such node.
 
-    When etcd has just lost a member it may choose a new leader, and refuses writes meanwhile
-    ("etcdserver: leader changed"): for half a minute it is tried again.
-
     Args:
         kubectl: The shell words that call kubectl as the administrator.
         node: The node's name.
     """
-    return f"""\
-tries=0
-until {kubectl} delete node {quote(node)} --ignore-not-found; do
-  tries=$((tries + 1))
-  if [ "$tries" -ge 10 ]; then exit 1; fi
-  sleep 3
-done"""
+    return persistent(f"{kubectl} delete node {quote(node)} --ignore-not-found")
 
 
 def is_forgotten(kubectl: str, node: str) -> str:

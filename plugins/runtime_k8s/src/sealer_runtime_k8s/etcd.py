@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sealer.changes import quote
+from sealer.kubernetes import persistent
 from sealer.model import Cluster, Host
 from sealer_runtime_k8s.documents import asked, offered
 from sealer_runtime_k8s.names import PROGRAMS, node_name
@@ -37,26 +38,35 @@ members=$({etcdctl(cluster, agent)} member list) || exit 1
 
 
 def require_quorum_without(cluster: Cluster, agent: Host, host: Host) -> str:
-    """Return sh that fails, and says why, when too few members are healthy to do without a host's."""
+    """Return sh that fails, and says why, when too few members are healthy to do without a host's.
+
+    None is, for a moment, while they choose a leader: it looks several times.
+    """
+    ctl = etcdctl(cluster, agent)
     return f"""\
-members=$({etcdctl(cluster, agent)} member list)
-stay=$(printf '%s\\n' "$members" | grep -Fvc {quote(f" {_peer(host)},")} || :)
-health=$({etcdctl(cluster, agent)} endpoint health --cluster --command-timeout=10s 2>&1 || :)
-healthy=$(printf '%s\\n' "$health" | grep -Fv {quote(f"{_client(host)} ")} | grep -c ' is healthy' || :)
-needed=$((stay / 2 + 1))
-if [ "$healthy" -lt "$needed" ]; then
+enough() {{
+  members=$({ctl} member list) || return 1
+  stay=$(printf '%s\\n' "$members" | grep -Fvc {quote(f" {_peer(host)},")} || :)
+  health=$({ctl} endpoint health --cluster --command-timeout=5s 2>&1 || :)
+  healthy=$(printf '%s\\n' "$health" | grep -Fv {quote(f"{_client(host)} ")} | grep -c ' is healthy' || :)
+  needed=$((stay / 2 + 1))
+  [ "$healthy" -ge "$needed" ] && return 0
   echo "etcd would lose its quorum: of $stay members that stay $needed must be healthy, $healthy are" >&2
-  exit 1
-fi"""
+  return 1
+}}
+{persistent("enough", attempts=5)}"""
 
 
 def remove_member(cluster: Cluster, agent: Host, host: Host) -> str:
     """Return sh after which etcd knows no member on a host."""
     ctl = etcdctl(cluster, agent)
     return f"""\
-found=$({ctl} member list)
-member=$(printf '%s\\n' "$found" | awk -F ', ' -v peer={quote(_peer(host))} '$4 == peer {{ print $1 }}')
-if [ -n "$member" ]; then {ctl} member remove "$member"; fi"""
+without_member() {{
+  found=$({ctl} member list) || return 1
+  member=$(printf '%s\\n' "$found" | awk -F ', ' -v peer={quote(_peer(host))} '$4 == peer {{ print $1 }}')
+  [ -z "$member" ] || {ctl} member remove "$member"
+}}
+{persistent("without_member")}"""
 
 
 def _client(host: Host) -> str:

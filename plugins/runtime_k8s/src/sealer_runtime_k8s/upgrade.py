@@ -66,6 +66,7 @@ def _snapshot_step(cluster: Cluster, upgrade: Upgrade) -> Step:
                 creates=kept,
                 revert=f"rm -f {inside} {quote(kept)}",
                 limit=300,
+                repeatable=True,
             ),
         ),
         provides=(_SAVED,),
