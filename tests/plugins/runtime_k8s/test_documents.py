@@ -122,6 +122,38 @@ def test_fields_that_an_api_version_has_dropped_are_left_out() -> None:
     assert {"name": "profiling", "value": "false"} in newest["apiServer"]["extraArgs"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("ClusterConfiguration", {"apiServer": {"timeoutForControlPlane": "9m0s"}}),
+        ("InitConfiguration", {"timeouts": {"controlPlaneComponentHealthCheck": "9m0s"}}),
+    ],
+)
+def test_how_long_kubeadm_waits_is_written_where_the_release_reads_it(
+    kind: str, said: dict[str, object]
+) -> None:
+    document = {"kind": kind, **said}
+    old, new = (init(view(document, version=version)) for version in ("v1.28.3", "v1.33.1"))
+    assert old["ClusterConfiguration"]["apiServer"]["timeoutForControlPlane"] == "9m0s"
+    assert "timeouts" not in old["InitConfiguration"]
+    assert new["InitConfiguration"]["timeouts"] == {"controlPlaneComponentHealthCheck": "9m0s"}
+
+
+def test_how_long_a_host_that_joins_looks_for_the_cluster_is_the_users_to_say() -> None:
+    def joined(said: dict[str, object], version: str) -> dict[str, Any]:
+        seen = view({"kind": "JoinConfiguration", **said}, version=version)
+        found: dict[str, Any] = yaml.safe_load(
+            join_configuration(seen, seen.hosts[1], token="t.t", discovery="/d")
+        )
+        return found
+
+    for said in ({"discovery": {"timeout": "9m0s"}}, {"timeouts": {"discovery": "9m0s"}}):
+        old, new = joined(said, "v1.28.3"), joined(said, "v1.33.1")
+        assert (old["discovery"]["timeout"], old.get("timeouts")) == ("9m0s", None)
+        assert new["timeouts"]["discovery"] == "9m0s"
+        assert "timeout" not in new["discovery"]
+
+
 def test_a_kubeadm_config_is_told_apart_into_kubeadms_documents() -> None:
     seen = view(
         {
@@ -131,6 +163,8 @@ def test_a_kubeadm_config_is_told_apart_into_kubeadms_documents() -> None:
                 "nodeRegistration": {"kubeletExtraArgs": {"v": "4"}},
                 "apiServer": {"certSANs": ["own.example"]},
                 "clusterDomain": "own.internal",
+                "patches": {"directory": "/etc/kubernetes/patches"},
+                "discovery": {"timeout": "9m0s"},
             },
         }
     )
@@ -140,6 +174,10 @@ def test_a_kubeadm_config_is_told_apart_into_kubeadms_documents() -> None:
     assert documents["ClusterConfiguration"]["networking"]["dnsDomain"] == "own.internal"
     joined = yaml.safe_load(join_configuration(seen, seen.hosts[1], token="t.t", discovery="/d"))
     assert joined["nodeRegistration"]["kubeletExtraArgs"]["v"] == "4"
+    assert joined["discovery"]["timeout"] == "9m0s"
+    for document in (documents["InitConfiguration"], joined):
+        assert document["patches"] == {"directory": "/etc/kubernetes/patches"}
+    assert not {"patches", "discovery"} & set(documents["ClusterConfiguration"])
 
 
 def test_settings_of_another_runtime_are_refused() -> None:

@@ -214,6 +214,59 @@ def test_both_ip_families_can_be_used() -> None:
     assert [network.version for network in networks(view).pods] == [4, 6]
 
 
+def test_hosts_of_ip_version_6_have_networks_of_it() -> None:
+    view = cluster(host(1, MASTER, address="fd00:1::1"), host(2, address="fd00:1::2"))
+    documents = init(view)
+    assert [network.version for network in (*networks(view).pods, *networks(view).services)] == [6, 6]
+    assert documents["InitConfiguration"]["localAPIEndpoint"]["advertiseAddress"] == "fd00:1::1"
+    assert arguments(documents["InitConfiguration"]) == {"node-ip": "fd00:1::1"}
+    names = documents["ClusterConfiguration"]["apiServer"]["certSANs"]
+    assert {"::1", "fd00:1::1"} <= set(names)
+    assert "127.0.0.1" not in names
+
+
+@pytest.mark.parametrize(
+    ("address", "pods", "services", "word"),
+    [
+        ("10.0.0.1", "fd01::/48", "10.96.0.0/16", "pods, fd01::/48, is of IPv6"),
+        ("10.0.0.1", "10.244.0.0/16", "fd02::/112,10.96.0.0/16", "services, fd02::/112, is of IPv6"),
+        ("fd00:1::1", "fd01::/48", "10.96.0.0/16", "services, 10.96.0.0/16, is of IPv4"),
+        ("10.0.0.1", "10.244.0.0/16,10.245.0.0/16", "10.96.0.0/16", "one network of each IP family"),
+    ],
+)
+def test_networks_that_do_not_go_with_the_hosts_are_refused(
+    address: str, pods: str, services: str, word: str
+) -> None:
+    view = cluster(host(1, MASTER, address=address), env={"PodCIDR": pods, "SvcCIDR": services})
+    with pytest.raises(PlanError, match=word):
+        networks(view)
+
+
+TWO_FAMILIES = {"PodCIDR": "172.20.0.0/16,fd01::/48", "SvcCIDR": "10.96.0.0/22,fd02::/112"}
+
+
+@pytest.mark.parametrize(
+    ("lines", "version", "addresses"),
+    [
+        (("10.0.0.1/24", "fe80::1/64", "fd00:1::1/64"), "v1.20.2", "10.0.0.1,fd00:1::1"),
+        (("10.0.0.1/24", "fd01:0:0:1::1/64", "fd02::a/128", "fd00:1::1/64"), "v1.33.1", "10.0.0.1,fd00:1::1"),
+        (("10.0.0.1/24", "fe80::1/64"), "v1.20.2", "10.0.0.1"),
+        (("10.0.0.1/24", "nonsense", "fd00:1::1/64"), "v1.19.8", "10.0.0.1"),
+    ],
+)
+def test_a_node_has_an_address_of_each_family_that_pods_have(
+    lines: tuple[str, ...], version: str, addresses: str
+) -> None:
+    answers = {"kubernetes/networks": "\n".join([*(f"address {line}" for line in lines), "end"])}
+    member = host(1, MASTER, facts=facts(answers=answers))
+    view = cluster(member, env=TWO_FAMILIES, image=image(version, ()))
+    listed = [{"name": "node-ip", "value": addresses}]
+    found = arguments(init(view)["InitConfiguration"])
+    assert found in ({"node-ip": addresses}, listed)
+    one = arguments(init(cluster(member, image=image(version, ())))["InitConfiguration"])
+    assert one in ({"node-ip": "10.0.0.1"}, [{"name": "node-ip", "value": "10.0.0.1"}])
+
+
 def test_masters_take_pods_only_where_there_are_no_nodes() -> None:
     alone = cluster(host(1, MASTER), host(2, MASTER))
     assert init(alone)["InitConfiguration"]["nodeRegistration"]["taints"] == []
@@ -228,8 +281,7 @@ def test_masters_take_pods_only_where_there_are_no_nodes() -> None:
 
 @pytest.mark.parametrize(("version", "gated"), [("v1.15.0", False), ("v1.20.2", True), ("v1.21.0", False)])
 def test_two_ip_families_are_asked_for_where_they_have_to_be(version: str, *, gated: bool) -> None:
-    two = {"PodCIDR": "172.20.0.0/16,fd01::/48", "SvcCIDR": "10.96.0.0/22,fd02::/112"}
-    whole = init(cluster(image=image(version, ()), env=two))["ClusterConfiguration"]
+    whole = init(cluster(image=image(version, ()), env=TWO_FAMILIES))["ClusterConfiguration"]
     assert whole["networking"]["podSubnet"] == "172.20.0.0/16,fd01::/48"
     assert whole.get("featureGates", {}) == ({"IPv6DualStack": True} if gated else {})
     one = init(cluster(image=image(version, ())))["ClusterConfiguration"]

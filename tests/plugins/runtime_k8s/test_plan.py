@@ -121,7 +121,7 @@ def test_a_host_without_the_bridge_filter_gets_none_of_its_parameters() -> None:
 
 
 def test_ip_version_6_is_forwarded_where_pods_use_it() -> None:
-    view = cluster(env={"PodCIDR": "fd01::/48", "SvcCIDR": "fd02::/112"})
+    view = cluster(env={"PodCIDR": "172.20.0.0/16,fd01::/48"})
     names = [c.name for c in changes_of(view) if isinstance(c, Sysctl) and c.value is not None]
     assert "net.ipv6.conf.all.forwarding" in names
 

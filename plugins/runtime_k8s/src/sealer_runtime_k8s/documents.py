@@ -32,7 +32,8 @@ _SETTINGS_GROUPS = ("sealer.io/", "sealer.cloud/")
 
 # Which document the fields of Sealer's KubeadmConfig belong to; the others are of ClusterConfiguration.
 _OF_INIT = frozenset({"localAPIEndpoint", "bootstrapTokens", "certificateKey"})
-_OF_NODES = frozenset({"nodeRegistration"})
+_OF_JOIN = frozenset({"caCertPath", "discovery"})
+_OF_NODES = frozenset({"nodeRegistration", "patches", "skipPhases", "timeouts"})
 
 
 def offered(cluster: Cluster, kind: str) -> dict[str, Any]:
@@ -108,10 +109,11 @@ def _split(spec: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Yield the documents that a KubeadmConfig, which mixes their fields, stands for."""
     nodes = {key: value for key, value in spec.items() if key in _OF_NODES}
     init = {key: value for key, value in spec.items() if key in _OF_INIT} | nodes
-    rest = {key: value for key, value in spec.items() if key not in init}
+    join = {key: value for key, value in spec.items() if key in _OF_JOIN} | nodes
+    rest = {key: value for key, value in spec.items() if key not in init and key not in join}
     if "clusterDomain" in rest:
         domain = {"dnsDomain": rest.pop("clusterDomain")}
         rest["networking"] = domain | dict(rest.get("networking") or {})
     yield {"kind": "InitConfiguration", **init}
-    yield {"kind": "JoinConfiguration", **nodes}
+    yield {"kind": "JoinConfiguration", **join}
     yield {"kind": "ClusterConfiguration", **rest}

@@ -64,7 +64,7 @@ SWAP_PROBE = told("awk 'NR > 1 { print $1 }' /proc/swaps")
 """Prints what is swapped to, or ``none``."""
 
 NETWORKS_PROBE = """\
-ip -o addr show | awk '$2 != "lo" { print "address", $4 }'
+ip -o addr show | awk '$2 != "lo" && !/ (temporary|deprecated) / { print "address", $4 }'
 for family in 4 6; do
   ip -$family route show 2>/dev/null |
     awk '$1 != "default" { print "route", ($1 ~ /^[0-9a-f]*[.:]/) ? $1 : $2 }'

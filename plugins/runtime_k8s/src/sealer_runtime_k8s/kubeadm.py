@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -15,13 +15,25 @@ from sealer_runtime_k8s.documents import asked, offered
 from sealer_runtime_k8s.images import image_settings
 from sealer_runtime_k8s.merge import arguments_as_lists, arguments_as_mappings, merge
 from sealer_runtime_k8s.names import API_DOMAIN, API_PORT, node_name
-from sealer_runtime_k8s.networks import DEFAULT_PODS, DEFAULT_SERVICES, Networks, parse_networks
+from sealer_runtime_k8s.networks import (
+    DEFAULTS,
+    Networks,
+    family,
+    parse_networks,
+    require_family,
+    second_address,
+)
+from sealer_runtime_k8s.probes import NETWORKS, answer
+from sealer_runtime_k8s.timeouts import CONTROL_PLANE, DISCOVERY, timeouts
 from sealer_runtime_k8s.version import KubernetesVersion, image_version
 
 _CLUSTER = "ClusterConfiguration"
 
 _GATED_DUAL_STACK = range(16, 21)
 """The minor versions in which two IP families have to be asked for (changelogs of 1.16 and 1.21)."""
+
+_FIRST_WITH_TWO_ADDRESSES = 20
+"""The minor version whose kubelet takes an address of each IP family as --node-ip (changelog of 1.20)."""
 
 # Fields of ClusterConfiguration that a version of the API has no more (documentation of kubeadm's package).
 _DROPPED = (
@@ -98,6 +110,10 @@ def join_configuration(
     document = merge(merge(merge(image, base), user), registration)
     document.pop("controlPlane", None)
     document["discovery"] = {"file": {"kubeConfigPath": discovery}, "tlsBootstrapToken": Quoted(token)}
+    waiting = timeouts(cluster, "JoinConfiguration")
+    if not version.has_timeouts and DISCOVERY in waiting:
+        document["discovery"]["timeout"] = waiting[DISCOVERY]
+    _set_timeouts(document, waiting, version)
     if certificate_key:
         document["controlPlane"] = {
             "localAPIEndpoint": {"advertiseAddress": host.address, "bindPort": API_PORT},
@@ -154,14 +170,17 @@ def networks(cluster: Cluster) -> Networks:
     """Return the networks of pods and services as they will be.
 
     Raises:
-        PlanError: A setting is no network, or two overlap.
+        PlanError: A setting is no network, two overlap, or the hosts are of another IP family.
     """
     networking = _networking(cluster)
-    return parse_networks(str(networking["podSubnet"]), str(networking["serviceSubnet"]))
+    found = parse_networks(str(networking["podSubnet"]), str(networking["serviceSubnet"]))
+    require_family(found, cluster.first_master.address)
+    return found
 
 
 def _networking(cluster: Cluster) -> dict[str, Any]:
-    defaults = {"podSubnet": DEFAULT_PODS, "serviceSubnet": DEFAULT_SERVICES}
+    pods, services = DEFAULTS[family(cluster.first_master.address)]
+    defaults = {"podSubnet": pods, "serviceSubnet": services}
     names = {"podSubnet": "PodCIDR", "serviceSubnet": "SvcCIDR"}
     environment = {field: cluster.env[name] for field, name in names.items() if cluster.env.get(name)}
     computed = merge(merge(defaults, _of_networking(offered(cluster, _CLUSTER))), environment)
@@ -180,7 +199,15 @@ def _init_document(cluster: Cluster, host: Host) -> dict[str, Any]:
         "localAPIEndpoint": {"advertiseAddress": host.address, "bindPort": API_PORT},
         "nodeRegistration": _registration(cluster, host, image, user),
     }
-    return merge(merge(merge(image, base), user), fixed)
+    document = merge(merge(merge(image, base), user), fixed)
+    _set_timeouts(document, timeouts(cluster, "InitConfiguration"), version)
+    return document
+
+
+def _set_timeouts(document: dict[str, Any], waiting: Mapping[str, Any], version: KubernetesVersion) -> None:
+    document.pop("timeouts", None)
+    if version.has_timeouts and waiting:
+        document["timeouts"] = dict(waiting)
 
 
 def cluster_document(cluster: Cluster) -> dict[str, Any]:
@@ -191,7 +218,8 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
     """
     version = image_version(cluster.image)
     found = networks(cluster)
-    names = ["127.0.0.1", "localhost", API_DOMAIN, *(master.address for master in cluster.masters)]
+    loopback = "127.0.0.1" if family(cluster.first_master.address) == 4 else "::1"
+    names = [loopback, "localhost", API_DOMAIN, *(master.address for master in cluster.masters)]
     for master in cluster.masters:
         names.append(master.name)
         wanted = cluster.env_of(master).get("CertSANs", "").split(",")
@@ -214,7 +242,11 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
         )
     if user.get("imageRepository") is None:
         base = merge(base, image_settings(cluster.image, version))
-    return merge(merge(offered(cluster, _CLUSTER), base), user)
+    document = merge(merge(offered(cluster, _CLUSTER), base), user)
+    waiting = timeouts(cluster, "InitConfiguration").get(CONTROL_PLANE)
+    if waiting is not None and not version.has_timeouts:
+        document["apiServer"]["timeoutForControlPlane"] = waiting
+    return document
 
 
 def _kubelet_document(cluster: Cluster) -> dict[str, Any]:
@@ -246,9 +278,17 @@ def _registration(
     registration = merge(
         merge(image.get("nodeRegistration") or {}, computed), user.get("nodeRegistration") or {}
     )
-    arguments = {"node-ip": str(ipaddress.ip_address(host.address))}
+    arguments = {"node-ip": ",".join(_node_addresses(cluster, host))}
     fixed = {"name": node_name(cluster, host), "kubeletExtraArgs": arguments}
     return merge(registration, fixed)
+
+
+def _node_addresses(cluster: Cluster, host: Host) -> Iterator[str]:
+    """Yield the address of a host, and the one of the other IP family if pods have both."""
+    yield str(ipaddress.ip_address(host.address))
+    other = second_address(host.address, answer(host, NETWORKS), networks(cluster))
+    if other is not None and image_version(cluster.image).minor >= _FIRST_WITH_TWO_ADDRESSES:
+        yield other
 
 
 def _header(kind: str, version: KubernetesVersion) -> dict[str, Any]:

@@ -38,6 +38,11 @@ class KubernetesVersion:
         """Whether extra arguments are lists of name and value instead of mappings."""
         return self.config_api.endswith("v1beta4")
 
+    @property
+    def has_timeouts(self) -> bool:
+        """Whether time-outs are fields of their own in the configurations of init and join."""
+        return self.config_api.endswith("v1beta4")
+
 
 def image_version(image: ImageMetadata) -> KubernetesVersion:
     """Return the version of the Kubernetes that an image brings, from its label.
