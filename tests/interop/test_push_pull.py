@@ -18,7 +18,7 @@ from sealer.errors import ImageError, TransportError, VerificationError
 from sealer.events import Event, TransferProgress
 from sealer.image.oci import DOCKER_LIST, OCI_CONFIG, OCI_INDEX, OCI_LAYER, Index, Manifest, encode_json
 from sealer.image.platforms import host_platform
-from sealer.image.pull import PullPolicy, ensure, pull
+from sealer.image.pull import PullPolicy, complete, ensure, pull
 from sealer.image.push import push
 from sealer.image.store import ImageStore
 from sealer.image.transport import Transport
@@ -131,6 +131,32 @@ async def test_one_platform_is_pulled_at_a_time_and_the_digest_is_that_of_all(
     assert "--platform all" in (caught.value.hint or "")
     assert await pull_insecure(other, name, platform=FOREIGN) == root
     assert content(other) == content(store)
+
+
+async def test_further_platforms_come_from_the_index_that_the_store_has(
+    store: ImageStore, other: ImageStore, registry: RegistryServer
+) -> None:
+    name = f"{registry.address}/app:further"
+    make_multi(store, name)
+    await push_insecure(store, name)
+    root = await pull_insecure(other, name)
+    images = {platform: store.resolve(name, platform).digest for platform in (AMD64, ARM64)}
+    # By now the name means something else in the registry.
+    newer = make_image(store, None, platform=FOREIGN, layers=[{"newer": b""}])
+    store.put_index(name, Index(manifests=(newer,)))
+    await push_insecure(store, name)
+    for platform in (AMD64, ARM64, Platform(architecture="riscv64")):
+        await complete(other, name, platform, skip_tls_verify=True)
+    assert {platform: other.resolve(name, platform).digest for platform in images} == images
+    assert [str(entry) for entry in other.list()] == [name]
+    assert other.resolve(name).root_digest == root
+
+
+async def test_nobody_is_asked_for_a_platform_that_an_image_is_not_made_for(other: ImageStore) -> None:
+    make_image(other, "localhost:1/app:one", platform=AMD64)
+    make_multi(other, "localhost:1/app:both")
+    for name in ("localhost:1/app:one", "localhost:1/app:both"):
+        await complete(other, name, FOREIGN)
 
 
 async def test_a_platform_that_the_registry_lacks_is_refused(

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sealer.cluster.images import application_images, images_again, images_elsewhere, images_for_hosts
+from sealer.cluster.access import Access
+from sealer.cluster.images import (
+    application_images,
+    available_on,
+    images_again,
+    images_elsewhere,
+    images_for_hosts,
+    platforms_in,
+)
+from sealer.cluster.session import Context
 from sealer.errors import ImageError
-from sealer.events import Event, Message
+from sealer.events import Event, Message, discard
 from sealer.image.oci import Index
 from sealer.image.store import ImageStore
 from sealer.model import Platform
+from sealer.plugins import Plugins
 from sealer.testing import example_facts
 from sealer.testing.images import make_image
 
@@ -56,6 +68,34 @@ def test_the_first_master_has_to_have_the_application(tmp_path: Path) -> None:
     make_image(store, "web:1", platform=ARM64)
     with pytest.raises(ImageError, match="is for linux/arm64, not for linux/amd64"):
         application_images(store, "web:1", MIXED, [].append, lenient=True)
+
+
+def context(home: Path, events: list[Event], *, dry: bool = False) -> Context:
+    return Context(
+        home=home,
+        plugins=Plugins(()),
+        events=events.append,
+        access=Access(ask=str),
+        log=lambda _: nullcontext(discard),
+        on_stop=lambda _: None,
+        dry=dry,
+    )
+
+
+def test_what_an_index_lists_for_other_hosts_is_pulled_or_missed_in_words(tmp_path: Path) -> None:
+    store, events = ImageStore(tmp_path / "home"), list[Event]()
+    here = make_image(store, None)
+    elsewhere = make_image(ImageStore(tmp_path / "other"), None, platform=ARM64)
+    name = "127.0.0.1:1/cluster:1"
+    store.put_index(name, Index(manifests=(here, elsewhere)), partial=True)
+    asyncio.run(available_on(context(store.home, events, dry=True), name, platforms_in(MIXED)))
+    assert events == []
+    asyncio.run(available_on(context(store.home, events), name, platforms_in(MIXED)))
+    *_, told = [event.text for event in events if isinstance(event, Message) and event.warning]
+    assert told.startswith(f"{name} for linux/arm64 can't be pulled: ")
+    with pytest.raises(ImageError, match="the image for linux/arm64 is not in the local store") as caught:
+        images_for_hosts(store, name, MIXED)
+    assert f"sealer pull --platform linux/arm64 {name}" in (caught.value.hint or "")
 
 
 def test_a_cluster_image_has_to_have_every_platform(tmp_path: Path) -> None:

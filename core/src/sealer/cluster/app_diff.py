@@ -59,7 +59,7 @@ async def app_diffs(context: Context, cluster: Asking, state: Wish) -> tuple[App
         SealerError: The image or the cluster can't be asked.
     """
     nodes = await platforms_of(context, cluster, state)
-    request = application_request(context, cluster.prepared.request, state, nodes)
+    request = await application_request(context, cluster.prepared.request, state, nodes)
     if request.application is None:
         return ()
     images = images_again(context.store, request.application)

@@ -11,7 +11,7 @@ from sealer.cluster.catalogue import catalogue
 from sealer.cluster.checks import Given, Room, access_findings, judge, leave_out
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
 from sealer.cluster.image_files import image_files
-from sealer.cluster.images import available, images_for_hosts
+from sealer.cluster.images import available, available_on, images_for_hosts, platforms_in
 from sealer.cluster.mending import Mend, mends_for
 from sealer.cluster.parts import Parts, choose_parts
 from sealer.cluster.request import ImageChoice, Request
@@ -131,6 +131,8 @@ async def check_hosts(context: Context, question: Question) -> Report:
         findings = list(access_findings(found.failures))
         checks: tuple[Check, ...] = ()
         if found.facts:
+            if parts is not None:
+                await available_on(context, question.reference, platforms_in(found.facts))
             cluster, candidates, unmade = _prepare(context, question, usable, found.facts, parts)
             checks = leave_out(candidates, question.ignore, known=listed)
             cluster = await ask_again(cluster, checks, found.connections)

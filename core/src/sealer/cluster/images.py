@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from sealer.cluster.request import ImageChoice
 from sealer.cluster.session import Context
-from sealer.errors import ImageError, VerificationError
+from sealer.errors import ImageError, SealerError, VerificationError
 from sealer.events import EventSink, Message
 from sealer.image.oci import Descriptor
-from sealer.image.pull import PullPolicy, ensure
+from sealer.image.pull import PullPolicy, complete, ensure
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
 from sealer.model import Facts, ImageMetadata, Platform
@@ -192,6 +192,31 @@ def _refuse_or_warn(problem: str, events: EventSink, *, lenient: bool) -> None:
             problem, hint="build it for them too; or if its pods keep away from them: --platform-policy warn"
         )
     events(Message(text=f"{problem}; its pods can't run there", warning=True))
+
+
+def platforms_in(facts: Mapping[str, Facts]) -> tuple[Platform, ...]:
+    """Return the platforms that hosts have."""
+    return tuple(dict.fromkeys(fact.platform for fact in facts.values()))
+
+
+async def available_on(context: Context, reference: str, platforms: Iterable[Platform]) -> None:
+    """Pull what an image of the store lacks for platforms, but not for a dry run.
+
+    What can't be had is told in a warning: whether hosts can do without it shows when images are chosen.
+
+    Raises:
+        VerificationError: Something has another digest than it should.
+    """
+    if context.dry:
+        return
+    for platform in dict.fromkeys(platforms):
+        try:
+            await complete(context.store, reference, platform, sink=context.events)
+        except VerificationError:
+            raise
+        except SealerError as error:
+            text = f"{reference} for {platform} can't be pulled: {error}"
+            context.events(Message(text=text, warning=True))
 
 
 async def available(context: Context, reference: str) -> StoredImage:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sealer.cluster.checks import describe_finding, group, judge, leave_out, refuse
 from sealer.cluster.delivery import STAY, Delivery
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by, reading_only
-from sealer.cluster.images import HostImages, images_again, images_for_hosts
+from sealer.cluster.images import HostImages, available_on, images_again, images_for_hosts, platforms_in
 from sealer.cluster.kube_version import require_supported
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts, choose_parts
@@ -131,6 +131,7 @@ async def prepare(
     # files are in use by now, by the cluster itself.
     new = {host: connection for host, connection in reachable.items() if host not in known}
     facts = {**known, **await _observe(context, wish, new)}
+    await available_on(context, wish.reference, platforms_in(facts))
     images = images_for_hosts(context.store, wish.reference, ordered(wish.clusterfile, facts))
     request = Request(
         clusterfile=wish.clusterfile,

@@ -11,7 +11,14 @@ from sealer.cluster.app_records import RECORDS_SCRIPT, AppRecord, read_records
 from sealer.cluster.applications import LaunchSite, chosen_applications
 from sealer.cluster.comparison import compare
 from sealer.cluster.foreign import NODE_PLATFORMS, foreign_request, node_platforms, write_context
-from sealer.cluster.images import application_images, available, images_again, images_elsewhere
+from sealer.cluster.images import (
+    application_images,
+    available,
+    available_on,
+    images_again,
+    images_elsewhere,
+    platforms_in,
+)
 from sealer.cluster.install import Confirm, Prepared, Wish, carry_out, install, ordered, prepare_again
 from sealer.cluster.kube_version import require_supported, server_version
 from sealer.cluster.launch_choice import EVERY, AppChoice, LaunchChoice
@@ -94,7 +101,7 @@ async def put_application(
     with records.lock(verb):
         records.require_none_open()
         nodes = await platforms_there(context, there, wish)
-        request = application_request(context, there.state, wish, nodes)
+        request = await application_request(context, there.state, wish, nodes)
         prepared = prepare_again(context, request)
         write_context(request)
         async with reach_for(context, request, redactor) as connections:
@@ -154,7 +161,7 @@ async def platforms_of(context: Context, cluster: Asking, wish: Wish) -> tuple[P
         return ()
 
 
-def application_request(
+async def application_request(
     context: Context, state: Request, wish: Wish, nodes: Sequence[Platform] = ()
 ) -> Request:
     """Return the request to put an application image on a cluster.
@@ -169,6 +176,7 @@ def application_request(
         SealerError: The store has no such image for the cluster's platforms.
     """
     facts = ordered(state.clusterfile, state.facts)
+    await available_on(context, wish.reference, (*platforms_in(facts), *nodes))
     lenient = wish.choice.lenient_platforms
     if state.foreign is None and wish.delivery:
         raise UsageError(

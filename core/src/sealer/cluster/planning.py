@@ -126,7 +126,7 @@ async def _look_at_application(context: Context, wish: Wish) -> Look:
     there.records.require_unlocked()
     there.records.require_none_open()
     nodes = await platforms_there(context, there, wish)
-    request = application_request(context, there.state, wish, nodes)
+    request = await application_request(context, there.state, wish, nodes)
     prepared = prepare_again(context, request)
     write_context(request)
     redactor = Redactor()

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, replace
 from sealer.cluster.comparison import compare
 from sealer.cluster.image_files import image_files
 from sealer.cluster.image_plugins import all_plugins
-from sealer.cluster.images import images_again, images_for_hosts
+from sealer.cluster.images import available, available_on, images_again, images_for_hosts, platforms_in
 from sealer.cluster.install import ordered
 from sealer.cluster.kube_version import require_supported
 from sealer.cluster.outlook import Outlook
@@ -21,7 +21,6 @@ from sealer.cluster.state import require_state, save_state
 from sealer.cluster.view import cluster_view
 from sealer.errors import RecordDamaged, UsageError
 from sealer.hosts.secret import Redactor
-from sealer.image.pull import ensure
 from sealer.model import DRAIN_SECONDS, RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Cluster, ImageType, Upgrade
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan
@@ -70,10 +69,11 @@ async def upgrade(context: Context, records: ClusterRecords, wish: UpgradeWish) 
         HostsFailed: A host is not healthy: what comes after it was not begun. The operation can be resumed,
             or taken back.
     """
-    await ensure(context.store, wish.reference, sink=context.events)
+    await available(context, wish.reference)
     redactor = Redactor()
     with records.lock(UPGRADE):
         before = require_state(records)
+        await available_on(context, wish.reference, platforms_in(before.facts))
         request, turns = _asked(context, before, wish)
         plan_of(context, request, before, turns)
         records.require_none_open()
@@ -90,8 +90,9 @@ async def look_at_upgrade(context: Context, records: ClusterRecords, wish: Upgra
     Raises:
         SealerError: As for doing it.
     """
-    await ensure(context.store, wish.reference, sink=context.events)
+    await available(context, wish.reference)
     before = require_state(records)
+    await available_on(context, wish.reference, platforms_in(before.facts))
     request, turns = _asked(context, before, wish)
     cluster, plan = plan_of(context, request, before, turns)
     redactor = Redactor()

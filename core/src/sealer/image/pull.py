@@ -110,6 +110,35 @@ async def ensure(
     return store.resolve(reference, platform)
 
 
+async def complete(
+    store: ImageStore,
+    reference: Reference | str,
+    platform: Platform,
+    *,
+    skip_tls_verify: bool = False,
+    sink: EventSink = discard,
+) -> None:
+    """Pull the image for a further platform, where an index of the store lists one that the store lacks.
+
+    The index is asked for by its digest: the name may mean another one in the registry by now.
+
+    Raises:
+        TransportError: The registry can't be asked, or has it no more.
+        VerificationError: Something has another digest than it should.
+        ImageError: The store has no such name.
+    """
+    entry = store.find(reference)
+    document = parse_document(store.read_blob(entry.digest), entry.descriptor.media_type)
+    if entry.reference is None or isinstance(document, Manifest):
+        return
+    wanted = [
+        child for child in images_of(document) if child.platform and same_platform(platform, child.platform)
+    ]
+    if wanted and not store.has_blob(wanted[0]):
+        name = entry.reference.with_digest(entry.digest)
+        await pull(store, name, platform=platform, skip_tls_verify=skip_tls_verify, sink=sink)
+
+
 class _Getter:
     """Gets manifests of one repository with everything they name."""
 
