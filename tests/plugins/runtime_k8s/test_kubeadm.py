@@ -146,6 +146,10 @@ def test_a_repeated_argument_stays_where_lists_can_hold_it() -> None:
     [
         ({"kind": "ClusterConfiguration", "kubernetesVersion": "v1.19.8"}, "v1.19.8"),
         ({"kind": "KubeletConfiguration", "cgroupDriver": "cgroupfs"}, "cgroupfs"),
+        (
+            {"kind": "InitConfiguration", "nodeRegistration": {"criSocket": "/run/dockershim.sock"}},
+            "dockershim",
+        ),
         ({"kind": "ClusterConfiguration", "networking": {"podSubnet": "10.96.0.0/16"}}, "overlaps"),
         ({"kind": "ClusterConfiguration", "networking": {"serviceSubnet": "300.0.0.0/8"}}, "300.0.0.0/8"),
     ],
@@ -155,6 +159,14 @@ def test_what_can_not_work_is_refused_while_planning(document: dict[str, object]
         init_configuration(cluster(documents=(document,)))
     assert word in caught.value.message
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "socket", ["unix:///var/run/containerd/containerd.sock", "/run/containerd/containerd.sock"]
+)
+def test_a_socket_that_is_written_otherwise_is_the_same_socket(socket: str) -> None:
+    document = {"kind": "InitConfiguration", "nodeRegistration": {"criSocket": socket}}
+    assert "InitConfiguration" in init(cluster(documents=(document,)))
 
 
 def test_a_repository_that_the_user_names_is_left_to_the_user() -> None:

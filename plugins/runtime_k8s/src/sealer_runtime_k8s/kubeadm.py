@@ -272,6 +272,7 @@ def _registration(
     computed: dict[str, Any] = {}
     if cluster.container_runtime is not None:
         computed["criSocket"] = cluster.container_runtime.endpoint
+        _require_socket(user, cluster.container_runtime.socket)
     if not cluster.nodes:
         # Pods have nowhere else to go: the taint that kubeadm gives masters would keep them out.
         computed["taints"] = []
@@ -281,6 +282,17 @@ def _registration(
     arguments = {"node-ip": ",".join(_node_addresses(cluster, host))}
     fixed = {"name": node_name(cluster, host), "kubeletExtraArgs": arguments}
     return merge(registration, fixed)
+
+
+def _require_socket(user: Mapping[str, Any], socket: str) -> None:
+    wanted = (user.get("nodeRegistration") or {}).get("criSocket")
+    path = str(wanted or socket).removeprefix("unix://")
+    # The one is a link to the other everywhere.
+    if path.replace("/var/run/", "/run/", 1) != socket.replace("/var/run/", "/run/", 1):
+        raise PlanError(
+            f"nodeRegistration asks for the criSocket {wanted}, but the container runtime has {socket}",
+            hint="leave criSocket away: it is known",
+        )
 
 
 def _node_addresses(cluster: Cluster, host: Host) -> Iterator[str]:
