@@ -64,3 +64,14 @@ async def test_one_that_is_cancelled_takes_nobody_along(
         await second
         assert first.cancelled()
     assert read_history(path).started == {"s0": 1, "s1": 1}
+
+
+async def test_why_a_step_failed_is_known_until_it_is_started_again(tmp_path: Path) -> None:
+    path = tmp_path / "journal"
+    with Journal(path) as journal:
+        await journal.started("s1")
+        await journal.failed("s1", "the disk is full")
+        await journal.started("s2")
+        await journal.failed("s2", "no route")
+        await journal.started("s2")
+    assert read_history(path).failed == {"s1": "the disk is full"}

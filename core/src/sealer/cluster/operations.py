@@ -20,6 +20,7 @@ from sealer.cluster.upgrading import UPGRADE, carry_on_upgrading
 from sealer.errors import RecordDamaged, SealerError
 from sealer.hosts.secret import Redactor
 from sealer.operation.engine import Summary
+from sealer.operation.journal import History
 from sealer.operation.records import ClusterRecords, Operation
 
 OPEN = "open"
@@ -117,6 +118,12 @@ class OperationSummary:
         }
 
 
+def _became(step: str, history: History) -> str:
+    if step in history.failed:
+        return f"failed: {history.failed[step]}"
+    return "done" if step in history.done else "started"
+
+
 def summarise(operation: Operation) -> OperationSummary:
     """Return what is on record of an operation."""
     history = operation.history()
@@ -131,7 +138,7 @@ def summarise(operation: Operation) -> OperationSummary:
         verb=operation.verb,
         state=history.finished or OPEN,
         image=image,
-        steps={step: "done" if step in history.done else "started" for step in history.started},
+        steps={step: _became(step, history) for step in history.started},
         log=str(operation.log),
         damage=damage,
     )

@@ -31,11 +31,13 @@ class History:
     Attributes:
         done: The steps that were done, by id.
         started: How often each step was started, by id.
+        failed: Why steps failed that were not started again since, by id.
         finished: ``done``, ``aborted``, or None while the operation is open.
     """
 
     done: Mapping[str, DoneStep]
     started: Mapping[str, int]
+    failed: Mapping[str, str] = field(default_factory=dict)
     finished: str | None
 
 
@@ -142,6 +144,7 @@ def read_history(path: Path) -> History:
     """
     done: dict[str, DoneStep] = {}
     started: dict[str, int] = {}
+    failed: dict[str, str] = {}
     finished: str | None = None
     try:
         lines = path.read_bytes().split(b"\n")
@@ -158,13 +161,16 @@ def read_history(path: Path) -> History:
             case {"event": "started", "step": str(step)}:
                 started[step] = started.get(step, 0) + 1
                 done.pop(step, None)
+                failed.pop(step, None)
+            case {"event": "failed", "step": str(step), "message": str(message)}:
+                failed[step] = message
             case {"event": "done", "step": str(step), "fingerprint": str(print_), "values": dict(values)}:
                 done[step] = DoneStep(fingerprint=print_, values={str(k): str(v) for k, v in values.items()})
             case {"event": "finished", "state": str(state)}:
                 finished = state
             case _:
                 pass
-    return History(done=done, started=started, finished=finished)
+    return History(done=done, started=started, failed=failed, finished=finished)
 
 
 def _unwritable(path: Path, error: OSError) -> SealerError:
