@@ -23,11 +23,11 @@ def peer(host: Host) -> str:
 def has_no_member(agent: Host, host: Host) -> str:
     """Return sh for one server that succeeds when etcd answers and knows no member on another host.
 
-    Members tell one another who they are at ``/members``; kubectl is what a host has to ask by.
+    Members tell one another who they are at ``/members``, in HTTP 1; kubectl is what a host has to ask by.
     """
     tls = f"{SERVER_TLS}/etcd"
     ask = (
-        f"{PROGRAM} kubectl --kubeconfig=/dev/null --request-timeout=10s --server={peer(agent)}"
+        f"DISABLE_HTTP2=1 {PROGRAM} kubectl --kubeconfig=/dev/null --request-timeout=10s --server={peer(agent)}"
         f" --certificate-authority={tls}/peer-ca.crt --client-certificate={tls}/peer-server-client.crt"
         f" --client-key={tls}/peer-server-client.key get --raw /members"
     )
