@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealer.changes import Module, OwnedChains, OwnedLinks, OwnedRoutes, Sysctl
+from sealer.changes import Module, OwnedChains, OwnedLinks, OwnedRoutes, OwnedRules, Sysctl
 from tests.lab.machine import Machine
 
 pytestmark = pytest.mark.lab
@@ -134,5 +134,36 @@ def test_netfilter_chains(any_shell: Machine, *, foreign: bool) -> None:
         six = rules.replace("192.0.2.0/24", "fd00::/64").replace("192.0.2.7/32", "fd00::7/128")
         node.run(["ip6tables-restore", "--noflush"], input=six)
         assert any_shell.apply(claim) == ["same"]
+        any_shell.undo()
+    any_shell.run("nft flush ruleset")
+
+
+RULES_OF_PODS = """\
+*filter
+-A FORWARD -s 10.244.0.0/16 -j ACCEPT
+COMMIT
+*nat
+-A POSTROUTING ! -s 10.244.0.0/16 -d 10.244.1.0/24 -m comment --comment "masq of pods" -j RETURN
+-A POSTROUTING -s 10.244.0.0/16 ! -d 224.0.0.0/4 -j MASQUERADE
+COMMIT
+"""
+FOREIGN_RULES_OF_PODS = """\
+*filter
+-A FORWARD -d 10.244.0.0/16 -m comment --comment "an administrator's" -j DROP
+-A FORWARD -s 10.244.0.0/24 -j ACCEPT
+COMMIT
+"""
+
+
+@pytest.mark.parametrize("foreign", [True, False])
+def test_rules_about_networks_of_pods(any_shell: Machine, foreign: bool) -> None:
+    node = any_shell.node
+    if foreign:
+        node.run(["iptables-restore"], input=FOREIGN_RULES_OF_PODS)
+    claims = (OwnedChains(prefixes=("KUBE-",)), OwnedRules(networks=("10.244.0.0/16", "fd00:244::/48")))
+    with any_shell.unharmed():
+        any_shell.apply(*claims)
+        node.run(["iptables-restore", "--noflush"], input=RULES_OF_PODS)
+        assert any_shell.apply(*claims) == ["same", "same"]
         any_shell.undo()
     any_shell.run("nft flush ruleset")

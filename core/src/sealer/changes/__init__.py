@@ -16,7 +16,7 @@ from sealer.changes.objects import (
     wanted_objects,
     with_images,
 )
-from sealer.changes.owned import Cleanup, OwnedChains, OwnedLinks, OwnedPath, OwnedRoutes
+from sealer.changes.owned import Cleanup, OwnedChains, OwnedLinks, OwnedPath, OwnedRoutes, OwnedRules
 from sealer.changes.quoting import quote, words
 from sealer.changes.system import Module, Sysctl, Unit
 from sealer.changes.tree import LayerBlob, Tree
@@ -41,6 +41,7 @@ __all__ = [
     "OwnedLinks",
     "OwnedPath",
     "OwnedRoutes",
+    "OwnedRules",
     "Symlink",
     "Sysctl",
     "Tree",

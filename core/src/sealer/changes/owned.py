@@ -1,4 +1,4 @@
-"""Claims on what programs we start will make: paths, network links, routes, netfilter chains; and their ends.
+"""Claims on what programs we start will make: paths, links, routes, netfilter chains and rules; their ends.
 
 A claim changes nothing when it is applied. It saves what is there now, so that undoing it removes what has
 come since, and nothing else. Claims stand before the change that starts the program; undone newest first,
@@ -110,6 +110,33 @@ class OwnedChains(Claim):
 
     def undo(self) -> str:
         return "remove_new_chains " + " ".join(quote(prefix) for prefix in self.prefixes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnedRules(Claim):
+    """Netfilter rules of built-in chains that name one of these networks, in CIDR notation.
+
+    It stands behind the claim on chains: those that are empty without these rules go with it.
+    """
+
+    networks: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return "owned-rules:" + ",".join(self.networks)
+
+    def describe(self) -> str:
+        return "claim on netfilter rules of " + ", ".join(self.networks)
+
+    @property
+    def _words(self) -> str:
+        return " ".join(quote(network) for network in self.networks)
+
+    def capture(self) -> str:
+        return f'list_rules {self._words} > "$entry/rules"'
+
+    def undo(self) -> str:
+        return f"remove_new_rules {self._words}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,10 +26,10 @@ def has_no_member(agent: Host, host: Host) -> str:
     Members tell one another who they are at ``/members``, in HTTP 1; kubectl is what a host has to ask by.
     """
     tls = f"{SERVER_TLS}/etcd"
+    own = f"--client-certificate={tls}/peer-server-client.crt --client-key={tls}/peer-server-client.key"
     ask = (
-        f"DISABLE_HTTP2=1 {PROGRAM} kubectl --kubeconfig=/dev/null --request-timeout=10s --server={peer(agent)}"
-        f" --certificate-authority={tls}/peer-ca.crt --client-certificate={tls}/peer-server-client.crt"
-        f" --client-key={tls}/peer-server-client.key get --raw /members"
+        f"DISABLE_HTTP2=1 {PROGRAM} kubectl --kubeconfig=/dev/null --request-timeout=10s"
+        f" --server={peer(agent)} --certificate-authority={tls}/peer-ca.crt {own} get --raw /members"
     )
     quoted = quote(f'"{peer(host)}"')
     return f'members=$({ask} 2>/dev/null) && [ -n "$members" ] && ! printf %s "$members" | grep -Fq {quoted}'

@@ -13,6 +13,7 @@ from sealer.changes import (
     OwnedLinks,
     OwnedPath,
     OwnedRoutes,
+    OwnedRules,
     Symlink,
     Sysctl,
 )
@@ -34,6 +35,8 @@ _PATHS = (
     "/var/log/containers",
     "/usr/libexec/kubernetes",
     "/run/k3s",
+    # Where shims have their sockets and runc its notes, whichever containerd starts them.
+    "/run/containerd",
     "/run/flannel",
     "/run/netns",
     "/run/xtables.lock",
@@ -84,8 +87,11 @@ def prepare_step(cluster: Cluster, host: Host) -> Step:
 def _claims(cluster: Cluster) -> Iterator[Change]:
     yield from (OwnedPath(path=path) for path in _PATHS)
     yield OwnedLinks(patterns=_LINKS)
-    yield OwnedRoutes(networks=tuple(str(network) for network in parse_networks(networks(cluster)[0])))
+    pods = tuple(str(network) for network in parse_networks(networks(cluster)[0]))
+    yield OwnedRoutes(networks=pods)
     yield OwnedChains(prefixes=_CHAINS)
+    # Older releases of flannel have no chains of their own.
+    yield OwnedRules(networks=pods)
     yield from (Sysctl(name=name) for name in _WRITTEN_SYSCTLS)
     # Undone after the unit has been stopped, and before the claims are released.
     yield Cleanup(title="containers end with k3s", run=fragments.END_CONTAINERS)

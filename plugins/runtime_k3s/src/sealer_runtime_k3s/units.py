@@ -45,7 +45,6 @@ def unit_text(cluster: str, *, server: bool) -> str:
 [Unit]
 Description=k3s: Kubernetes, {"control plane and node" if server else "node"}
 Documentation=https://k3s.io
-Wants=network-online.target
 After=network-online.target containerd.service
 {condition}
 [Service]

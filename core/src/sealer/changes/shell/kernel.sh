@@ -68,6 +68,24 @@ remove_new_chains() {
   remove_empty_chains
   remove_empty_tables
 }
+# list_rules NETWORK...: the rules of built-in chains that name one of them: tool, table, and the rule's own words
+list_rules() {
+  for tool in $(netfilter_tools); do
+    "$tool-save" 2>/dev/null | awk -v tool="$tool" -v networks="$*" '
+      BEGIN { count = split(networks, network, " ") }
+      /^\*/ { table = substr($1, 2) }
+      /^-A / && $2 ~ /^(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/ {
+        for (i = 1; i <= count; i++) if (index($0 " ", " " network[i] " ")) { print tool, table, substr($0, 4); break }
+      }'
+  done
+}
+remove_new_rules() {
+  [ -e "$entry/rules" ] || return 0
+  list_rules "$@" | while read -r tool table rule; do
+    grep -Fxq -- "$tool $table $rule" "$entry/rules" && continue
+    printf '*%s\n-D %s\nCOMMIT\n' "$table" "$rule" | "$tool-restore" --noflush || exit 1
+  done
+}
 # removal_of_chains BEFORE PREFIX...: turns iptables-save output into a restore script that removes our
 # chains and the rules that lead to them, and touches nothing else. iptables-restore applies it at once.
 removal_of_chains() {
