@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from sealer.changes import Change, Command, File, Unit, quote
-from sealer.model import MASTER, RUNTIME_VERSION_LABEL, Cluster, ImageMetadata, Step
+from sealer.model import MASTER, RUNTIME_VERSION_LABEL, Cluster, ImageMetadata, Renewal, Step
 from sealer.testing import example_cluster, example_host, example_image
 from sealer_container_containerd.runtime import Containerd
 from sealer_container_docker.runtime import Docker
@@ -109,6 +109,21 @@ def test_the_registry_is_started_with_port_storage_and_domain_once_containers_ru
     places = [getattr(change, "path", "").removeprefix(f"{view.rootfs}/") for change in step.changes]
     assert {"certs/sea.hub.crt", "certs/sea.hub.key", "etc/registry_htpasswd"} <= set(places)
     assert units([step]) == []
+    assert_parses(step)
+
+
+def test_new_credentials_start_it_again_and_so_does_taking_them_back() -> None:
+    view = cluster()
+    (step,) = Distribution().rotate(view, Renewal(stamp="one"))
+    assert "scripts/init-registry.sh (one)" in commands(step)
+    words = [change.describe() for change in step.changes]
+    again = words.index("the registry is started as before (one)")
+    # Undone newest first: behind the files that it reads, and ahead of where they come from.
+    assert (
+        0
+        < again
+        < words.index(f"copy of {view.data}/registry/sea.hub/tls.crt at {view.rootfs}/certs/sea.hub.crt")
+    )
     assert_parses(step)
 
 

@@ -77,7 +77,8 @@ def choose_parts(image: ImageMetadata, plugins: Plugins, *, container: str | Non
     if runtime is None:
         raise ImageError(
             f"image {image.reference} has no label {RUNTIME_TYPE_LABEL}",
-            hint="a cluster image says what it brings; see sealer base build",
+            hint=f"a cluster image says what it brings; give it LABEL {RUNTIME_TYPE_LABEL}=… by a Kubefile "
+            f"that begins with FROM {image.reference}",
         )
     declared = declared_programs(image.labels, image.platform, plugins)
     container = container or image.labels.get(CONTAINER_RUNTIME_TYPE_LABEL)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sealer.changes import Change, Copy, Wait
+from sealer.changes import Change, Cleanup, Copy, Wait, quote
 from sealer.kubernetes import image_script, script_path
 from sealer.model import Cluster, Host
 from sealer_registry_distribution import fragments
@@ -30,6 +30,14 @@ def by_script(
         stamp: Different for each rotation of credentials, or "".
     """
     root = cluster.rootfs
+    arguments = (str(port), cluster.registry_storage, domain)
+    if stamp:
+        # Undone when the files of before are in their places again.
+        words = " ".join(quote(word) for word in arguments)
+        yield Cleanup(
+            title=f"the registry is started as before ({stamp})",
+            run=f"cd {quote(root)} && bash {script_path(SCRIPT)} {words} </dev/null",
+        )
     yield Copy(source=f"{directory}/tls.crt", path=f"{root}/certs/{domain}.crt", mode=0o644)
     yield Copy(source=f"{directory}/tls.key", path=f"{root}/certs/{domain}.key", mode=0o600)
     yield Copy(source=f"{directory}/htpasswd", path=f"{root}/etc/registry_htpasswd", mode=0o600)
@@ -37,7 +45,7 @@ def by_script(
         cluster,
         host,
         SCRIPT,
-        arguments=(str(port), cluster.registry_storage, domain),
+        arguments=arguments,
         revert=fragments.remove_container(_CONTAINER),
         stamp=stamp,
     )
