@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from sealer.image.store import ImageStore
 from sealer.model import RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL
@@ -33,10 +34,20 @@ def plain_operator(directory: Path) -> Operator:
 
 
 def make_plain_image(
-    person: Operator, layers: Sequence[Mapping[str, bytes]] = ({"etc/hello": b"hello"},), name: str = IMAGE
+    person: Operator,
+    layers: Sequence[Mapping[str, bytes]] = ({"etc/hello": b"hello"},),
+    name: str = IMAGE,
+    **details: Any,
 ) -> tuple[str, ...]:
-    """Put a cluster image into someone's store, and return the digests of its layers."""
+    """Put a cluster image into someone's store, and return the digests of its layers.
+
+    Args:
+        person: Who.
+        layers: The files of each layer.
+        name: The image's name.
+        details: What else ``make_image`` takes.
+    """
     store = ImageStore(person.sealer_home)
     labels = {RUNTIME_TYPE_LABEL: "plain", RUNTIME_VERSION_LABEL: "v1"}
-    make_image(store, name, layers=layers, labels=labels)
+    make_image(store, name, layers=layers, labels=labels, **details)
     return tuple(layer.digest for layer in store.resolve(name).layers)

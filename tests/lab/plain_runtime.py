@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from sealer import hookimpl
 from sealer.changes import (
+    Change,
     Command,
     Copy,
     Directory,
@@ -22,7 +23,7 @@ from sealer.changes import (
     Sysctl,
     Unit,
 )
-from sealer.model import Cluster, Departure, Host, Step, Task, at
+from sealer.model import Cluster, Departure, Host, RegistryEndpoint, Step, Task, at
 from sealer.providers import ClusterRuntime, TaskType
 
 COMMANDS = "/var/lib/plain/commands"
@@ -108,6 +109,14 @@ class Plain(ClusterRuntime):
 
     def kubeconfig_path(self, cluster: Cluster) -> str:
         return "/etc/plain/settings"
+
+    def mirrors(
+        self, cluster: Cluster, host: Host, registry: RegistryEndpoint, domains: Sequence[str]
+    ) -> Iterable[Change]:
+        below = " ".join(registry.below(domain) for domain in domains)
+        authority = registry.certificate_authority or ""
+        text = f"{registry.location} {registry.credentials} {below}\n{authority}"
+        yield File(path="/etc/plain/registry", content=text, mode=0o600)
 
 
 class Plainly(TaskType):

@@ -11,6 +11,7 @@ import pytest
 
 from sealer.testing.lab import Node
 from tests.lab.cluster import Site, eventually
+from tests.lab.faults.table import FAULTS, Outcome
 from tests.lab.images import APP_IMAGE, BASE_IMAGE, CLUSTER_IMAGE, digests
 from tests.lab.operator import Operator
 
@@ -79,6 +80,19 @@ def test_every_image_was_pulled_by_its_own_name_though_nothing_leads_outside(clu
         assert {image.rpartition(":")[0] for image in images} <= pulled
         used |= images
     assert {"docker.io/library/busybox:1.35", "k8s.gcr.io/kube-apiserver:v1.20.2"} <= used
+
+
+def test_the_registry_is_back_after_it_was_killed(cluster: Site) -> None:
+    assert FAULTS["registry/cluster"].outcome is Outcome.UNHURT
+    master, node = cluster.lab.node("n1"), cluster.lab.node("n2")
+    asking = ["systemctl", "show", "--property=MainPID", "sealer-registry.service"]
+    killed = master.run(asking).stdout
+    master.run(["systemctl", "kill", "--signal=KILL", "sealer-registry.service"])
+    image = "docker.io/library/busybox:1.35"
+    ctr(node, "images", "rm", image)
+    pull = ["crictl", "--runtime-endpoint", "unix:///run/containerd/containerd.sock", "pull", image]
+    eventually(lambda: node.run(pull, check=False).returncode == 0, what="an image can be pulled again")
+    assert master.run(asking).stdout != killed
 
 
 def test_nothing_is_left_to_do(cluster: Site) -> None:

@@ -97,6 +97,18 @@ REGISTRY = RegistryEndpoint(
     certificate_authority=Value(step="registry", key="ca"),
 )
 
+OUTSIDE = dataclasses.replace(
+    REGISTRY,
+    domain="hub.example",
+    addresses=(),
+    username="",
+    password=None,
+    credentials=None,
+    certificate_authority=None,
+    path="team",
+)
+"""A registry outside of the cluster that needs no account, with a certificate that hosts trust anyway."""
+
 
 def cluster(*hosts: Host, **over: object) -> Cluster:
     """Return a cluster; without hosts, one of a master and two nodes."""

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from sealer.changes import Command
-from sealer.cluster.delivery import Delivery
-from sealer.cluster.delivery_steps import Delivering, pushing, sending, with_deliveries
+from sealer.cluster.delivery_steps import Delivering, Destination, pushing, sending, with_deliveries
+from sealer.image.access import Access
 from sealer.model import ContainerImage, Platform, Step
 from sealer.testing import example_image
 
@@ -64,11 +64,9 @@ def tree(tmp_path: Path) -> Tree:
 
 def commands(tree: Tree, *, nodes: bool) -> list[Command]:
     """Return the changes that bring the container images of the tree."""
-    delivery = Delivery(nodes=nodes, registry="" if nodes else "to.example")
-    bring = sending(str(tree.root), ()) if nodes else pushing(str(tree.root), delivery, tree.root)
-    delivering = Delivering(
-        image=example_image(container_images=tree.images), host="h", bring=bring, requires=(), env={}
-    )
+    destination = Destination(location="to.example", access=Access(home=tree.root))
+    bring = sending(str(tree.root), ()) if nodes else pushing(str(tree.root), destination)
+    delivering = Delivering(image=example_image(container_images=tree.images), bring=bring, requires=())
     launch = Step(id="a", title="a", host="h", changes=(), provides=("app/a",))
     (brought, launched) = with_deliveries(delivering, [launch])
     assert launched.requires == brought.provides

@@ -46,6 +46,7 @@ def test_every_field_is_read() -> None:
     assert (spec.app_names, spec.cmds) == (("web",), ("kubectl get nodes",))
     assert spec.container_runtime == "containerd"
     assert spec.registry == LocalRegistry(domain="sea.hub", port=5001)
+    assert spec.external is None
     assert spec.host_aliases == (HostAlias(ip="192.0.2.9", hostnames=("nfs", "nfs.example.org")),)
     password = SecretReference(scheme=SecretScheme.ENV, argument="PW")
     assert spec.ssh == SshSpec(
@@ -195,10 +196,40 @@ def test_an_error_beside_a_secret_does_not_show_it(ssh: str) -> None:
         ("appNames: ['']", 5, 14, "spec.appNames[0] is empty"),
         ("cmd_args: [a]", 5, 3, "spec.cmd_args is not built yet"),
         (
-            "registry: {externalRegistry: {domain: a}}",
+            "registry: {externalRegistry: {port: 5000}}",
             5,
-            14,
-            "spec.registry.externalRegistry is not built yet",
+            32,
+            "spec.registry.externalRegistry must have a domain",
+        ),
+        (
+            "registry: {externalRegistry: {domain: 'a:5000'}}",
+            5,
+            41,
+            "spec.registry.externalRegistry.domain must be a host name or an IPv4 address",
+        ),
+        (
+            "registry: {externalRegistry: {domain: a, path: /x}}",
+            5,
+            50,
+            "spec.registry.externalRegistry.path must be what repositories begin with, such as team/images",
+        ),
+        (
+            "registry: {externalRegistry: {domain: a, username: ann}}",
+            5,
+            54,
+            "spec.registry.externalRegistry.username has no password",
+        ),
+        (
+            "registry: {externalRegistry: {domain: a, passwordFrom: 'env:A'}}",
+            5,
+            32,
+            "spec.registry.externalRegistry.password has no username",
+        ),
+        (
+            "registry: {localRegistry: {port: 1}, externalRegistry: {domain: a}}",
+            5,
+            58,
+            "spec.registry.externalRegistry stands beside localRegistry",
         ),
         ("registry: {localRegistry: {ha: true}}", 5, 30, "spec.registry.localRegistry.ha is not built yet"),
         (

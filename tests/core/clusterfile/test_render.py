@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +12,7 @@ from sealer.clusterfile import (
     Clusterfile,
     ClusterSpec,
     Document,
+    ExternalRegistry,
     HostAlias,
     HostSpec,
     JumpSpec,
@@ -102,7 +105,32 @@ def host(number: int, secrets: st.SearchStrategy[Secret | SecretReference]) -> s
     )
 
 
+def externals(
+    secrets: st.SearchStrategy[Secret | SecretReference],
+) -> st.SearchStrategy[ExternalRegistry | None]:
+    accounts = st.tuples(lines.filter(lambda text: ":" not in text), secrets) | st.just((None, None))
+    return st.none() | accounts.flatmap(
+        lambda account: st.builds(
+            ExternalRegistry,
+            domain=st.sampled_from(["registry.example.org", "192.0.2.9"]),
+            port=st.integers(min_value=1, max_value=65535),
+            path=st.sampled_from(["", "team/images"]),
+            username=st.just(account[0]),
+            password=st.just(account[1]),
+            ca_file=st.none() | lines,
+        )
+    )
+
+
 def clusters(secrets: st.SearchStrategy[Secret | SecretReference]) -> st.SearchStrategy[ClusterSpec]:
+    return st.builds(_with_registry, inside(secrets), externals(secrets))
+
+
+def _with_registry(spec: ClusterSpec, external: ExternalRegistry | None) -> ClusterSpec:
+    return spec if external is None else replace(spec, registry=LocalRegistry(), external=external)
+
+
+def inside(secrets: st.SearchStrategy[Secret | SecretReference]) -> st.SearchStrategy[ClusterSpec]:
     return st.integers(min_value=0, max_value=4).flatmap(
         lambda count: st.builds(
             ClusterSpec,

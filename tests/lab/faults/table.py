@@ -177,6 +177,12 @@ FAULTS = {
         code=1,
         says="what arrived is kept",
     ),
+    "registry/cluster": Fault(
+        what="the registry in the cluster is killed",
+        when="while the cluster runs",
+        outcome=Outcome.UNHURT,
+        code=0,
+    ),
     "blob/host": Fault(
         what="a layer on a host is damaged",
         when="between its arrival and its unpacking, `sealer` killed",

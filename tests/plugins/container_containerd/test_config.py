@@ -8,7 +8,7 @@ from typing import Any
 
 from sealer.model import fill
 from sealer_container_containerd.config import config_toml, hosts_toml, unit_text
-from tests.plugins.kit import REGISTRY
+from tests.plugins.kit import OUTSIDE, REGISTRY
 
 CRI = "io.containerd.grpc.v1.cri"
 VALUES = {("registry", "credentials"): "c2VhbGVyOnNlY3JldA=="}
@@ -64,9 +64,16 @@ def test_a_port_is_written_with_an_underscore_in_the_registry() -> None:
 
 def test_the_registry_itself_is_asked_by_its_own_paths() -> None:
     registry = dataclasses.replace(REGISTRY, domain="hub.example", port=443)
-    (address, host) = parse(hosts_toml("hub.example:443", registry, "/ca.crt"))["host"].popitem()
-    assert address == "https://hub.example:443/v2"
-    assert "override_path" not in host
+    for written in ("hub.example", "hub.example:443"):
+        (address, host) = parse(hosts_toml(written, registry, "/ca.crt"))["host"].popitem()
+        assert address == "https://hub.example/v2"
+        assert "override_path" not in host
+
+
+def test_a_registry_outside_may_need_no_account_and_no_authority_of_its_own() -> None:
+    (address, host) = parse(hosts_toml("quay.io", OUTSIDE, "/ca.crt"))["host"].popitem()
+    assert address == "https://hub.example:5000/v2/team/quay.io"
+    assert host == {"capabilities": ["pull", "resolve"], "override_path": True}
 
 
 def test_containers_outlive_a_restart_of_the_unit() -> None:

@@ -15,6 +15,7 @@ from sealer_container_docker import sealer_container_runtimes
 from sealer_container_docker.runtime import Docker
 from tests.plugins.kit import (
     AMD64,
+    OUTSIDE,
     REGISTRY,
     assert_golden,
     assert_parses,
@@ -183,6 +184,14 @@ def test_the_registry_is_trusted_and_logged_in_to_by_files_of_root() -> None:
     for file in files:
         assert isinstance(file, File)
         assert (("registry", "credentials") in used_values(file)) == (file.mode == 0o600)
+
+
+def test_a_registry_outside_may_need_no_account_and_no_authority_of_its_own() -> None:
+    assert list(Docker().mirrors(OUTSIDE, ["docker.io"])) == []
+    packed = image(images=("quay.io/x/y:3", "hub.example:5000/own/app:1")).container_images
+    found = [change.run for change in Docker().preload(OUTSIDE, packed) if isinstance(change, Command)]
+    assert "hub.example:5000/team/quay.io/x/y:3" in found[0]
+    assert "hub.example:5000/own/app:1" in found[1]
 
 
 def test_every_image_with_a_tag_is_brought_under_its_own_name() -> None:

@@ -95,7 +95,7 @@ def test_all_hosts_learn_the_new_credentials_once_every_registry_has_them() -> N
     ]
     there = ("rootfs", "registry-store", "container-runtime")
     given = [at(name, host.name) for host in hosts for name in there]
-    plan = make_plan(steps, given=given, groups=plan_groups(cluster, parts))
+    plan = make_plan(steps, given=given, groups=plan_groups(cluster, parts, steps))
     rotated = {at("registry/serve", host.name) for host in hosts if host.is_master}
     for host in hosts:
         assert rotated <= plan.waits_for[at("registry-access/image", host.name)]

@@ -18,7 +18,7 @@ from sealer_runtime_k0s.config import accounts, configuration, has_etcd, is_work
 from sealer_runtime_k0s.containerd import hosts_toml, mirrors, prepared
 from sealer_runtime_k0s.version import image_version, parse_version
 from tests.plugins import kit
-from tests.plugins.kit import REGISTRY, facts, host
+from tests.plugins.kit import OUTSIDE, REGISTRY, facts, host
 from tests.plugins.runtime_k0s.samples import IMAGE, OLD_VERSION, VERSION, image
 
 
@@ -209,6 +209,19 @@ def test_a_k0s_that_writes_no_file_of_containerd_gets_all_of_it_from_us() -> Non
     (access,) = cri["registry"]["configs"].values()
     assert access["auth"] == {"auth": "filled-credentials"}
     assert access["tls"]["ca_file"] in files
+
+
+def test_a_registry_outside_may_need_no_account_and_no_authority_of_its_own() -> None:
+    old, new = (cluster(refusing(), image=image(version)) for version in (OLD_VERSION, VERSION))
+    files = text_of(*mirrors(old, old.hosts[0], OUTSIDE, ("quay.io",)))
+    registry = tomllib.loads(files["/etc/k0s/containerd.toml"])["plugins"]["io.containerd.grpc.v1.cri"][
+        "registry"
+    ]
+    assert registry["mirrors"]["quay.io"]["endpoint"][0] == "https://hub.example:5000/v2/team/quay.io"
+    assert "configs" not in registry
+    files = text_of(*mirrors(new, new.hosts[0], OUTSIDE, ("quay.io",)))
+    (way,) = tomllib.loads(files["/etc/k0s/certs.d/quay.io/hosts.toml"])["host"].values()
+    assert way == {"capabilities": ["pull", "resolve"], "override_path": True}
 
 
 def test_a_containerd_that_reads_a_file_for_each_registry_gets_those() -> None:

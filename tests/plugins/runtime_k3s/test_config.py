@@ -30,7 +30,7 @@ from sealer_runtime_k3s.config import (
 from sealer_runtime_k3s.units import environment_file, unit_change
 from sealer_runtime_k3s.version import image_version
 from tests.plugins import kit
-from tests.plugins.kit import AMD64, REGISTRY, host
+from tests.plugins.kit import AMD64, OUTSIDE, REGISTRY, host
 from tests.plugins.runtime_k3s.samples import IMAGE, image
 
 
@@ -203,6 +203,12 @@ def test_registries_are_yaml_that_rewrites_names() -> None:
     }
     assert set(loaded["mirrors"]) == {"docker.io", "registry.example:5000"}
     assert set(loaded["configs"]) == {"sea.hub:5000"}
+
+
+def test_a_registry_outside_may_need_no_account_and_no_authority_of_its_own() -> None:
+    loaded = yaml.safe_load(registries(OUTSIDE, ("docker.io",)))
+    assert loaded["mirrors"]["docker.io"]["rewrite"] == {"^(.*)$": "team/docker.io/$1"}
+    assert loaded["configs"] == {"hub.example:5000": {}}
 
 
 @pytest.mark.parametrize("label", [None, "latest", "v1.20.8+k3s1"])

@@ -17,6 +17,7 @@ from sealer.changes.objects import (
     with_images,
 )
 from sealer.changes.owned import Cleanup, OwnedChains, OwnedLinks, OwnedPath, OwnedRoutes, OwnedRules
+from sealer.changes.pruning import PrunedStore
 from sealer.changes.quoting import quote, words
 from sealer.changes.system import Module, Sysctl, Unit
 from sealer.changes.tree import LayerBlob, Tree
@@ -42,6 +43,7 @@ __all__ = [
     "OwnedPath",
     "OwnedRoutes",
     "OwnedRules",
+    "PrunedStore",
     "Symlink",
     "Sysctl",
     "Tree",

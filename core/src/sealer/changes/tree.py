@@ -23,6 +23,11 @@ class LayerBlob:
         return self.digest.partition(":")[2]
 
 
+def merged_marks(path: str) -> str:
+    """Return what the marks of all trees that are merged into a path begin with, before a dash."""
+    return hashlib.sha256(f"tree:{path}".encode()).hexdigest()[:32]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tree(Change):
     """Files of image layers, applied in order with their whiteouts, below a path in ``$data``.
@@ -52,25 +57,26 @@ class Tree(Change):
         return quote(" ".join(layer.hex for layer in self.layers))
 
     @property
-    def _mark(self) -> str:
+    def mark(self) -> str:
         """The file name under which ``$data/trees`` records the layers of this tree."""
-        return hashlib.sha256(self.key.encode()).hexdigest()[:32]
+        mark = merged_marks(self.path)
+        return f"{mark}-{self.layers[-1].hex[:16]}" if self.merge else mark
 
     @property
     def blobs(self) -> tuple[Blob, ...]:
         return tuple(Blob(digest=layer.digest, size=layer.size) for layer in self.layers)
 
     def observe(self) -> str:
-        return f"tree_is {quote(self.path)} {self._list} {self._mark}"
+        return f"tree_is {quote(self.path)} {self._list} {self.mark}"
 
     def apply(self) -> str:
         unpack = "\n".join(f"unpack_layer {layer.hex} {layer.compression}" for layer in self.layers)
         verb = "merge_tree" if self.merge else "replace_tree"
-        return f"{unpack}\n{verb} {quote(self.path)} {self._list} {self._mark}"
+        return f"{unpack}\n{verb} {quote(self.path)} {self._list} {self.mark}"
 
     def capture(self) -> str:
-        return f'[ ! -e "$data/trees/{self._mark}" ] || cp "$data/trees/{self._mark}" "$entry/layers"'
+        return f'[ ! -e "$data/trees/{self.mark}" ] || cp "$data/trees/{self.mark}" "$entry/layers"'
 
     def undo(self) -> str | None:
         # What was merged into a tree stays: other images may have come to share it.
-        return None if self.merge else f"restore_layers {quote(self.path)} {self._mark}"
+        return None if self.merge else f"restore_layers {quote(self.path)} {self.mark}"

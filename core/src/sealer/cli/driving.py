@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import signal
 import sys
 from collections.abc import Callable, Coroutine, Mapping
@@ -118,7 +119,7 @@ def drive(
             home=application.home,
             plugins=application.plugins(),
             events=renderer,
-            access=Access(ask=_ask, accept_new=accept_new),
+            access=Access(ask=functools.cache(_ask), accept_new=accept_new),
             log=open_log,
             on_stop=stoppers.append,
             concurrency=concurrency,

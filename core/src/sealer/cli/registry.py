@@ -52,3 +52,84 @@ def rotate(
     confirm(f"Give the registry of cluster {records.cluster} new credentials?", yes=yes)
     summary = drive(application, lambda context: rotate_credentials(context, records), **options)
     click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)
+
+
+@registry.command()
+@click.argument("cluster", required=False)
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="How many releases of each application image stay; what the cluster uses stays in any case.",
+)
+@dry_run_option
+@yes_option
+@output_option()
+@host_options
+@pass_application
+def prune(
+    application: Application,
+    /,
+    cluster: str | None,
+    *,
+    keep: int,
+    dry_run: bool,
+    yes: bool,
+    output: Format,
+    **options: Any,
+) -> None:
+    """Take container images out of the registry that the cluster no longer needs.
+
+    Those of earlier releases of application images, and of cluster images before the last upgrade. What
+    workloads name stays, and what was pushed by others.
+    """
+    from sealer.cluster.pruning import look_at_pruning
+    from sealer.cluster.pruning import prune as prune_registry
+    from sealer.cluster.state import choose_cluster
+
+    records = choose_cluster(application.home, cluster)
+    if dry_run:
+        outlook = drive(
+            application, lambda context: look_at_pruning(context, records, keep=keep), **options, dry=True
+        )
+        print_plan(outlook, output)
+        return
+    confirm(f"Take container images out of the registry of cluster {records.cluster}?", yes=yes)
+    summary = drive(application, lambda context: prune_registry(context, records, keep=keep), **options)
+    click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)
+
+
+@registry.command()
+@click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
+@click.option("--cluster-name", metavar="NAME", help="The cluster; needed when there are several.")
+@dry_run_option
+@output_option()
+@host_options
+@pass_application
+def add(
+    application: Application,
+    /,
+    images: tuple[str, ...],
+    *,
+    cluster_name: str | None,
+    dry_run: bool,
+    output: Format,
+    **options: Any,
+) -> None:
+    """Have the registry serve container images that no image brought, such as one that pods can't get.
+
+    They are fetched once, to this machine, with the credentials of sealer login. All hosts get them from the
+    cluster's registry by their own names, though none of them leads outside.
+    """
+    from sealer.cluster.added_images import add_images, look_at_adding
+    from sealer.cluster.launching import Existing
+    from sealer.cluster.state import choose_cluster, require_state
+
+    records = choose_cluster(application.home, cluster_name)
+    there = Existing(records=records, state=require_state(records, foreign=True))
+    if dry_run:
+        print_plan(look_at_adding(there, images), output)
+        return
+    summary = drive(application, lambda context: add_images(context, there, images), **options)
+    click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)

@@ -9,10 +9,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sealer.clusterfile import ClusterSpec, HostSpec, SecretReference, SecretScheme, SshSpec
+from sealer.errors import SealerError
 from sealer.hosts.known_hosts import DEFAULT_PORT, host_name
 from sealer.hosts.secret import Redactor, resolve_secret
 from sealer.hosts.settings import HostKeyPolicy, SshSettings, Target
+from sealer.image.access import Access as ImageAccess
 from sealer.secret import Secret
+
+_LOGIN = "login"
 
 AskSecret = Callable[[str], Secret]
 """Asks the user for a secret; takes what it is, in a few words.
@@ -33,6 +37,25 @@ class Access:
 
     ask: AskSecret
     accept_new: bool = False
+
+
+def step_secret(where: Secret | str, access: Access, home: Path) -> Secret:
+    """Return the secret of a step: see ``Step.secrets``.
+
+    Raises:
+        SealerError: It can't be had.
+    """
+    if isinstance(where, Secret):
+        return where
+    scheme, _, what = where.partition(":")
+    if scheme == SecretScheme.PROMPT:
+        return access.ask(what)
+    if scheme == _LOGIN:
+        login = ImageAccess(home=home).login(what)
+        if login is None:
+            raise SealerError(f"there are no credentials for {what}", hint=f"sealer login {what}")
+        return login.password
+    return resolve_secret(where)
 
 
 def targets(spec: ClusterSpec, access: Access, redactor: Redactor) -> tuple[Target, ...]:

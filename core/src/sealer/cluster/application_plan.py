@@ -6,17 +6,25 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sealer.cluster.applications import Launch, launch_steps
-from sealer.cluster.delivery import STAY, Delivery
-from sealer.cluster.delivery_steps import Delivering, pushing, sending, with_deliveries
-from sealer.cluster.distribution import image_files, rootfs_steps, store_steps, with_stores
+from sealer.cluster.delivery import NO_POLICY, STAY, Delivery
+from sealer.cluster.delivery_steps import Delivering, Destination, pushing, sending, with_deliveries
+from sealer.cluster.distribution import image_files, rootfs_steps, with_stores
 from sealer.cluster.foreign import Existing
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.made_files import MadeFiles
 from sealer.cluster.parts import Parts
 from sealer.cluster.pipeline import NOTHING_MADE, launch_site, read_reference
 from sealer.cluster.redirecting import redirecting_elsewhere, redirecting_here
-from sealer.cluster.registry_access import Layers, access_steps, named_images, plan_groups
+from sealer.cluster.registry_access import (
+    Layers,
+    access_steps,
+    filling_steps,
+    named_images,
+    plan_groups,
+    with_pushes,
+)
 from sealer.errors import PlanError
+from sealer.image.access import Access
 from sealer.image.oci import Descriptor
 from sealer.model import Cluster, ImageMetadata, Step, at
 from sealer.operation.plan import Plan, make_plan
@@ -80,9 +88,7 @@ def application_plan(
                 f"image {image.reference} brings container images, but {cluster.name} has no registry",
                 hint="the cluster image has no container images of its own; build it with some",
             )
-        hosts = parts.registry.hosts(cluster)
-        steps += store_steps(layers, hosts, source=short)
-        steps += parts.registry.serve(cluster)
+        steps += filling_steps(cluster, layers, parts.registry, source=short)
         known = named_images(cluster, cluster.image, served)
         steps += access_steps(cluster, parts, image.container_images, known, source=short)
         requires += ["registry", *(at("registry-access", host.name) for host in cluster.hosts)]
@@ -100,13 +106,15 @@ def application_plan(
         if own
         else redirecting_elsewhere(image, delivery, parts),
     )
-    launches = launch_steps(launch)
+    launches = with_pushes(cluster, image, parts, launch_steps(launch), source=short)
     if delivery:
         root = launch.site.root
+        access = Access(home=home, skip_tls_verify=delivery.skip_tls_verify)
+        by_digest = delivery.policy == NO_POLICY
+        destination = Destination(location=delivery.registry, access=access, by_digest=by_digest)
         delivering = Delivering(
             image=image,
-            host=first.name,
-            bring=sending(root, imports) if delivery.nodes else pushing(root, delivery, home),
+            bring=sending(root, imports) if delivery.nodes else pushing(root, destination),
             requires=tuple(requires),
             env=launch.site.environment({}),
         )
@@ -114,4 +122,5 @@ def application_plan(
     steps += launches
     given = [at("rootfs", host.name) for host in cluster.hosts]
     given += [at("container-runtime", host.name) for host in cluster.hosts]
-    return make_plan(steps, given=[*given, "api", "cluster"], groups=plan_groups(cluster, parts))
+    groups = plan_groups(cluster, parts, steps)
+    return make_plan(steps, given=[*given, "api", "cluster"], groups=groups)

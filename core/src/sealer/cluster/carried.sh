@@ -73,6 +73,18 @@ laid_out() {
   ln -s "$(blob "$2")" "$1/manifest.json"
   for digest in $(digests_in "$2"); do ln -s "$(blob "$digest")" "$1/${digest#sha256:}"; done
 }
+# begin FUNCTION ARGUMENT...: calls a function beside what was begun before
+running=
+begin() {
+  ( "$@" ) &
+  running="$running $!"
+}
+# all_done: waits for what was begun, and fails if any of it did
+all_done() {
+  failed=0
+  for one in $running; do wait "$one" || failed=1; done
+  [ "$failed" = 0 ]
+}
 # is_pushed REPOSITORY REFERENCES TARGET FLAG...: whether a registry has what the tree has; the flags are skopeo's
 is_pushed() {
   repository=$1 references=$2 target=$3

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from sealer.cluster.checks import core_checks
+from sealer.cluster.external_registry import External
+from sealer.clusterfile import ExternalRegistry
 from sealer.kubernetes.health import Kubectl, cluster_health
 from sealer.model import MASTER, Check, Cluster, Facts, Host, ImageMetadata, ImageType, Platform
 from sealer.plugins import Plugins
@@ -60,6 +63,7 @@ def _providers(plugins: Plugins) -> Iterator[HostProvider]:
     yield from plugins.cluster_runtimes().values()
     yield from plugins.container_runtimes().values()
     yield from plugins.registries().values()
+    yield External(ExternalRegistry(domain="registry.invalid", port=443), Path())
     yield from plugins.host_checks().values()
 
 

@@ -118,7 +118,7 @@ async def check_hosts(context: Context, question: Question) -> Report:
     if not spec.hosts:
         raise UsageError("no hosts are given", hint="sealer check -m A -n B,C, or -f Clusterfile")
     image = await _image(context, question)
-    parts = choose_parts(image, context.plugins, container=spec.container_runtime) if image else None
+    parts = choose_parts(image, context.plugins, spec, context.home) if image else None
     listed = [entry.check for entry in catalogue(context.plugins)] if question.ignore else []
     leave_out((), question.ignore, known=listed)
     probes = first_probes(context.plugins, parts, spec.data_root)

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 from sealer.changes.report import ScriptReport
 from sealer.cluster.outlook import PlannedChange, PlannedStep
-from sealer.cluster.session import Connections, Context, require_all
+from sealer.cluster.session import Connections, Context, and_operator, require_all
 from sealer.events import discard
+from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
-from sealer.model import Step, show
+from sealer.model import OPERATOR, Step, show
+from sealer.operation.places import operator_data
 from sealer.operation.plan import Plan
 from sealer.operation.visit import Applier, known_or_shown
 
@@ -29,15 +34,28 @@ async def compare(
     Raises:
         HostError: A host can't be reached or asked.
     """
-    applier = Applier(
+    on_hosts = Applier(
         data=data,
         operation="plan",
         blobs=context.store,
         uploads=asyncio.Semaphore(1),
         events=discard,
         redactor=redactor,
+        fetch=context.fetch_secret,
     )
-    reachable = require_all(connections)
+    # The cluster's directory is called as the cluster.
+    here = replace(on_hosts, data=operator_data(context.home, PurePosixPath(data).name))
+    async with and_operator(plan, require_all(connections)) as everywhere:
+        return await _compare(context, plan, {OPERATOR: here}, on_hosts, require_all(everywhere))
+
+
+async def _compare(
+    context: Context,
+    plan: Plan,
+    elsewhere: Mapping[str, Applier],
+    on_hosts: Applier,
+    connections: Mapping[str, Connection],
+) -> tuple[PlannedStep, ...]:
     gate = asyncio.Semaphore(context.concurrency)
     values: dict[tuple[str, str], str] = {}
     looks: dict[str, asyncio.Task[ScriptReport]] = {}
@@ -46,7 +64,8 @@ async def compare(
         # Only values are waited for: what a step's changes say may depend on them.
         await asyncio.gather(*{looks[source] for source, _ in step.uses()})
         async with gate:
-            report = await applier.look(step, reachable[step.host], known_or_shown(step, values))
+            applier = elsewhere.get(step.host, on_hosts)
+            report = await applier.look(step, connections[step.host], known_or_shown(step, values))
         values.update({(step.id, key): text for key, text in report.values})
         return report
 

@@ -1,25 +1,24 @@
-"""The steps that bring container images where a cluster that Sealer did not make finds them.
+"""The steps that bring container images from the operator's machine where a cluster finds them.
 
-They work beside the files of the application image, on the operator's machine. Each application's images come
-right before it, so that the next ones are on their way while its pods start.
+They work beside an image's files that are unpacked there. Each application's images come right before it, so
+that the next ones are on their way while its pods start.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 
 from sealer.changes import Change, Command, quote, words
 from sealer.changes.objects import objects_helpers
-from sealer.cluster.delivery import NO_POLICY, Delivery
 from sealer.cluster.distribution import UPLOAD_TIMEOUT
 from sealer.cluster.redirecting import pushed_as, repository, target_in
 from sealer.image.access import Access
 from sealer.image.reference import parse_reference
-from sealer.model import ContainerImage, ImageMetadata, Step
+from sealer.model import OPERATOR, ContainerImage, ImageMetadata, Step, Value
+from sealer.model.image import EMPTY
 from sealer.providers import ImageImport
 
 _STORAGE = "registry/docker/registry/v2"
@@ -27,6 +26,9 @@ _SHARED = "images"
 
 Packed = Mapping[str, Mapping[str, ContainerImage]]
 """Container images by name, and then by platform, as ``linux/amd64``."""
+
+TOGETHER = 4
+"""How many container images are pushed at one time."""
 
 Bring = Callable[[Packed], Sequence[Change]]
 """Returns the changes after which a cluster finds some container images."""
@@ -37,18 +39,20 @@ class Delivering:
     """From where, and how, container images are brought.
 
     Attributes:
-        image: The application image.
-        host: The name of the host whose steps these are.
+        image: The image that they are packed in.
         bring: Says how.
         requires: What has to be there before.
         env: Of the scripts.
+        shared: What is provided once those are there that belong to no application that is launched.
+        apart: Whether an application waits for its own alone, and no other step for them.
     """
 
     image: ImageMetadata
-    host: str
     bring: Bring
     requires: tuple[str, ...]
-    env: Mapping[str, str]
+    env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    shared: str = _SHARED
+    apart: bool = True
 
 
 def with_deliveries(delivering: Delivering, launches: Sequence[Step]) -> Iterator[Step]:
@@ -56,21 +60,23 @@ def with_deliveries(delivering: Delivering, launches: Sequence[Step]) -> Iterato
 
     What belongs to none of the applications that are launched comes first.
     """
-    apps = {name for step in launches for name in _applications(step)}
+    apps = {name for step in launches for name in _applications(step)} if delivering.apart else set()
     images = delivering.image.container_images
     shared = {image.image for image in images if image.app_name not in apps}
-    brought = set(shared)
+    sources = dict.fromkeys(shared, delivering.shared)
     if shared:
-        yield _step(delivering, _SHARED, "bring container images", shared)
+        yield _step(delivering, delivering.shared, "bring container images", shared)
     for step in launches:
-        needed = [_SHARED] if shared else []
-        for app in _applications(step):
-            missing = {image.image for image in images if image.app_name == app} - brought
+        needed = [delivering.shared] if shared else []
+        for app in [app for app in _applications(step) if app in apps]:
+            own = {image.image for image in images if image.app_name == app}
+            missing = own - sources.keys()
             if missing:
-                yield _step(delivering, f"{_SHARED}/{app}", f"bring container images of {app}", missing)
-                brought |= missing
-                needed.append(f"{_SHARED}/{app}")
-        yield replace(step, requires=(*step.requires, *needed))
+                name = f"{_SHARED}/{app}"
+                yield _step(delivering, name, f"bring container images of {app}", missing)
+                sources |= dict.fromkeys(missing, name)
+            needed += sorted(sources[image] for image in own)
+        yield replace(step, requires=(*step.requires, *dict.fromkeys(needed)))
 
 
 def _applications(step: Step) -> Iterator[str]:
@@ -88,7 +94,7 @@ def _step(delivering: Delivering, name: str, title: str, wanted: Collection[str]
     return Step(
         id=f"{delivering.image.digest[7:19]}/{name}",
         title=title,
-        host=delivering.host,
+        host=OPERATOR,
         changes=tuple(delivering.bring(packed)),
         provides=(name,),
         requires=delivering.requires,
@@ -98,32 +104,91 @@ def _step(delivering: Delivering, name: str, title: str, wanted: Collection[str]
     )
 
 
-def pushing(root: str, delivery: Delivery, home: Path) -> Bring:
-    """Return what pushes container images to a registry, with the credentials of ``sealer login``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """A registry that container images are pushed to.
+
+    Attributes:
+        location: ``HOST[:PORT][/PATH]``.
+        access: How it is reached: with the credentials of ``sealer login``, and its certificates.
+        credentials: Those to use instead, or None.
+        authority: The PEM text to verify it by instead, or "".
+        keeps_own: Whether all images of its own domain keep their names, wherever in it they are.
+        by_digest: Whether what is named by a digest is asked for by it; else that becomes a tag.
+    """
+
+    location: str
+    access: Access
+    credentials: Value | None = None
+    authority: str = ""
+    keeps_own: bool = False
+    by_digest: bool = False
+
+    @property
+    def domain(self) -> str:
+        """Host and port."""
+        return self.location.partition("/")[0]
+
+    def target(self, image: str) -> str:
+        """Return the name that a container image gets there."""
+        own = self.keeps_own and image.startswith(f"{self.domain}/")
+        return image if own else (target_in if self.by_digest else pushed_as)(self.location, image)
+
+    def preparing(self) -> str:
+        """Return sh that puts what takes the place of the operator's own files below ``$login``."""
+        lines = []
+        if self.credentials is not None or self.authority:
+            lines = ["login=$(mktemp -d)", "trap 'rm -rf \"$login\"' EXIT"]
+        if self.credentials is not None:
+            # printf is of sh itself: the secret is in no argument list.
+            form = '{"auths":{"%s":{"auth":"%s"}}}'
+            account = f"{quote(self.domain)} {quote(str(self.credentials))}"
+            lines.append(f'printf {quote(form)} {account} > "$login/auth.json"')
+        if self.authority:
+            lines.append('mkdir "$login/certs"')
+            lines.append(f'printf %s {quote(self.authority)} > "$login/certs/ca.crt"')
+        return "\n".join(lines)
+
+    def flags(self, side: str = "") -> str:
+        """Return skopeo's flags as words of sh; the later of two counts."""
+        flags = words((*self.access.registries, *self.access.flags(self.domain, side)))
+        if self.credentials is not None:
+            flags += f' --{side}authfile="$login/auth.json"'
+        if self.authority:
+            flags += f' --{side}cert-dir="$login/certs"'
+        return flags
+
+
+def pushing(root: str, destination: Destination) -> Bring:
+    """Return what pushes container images to a registry, a few at one time.
 
     Args:
-        root: The directory with the application image's files.
-        delivery: Names the registry.
-        home: Sealer's home directory.
+        root: The directory with the image's files.
+        destination: The registry.
     """
-    access = Access(home=home, skip_tls_verify=delivery.skip_tls_verify)
-    asking = words((*access.registries, *access.flags(delivery.domain)))
-    copying = words((*access.registries, *access.flags(delivery.domain, "dest-")))
-    helpers = f"tree={quote(f'{root}/{_STORAGE}')}\n{_helpers('carried')}"
+    helpers = f"tree={quote(f'{root}/{_STORAGE}')}\n{_helpers('carried')}\n{destination.preparing()}"
 
-    def push(name: str, images: Iterable[ContainerImage]) -> Command:
-        target = (target_in if delivery.policy == NO_POLICY else pushed_as)(delivery.registry, name)
+    def named(name: str, images: Iterable[ContainerImage]) -> str:
         references = " ".join(dict.fromkeys(map(_reference, images)))
-        named = words((repository(parse_reference(name)), references, target))
+        return words((repository(parse_reference(name)), references, destination.target(name)))
+
+    def push(packed: Packed) -> Command:
+        these = [named(name, images.values()) for name, images in packed.items()]
+        pushes = [f"begin push_image {one} {destination.flags('dest-')}" for one in these]
+        asks = [f"begin is_pushed {one} {destination.flags()}" for one in these]
         return Command(
-            title=f"push {target}",
-            run=f"{helpers}\npush_image {named} {copying}",
-            unless=f"{helpers}\nis_pushed {named} {asking}",
+            title=f"push {', '.join(map(destination.target, packed))}",
+            run="\n".join((helpers, *pushes, "all_done")),
+            unless="\n".join((helpers, *asks, "all_done")),
             limit=UPLOAD_TIMEOUT,
             repeatable=True,
         )
 
-    return lambda packed: [push(name, images.values()) for name, images in packed.items()]
+    def push_all(packed: Packed) -> Sequence[Change]:
+        every = list(packed.items())
+        return [push(dict(every[begin : begin + TOGETHER])) for begin in range(0, len(every), TOGETHER)]
+
+    return push_all
 
 
 def sending(root: str, imports: Sequence[ImageImport]) -> Bring:

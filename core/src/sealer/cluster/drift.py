@@ -8,6 +8,7 @@ from sealer.cluster.session import Connections, Context
 from sealer.cluster.status_report import Drift
 from sealer.errors import HostError
 from sealer.hosts.secret import Redactor
+from sealer.model import OPERATOR
 from sealer.operation.plan import Plan
 
 
@@ -18,7 +19,7 @@ async def look_at_drift(context: Context, prepared: Prepared, connections: Conne
         HostError: A host was lost meanwhile.
     """
     reached = {host: found for host, found in connections.items() if not isinstance(found, HostError)}
-    plan = comparable(prepared.plan, frozenset(reached))
+    plan = comparable(prepared.plan, frozenset((*reached, OPERATOR)))
     steps = await compare(context, plan, prepared.cluster.data, reached, Redactor())
     compared = {step.id for step in plan.steps}
     unknown = dict.fromkeys(step.host for step in prepared.plan.steps if step.id not in compared)

@@ -22,7 +22,7 @@ from sealer.operation.records import ClusterRecords
 from sealer.plugins import Plugins
 from sealer.providers import ClusterRuntime, ImageImport, SupportsImageImport
 
-OPERATOR = "127.0.0.1"
+THIS_MACHINE = "127.0.0.1"
 """The one host of such a cluster, as far as Sealer works on it: the operator's own machine."""
 
 NODE_PLATFORMS = (
@@ -120,10 +120,10 @@ def foreign_request(home: Path, foreign: Foreign, name: str | None = None) -> tu
         SealerError: What it takes can't be written down.
     """
     name = name or re.sub(r"-+", "-", record_name(f"context-{foreign.context}"))[:63].strip("-")
-    host = HostSpec(address=OPERATOR, roles=(MASTER,))
+    host = HostSpec(address=THIS_MACHINE, roles=(MASTER,))
     spec = ClusterSpec(name=name, hosts=(host,), data_root=str(home.absolute() / "contexts"))
     request = Request.of_hosts(Clusterfile(cluster=spec))
-    return ClusterRecords(home, name), replace(request, foreign=foreign, facts={OPERATOR: _own_facts()})
+    return ClusterRecords(home, name), replace(request, foreign=foreign, facts={THIS_MACHINE: _own_facts()})
 
 
 def kubeconfig_of(data: str, foreign: Foreign) -> str:

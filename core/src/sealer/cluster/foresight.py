@@ -18,6 +18,7 @@ from sealer.cluster.install import prepare_again
 from sealer.cluster.leaving import Leaving, ToldToLeave, asked_of, part, require_removable
 from sealer.cluster.mending import FIX, plan_of_record
 from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
+from sealer.cluster.pruning import PRUNE, plan_of_pruning
 from sealer.cluster.removal import (
     DELETE,
     REMOVALS,
@@ -174,6 +175,8 @@ async def _look_at_rest(context: Context, operation: Operation) -> Outlook:
         plan = plan_of_record(context, operation)
     elif operation.verb == ROTATE:
         plan = plan_of_rotation(context, operation)[1]
+    elif operation.verb == PRUNE:
+        plan = plan_of_pruning(context, operation)[1]
     elif operation.verb == HOST_ALIAS:
         plan = plan_of_aliasing(operation)
     elif operation.verb == UPGRADE:

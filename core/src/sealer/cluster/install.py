@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from sealer.cluster.checks import describe_finding, group, judge, leave_out, refuse
 from sealer.cluster.delivery import STAY, Delivery
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by, reading_only
+from sealer.cluster.external_registry import External
 from sealer.cluster.images import HostImages, available_on, images_again, images_for_hosts, platforms_in
 from sealer.cluster.kube_version import require_supported
 from sealer.cluster.launch_choice import LaunchChoice
@@ -141,6 +142,7 @@ async def prepare(
         stored=() if state is None else state.stored,
         growth=_growth(context, wish, tuple(new)) if known and new else None,
     )
+    await require_registry(context, request)
     if not wish.choice.ignore_version:
         metadata = images.metadata
         version = metadata.labels.get(RUNTIME_VERSION_LABEL, "")
@@ -162,6 +164,17 @@ async def prepare(
     return prepared
 
 
+async def require_registry(context: Context, request: Request) -> None:
+    """See that the registry outside of the cluster, if there is one, takes the credentials.
+
+    Raises:
+        SealerError: It can't be used; nothing was changed.
+    """
+    spec = request.clusterfile.cluster
+    if spec.external is not None:
+        await External(spec.external, context.home).require_login(context.fetch_secret)
+
+
 def _growth(context: Context, wish: Wish, hosts: tuple[str, ...]) -> Growth:
     """Return that hosts join, marked by the operation before: looked at or done, it is the same growth."""
     operations = ClusterRecords(context.home, wish.clusterfile.cluster.name).operations()
@@ -175,7 +188,7 @@ async def _observe(
     # Which platform the metadata are of doesn't matter for choosing the providers.
     spec = wish.clusterfile.cluster
     image = context.store.resolve(wish.reference).metadata
-    parts = choose_parts(image, context.plugins, container=spec.container_runtime)
+    parts = choose_parts(image, context.plugins, spec, context.home)
     probes = first_probes(context.plugins, parts, spec.data_root)
     return await observe_all(context, connections, probes, spec.data_root)
 

@@ -19,7 +19,16 @@ from sealer.cluster.images import (
     images_elsewhere,
     platforms_in,
 )
-from sealer.cluster.install import Confirm, Prepared, Wish, carry_out, install, ordered, prepare_again
+from sealer.cluster.install import (
+    Confirm,
+    Prepared,
+    Wish,
+    carry_out,
+    install,
+    ordered,
+    prepare_again,
+    require_registry,
+)
 from sealer.cluster.kube_version import require_supported, server_version
 from sealer.cluster.launch_choice import EVERY, AppChoice, LaunchChoice
 from sealer.cluster.outlook import Outlook
@@ -103,6 +112,7 @@ async def put_application(
         nodes = await platforms_there(context, there, wish)
         request = await application_request(context, there.state, wish, nodes)
         prepared = prepare_again(context, request)
+        await require_registry(context, request)
         write_context(request)
         async with reach_for(context, request, redactor) as connections:
             await require_version(context, prepared, connections)

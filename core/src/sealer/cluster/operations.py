@@ -12,6 +12,7 @@ from sealer.cluster.host_aliases import HOST_ALIAS, carry_on_aliasing
 from sealer.cluster.install import carry_out, prepare_again
 from sealer.cluster.leaving import leave
 from sealer.cluster.mending import FIX, carry_on_mending
+from sealer.cluster.pruning import PRUNE, carry_on_pruning
 from sealer.cluster.removal import REMOVALS, REMOVE, abandon, take_back
 from sealer.cluster.request import request_of
 from sealer.cluster.rotation import ROTATE, carry_on_rotating
@@ -50,6 +51,8 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
                 return await carry_on_renewing(context, records, operation, connections, redactor)
             if operation.verb == ROTATE:
                 return await carry_on_rotating(context, operation, connections, redactor)
+            if operation.verb == PRUNE:
+                return await carry_on_pruning(context, records, operation, connections, redactor)
             if operation.verb == HOST_ALIAS:
                 return await carry_on_aliasing(context, records, operation, connections, redactor)
             if operation.verb == FIX:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 
 from sealer.build.declared import Declared, declared_programs
+from sealer.cluster.external_registry import External
+from sealer.clusterfile import ClusterSpec
 from sealer.errors import ImageError
 from sealer.model import (
     CONTAINER_RUNTIME_TYPE_LABEL,
@@ -35,7 +38,8 @@ class Parts:
     Attributes:
         runtime: Chosen by the label of the cluster runtime.
         container: Chosen by the label of the container runtime, or None when the image has no such label.
-        registry: The one registry that is installed, or None when the image has no container images.
+        registry: The one registry that is installed, or the one outside of the cluster that the user wants
+            in its place; None when the image has no container images.
         app_types: All application types, by name.
         task_types: All types of tasks, by name.
         image_policies: All image policies, by name.
@@ -61,13 +65,14 @@ class Parts:
         return tuple(dict.fromkeys(path for part in self.host_providers for path in part.image_files))
 
 
-def choose_parts(image: ImageMetadata, plugins: Plugins, *, container: str | None = None) -> Parts:
+def choose_parts(image: ImageMetadata, plugins: Plugins, spec: ClusterSpec, home: Path) -> Parts:
     """Look up what a cluster image asks for.
 
     Args:
         image: The cluster image.
         plugins: The providers.
-        container: The container runtime that the user wants instead of the image's.
+        spec: What the user wants in place of what the image says.
+        home: Sealer's home directory.
 
     Raises:
         ImageError: The image does not say which cluster runtime it brings.
@@ -81,13 +86,17 @@ def choose_parts(image: ImageMetadata, plugins: Plugins, *, container: str | Non
             f"that begins with FROM {image.reference}",
         )
     declared = declared_programs(image.labels, image.platform, plugins)
-    container = container or image.labels.get(CONTAINER_RUNTIME_TYPE_LABEL)
+    container = spec.container_runtime or image.labels.get(CONTAINER_RUNTIME_TYPE_LABEL)
     return Parts(
         runtime=plugins.cluster_runtime(runtime),
         container=plugins.container_runtime(container) if container else None,
-        registry=plugins.only_registry() if image.container_images else None,
+        registry=_registry(plugins, spec, home) if image.container_images else None,
         app_types=plugins.app_types(),
         task_types=plugins.task_types(),
         image_policies=plugins.image_policies(),
         declared=tuple(one for one in declared if one.is_crucial),
     )
+
+
+def _registry(plugins: Plugins, spec: ClusterSpec, home: Path) -> Registry:
+    return plugins.only_registry() if spec.external is None else External(spec.external, home)

@@ -15,7 +15,7 @@ from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.made_files import MadeFiles
 from sealer.cluster.parts import Parts
 from sealer.cluster.redirecting import redirecting_here
-from sealer.cluster.registry_access import Layers, plan_groups, registry_steps
+from sealer.cluster.registry_access import Layers, plan_groups, registry_steps, with_pushes
 from sealer.cluster.request import Growth
 from sealer.cluster.tasks import UNPACKED, TaskPlan, plan_tasks, plan_upgrade_tasks
 from sealer.clusterfile import PluginSpec
@@ -214,11 +214,12 @@ def _with_launches(
     )
     launches = launch_steps(launch)
     ready = [_ready_step(cluster, parts, launches[-1])] if launches else []
-    groups = plan_groups(cluster, parts)
+    launches = with_pushes(cluster, cluster.image, parts, launches)
+    every = [*steps, *tasks.launching, *launches, *tasks.after, *ready]
+    groups = plan_groups(cluster, parts, every)
     # Nobody turns to a registry that lacks what the others have.
     groups["registry"] += tuple(name for step in serving for name in step.provides)
-    after = [*tasks.launching, *launches, *tasks.after, *ready]
-    return make_plan([*steps, *after], groups=groups)
+    return make_plan(every, groups=groups)
 
 
 def launch_site(cluster: Cluster, parts: Parts, root: str) -> LaunchSite:

@@ -109,7 +109,7 @@ def redirecting_here(cluster: Cluster, image: ImageMetadata, parts: Parts) -> Re
     if registry is None or _have_mirrors(cluster, image, parts):
         return Redirecting(policy=policy)
     targets = {
-        container.image: target_in(registry.netloc, container.image) for container in image.container_images
+        container.image: target_in(registry.location, container.image) for container in image.container_images
     }
     return Redirecting(targets=targets, policy=policy)
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sealer.changes import Change, HostsEntry
-from sealer.cluster.distribution import UPLOAD_TIMEOUT, store_steps
+from sealer.changes import Change, HostsEntry, Tree
+from sealer.cluster.delivery_steps import Delivering, Destination, pushing, with_deliveries
+from sealer.cluster.distribution import UPLOAD_TIMEOUT, image_store, store_steps
+from sealer.cluster.external_registry import External
 from sealer.cluster.parts import Parts
 from sealer.errors import PlanError
+from sealer.image.access import Access
 from sealer.image.oci import Descriptor
-from sealer.model import Cluster, ContainerImage, Host, ImageMetadata, RegistryEndpoint, Step, at
+from sealer.model import (
+    OPERATOR,
+    Cluster,
+    ContainerImage,
+    Host,
+    ImageMetadata,
+    RegistryEndpoint,
+    Step,
+    at,
+)
+from sealer.operation.places import operator_data
+from sealer.providers import Registry
 
 Layers = Mapping[str, Sequence[Descriptor]]
 """The layers of the image of each host, by the host's name."""
@@ -20,8 +34,77 @@ def registry_steps(cluster: Cluster, layers: Layers, parts: Parts, served: Seque
     """Return the steps after which the cluster's registry serves, and every host pulls from it."""
     if parts.registry is None:
         return []
-    steps = [*store_steps(layers, parts.registry.hosts(cluster)), *parts.registry.serve(cluster)]
-    return steps + access_steps(cluster, parts, named_images(cluster, cluster.image, served), source="image")
+    images = named_images(cluster, cluster.image, served)
+    return [
+        *filling_steps(cluster, layers, parts.registry),
+        *access_steps(cluster, parts, images, source="image"),
+    ]
+
+
+def filling_steps(
+    cluster: Cluster, layers: Layers, registry: Registry, *, source: str = "image"
+) -> list[Step]:
+    """Return the steps after which a registry in the cluster serves an image's container images.
+
+    Those for one outside are only unpacked, on the operator's machine: see ``with_pushes``.
+    """
+    if not isinstance(registry, External):
+        return [*store_steps(layers, registry.hosts(cluster), source=source), *registry.serve(cluster)]
+    platforms = sorted({str(host.facts.platform) for host in cluster.hosts})
+    if len(platforms) > 1:
+        raise PlanError(
+            f"hosts of several platforms ({', '.join(platforms)}) can't share a registry outside",
+            hint="leave externalRegistry out: the registry inside the cluster serves every platform",
+        )
+    unpack = Step(
+        id=_source(source),
+        title="unpack container images",
+        host=OPERATOR,
+        changes=(Tree(path=_tree(source), layers=image_store(layers[cluster.first_master.name])),),
+        provides=(_source(source),),
+        timeout=UPLOAD_TIMEOUT,
+    )
+    return [unpack, *registry.serve(cluster)]
+
+
+def with_pushes(
+    cluster: Cluster, image: ImageMetadata, parts: Parts, launches: tuple[Step, ...], *, source: str = "image"
+) -> tuple[Step, ...]:
+    """Return launches with steps that push an image's container images, if the registry is outside.
+
+    What the cluster begins with is pushed first. Those of applications follow while the cluster is made.
+    """
+    registry, endpoint = parts.registry, cluster.registry
+    if not isinstance(registry, External) or endpoint is None or not image.container_images:
+        return launches
+    destination = Destination(
+        location=endpoint.location,
+        access=Access(home=registry.home),
+        credentials=endpoint.credentials if registry.spec.username else None,
+        authority=str(endpoint.certificate_authority) if registry.spec.ca_file else "",
+        keeps_own=True,
+        by_digest=True,
+    )
+    brought = parts.container is not None and any(
+        True for _ in parts.container.preload(endpoint, image.container_images)
+    )
+    delivering = Delivering(
+        image=image,
+        bring=pushing(f"{operator_data(registry.home, cluster.name)}/{_tree(source)}", destination),
+        requires=(_source(source),),
+        shared=at("registry", OPERATOR),
+        # Hosts that fetch all images as soon as there is a registry must find all of them.
+        apart=not brought,
+    )
+    return tuple(with_deliveries(delivering, launches))
+
+
+def _source(source: str) -> str:
+    return at(f"registry-source/{source}", OPERATOR)
+
+
+def _tree(source: str) -> str:
+    return f"images/{source}"
 
 
 def access_steps(
@@ -50,7 +133,7 @@ def _access_step(
     registry = cluster.registry
     if registry is None:
         raise PlanError("a registry is to be used, but the cluster has none")
-    changes: list[Change] = [registry_name(cluster, host, registry)]
+    changes: list[Change] = [] if registry.is_outside else [registry_name(cluster, host, registry)]
     brought: tuple[Change, ...] = ()
     requires: tuple[str, ...] = ()
     if parts.container is not None:
@@ -83,10 +166,18 @@ def named_images(cluster: Cluster, image: ImageMetadata, others: Sequence[str]) 
     return (*image.container_images, *(one for one in further if one.image not in own))
 
 
-def plan_groups(cluster: Cluster, parts: Parts) -> dict[str, tuple[str, ...]]:
-    """Return the names that hold when all of others do: those of members, and of hosts that serve."""
+def plan_groups(cluster: Cluster, parts: Parts, steps: Iterable[Step]) -> dict[str, tuple[str, ...]]:
+    """Return the names that hold when all of others do: those of members, and of whoever serves.
+
+    Args:
+        cluster: The cluster.
+        parts: The providers.
+        steps: Those of the plan.
+    """
     serving = parts.registry.hosts(cluster) if parts.registry is not None else ()
+    outside = at("registry", OPERATOR)
+    pushed = (outside,) if any(outside in step.provides for step in steps) else ()
     return {
         "cluster": tuple(at("member", host.name) for host in cluster.hosts),
-        "registry": tuple(at("registry", host.name) for host in serving),
+        "registry": (*(at("registry", host.name) for host in serving), *pushed),
     }

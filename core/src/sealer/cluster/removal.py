@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from dataclasses import asdict, dataclass, replace
 
 from sealer.cluster.foreign import write_context
@@ -24,6 +25,7 @@ from sealer.hosts.secret import Redactor
 from sealer.model import Step, at
 from sealer.operation.engine import Summary
 from sealer.operation.journal import Journal
+from sealer.operation.places import operator_data
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ABORTED, ClusterRecords, Operation
 from sealer.operation.visit import Branching, Remover, Visitor
@@ -223,6 +225,7 @@ async def take_back(
             return
         if before is None:
             forget_state(records)
+            _leave_registry(context, request)
         else:
             save_state(records, before)
 
@@ -257,6 +260,15 @@ def of_hosts(summary: Summary) -> Summary:
     """Return how taking back went on hosts, without the tasks behind it."""
     mark = take_back_id("")
     return replace(summary, done={step: done for step, done in summary.done.items() if step.startswith(mark)})
+
+
+def _leave_registry(context: Context, request: Request) -> None:
+    """Clear away what was unpacked here to be pushed, and say that what was pushed stays."""
+    spec = request.clusterfile.cluster
+    if spec.external is not None:
+        shutil.rmtree(operator_data(context.home, spec.name), ignore_errors=True)
+        text = f"the container images stay in the registry {spec.external.netloc}: nothing is deleted there"
+        context.events(Message(text=text))
 
 
 def left_behind(

@@ -137,14 +137,14 @@ class Request:
         """Return it as plain data for a JSON file."""
         return {
             "clusterfile": render_clusterfile(self.clusterfile),
-            "image": _plain_choice(self.image),
+            "image": plain_choice(self.image),
             "facts": {address: _plain_facts(facts) for address, facts in self.facts.items()},
             "choice": self.choice.to_plain(),
-            "application": None if self.application is None else _plain_choice(self.application),
+            "application": None if self.application is None else plain_choice(self.application),
             "foreign": None if self.foreign is None else asdict(self.foreign),
             "delivery": asdict(self.delivery),
             "removals": list(self.removals),
-            "stored": [_plain_choice(choice) for choice in self.stored],
+            "stored": [plain_choice(choice) for choice in self.stored],
             "growth": None if self.growth is None else asdict(self.growth),
         }
 
@@ -232,7 +232,8 @@ def noted(operation: Operation, kind: type[_Noted]) -> _Noted:
         raise RecordDamaged("the record is damaged", place=place, hint=operation.way_out) from error
 
 
-def _plain_choice(choice: ImageChoice) -> dict[str, Any]:
+def plain_choice(choice: ImageChoice) -> dict[str, Any]:
+    """Return an image as plain data for a record."""
     plain = {
         "digests": dict(choice.digests),
         "served": list(choice.served),

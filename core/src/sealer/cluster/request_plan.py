@@ -38,8 +38,8 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
         SourceErrors: The Clusterfile has documents that the cluster runtime does not take.
         SealerError: What was asked for can't be planned.
     """
-    wanted = request.clusterfile.cluster.container_runtime
-    parts = choose_parts(images.metadata, context.plugins, container=wanted)
+    spec = request.clusterfile.cluster
+    parts = choose_parts(images.metadata, context.plugins, spec, context.home)
     require_known_documents(request.clusterfile, parts.runtime)
     files = image_files(context.store, images.main, parts.image_files)
     image = replace(images.metadata, files=files)

@@ -120,6 +120,5 @@ def rotation_plan(context: Context, request: Request, rotated: Rotated) -> tuple
     ]
     there = ("rootfs", "registry-store", "container-runtime")
     given = [at(name, host.name) for host in cluster.hosts for name in there]
-    return cluster, make_plan(
-        steps, given=[*given, "api", "cluster"], groups=plan_groups(cluster, prepared.parts)
-    )
+    groups = plan_groups(cluster, prepared.parts, steps)
+    return cluster, make_plan(steps, given=[*given, "api", "cluster"], groups=groups)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sealer.cluster.access import Access, targets
+from sealer.cluster.access import Access, step_secret, targets
 from sealer.cluster.request import Request
 from sealer.clusterfile import ClusterSpec
 from sealer.errors import HostError, HostsFailed, Interrupted, SealerError
@@ -19,13 +19,15 @@ from sealer.hosts.local import LocalConnection
 from sealer.hosts.pool import close_connections, open_connections
 from sealer.hosts.secret import Redactor
 from sealer.image.store import ImageStore
-from sealer.model import Facts, Probe
+from sealer.model import OPERATOR, Facts, Probe
 from sealer.operation.engine import Engine, Summary
 from sealer.operation.journal import Journal
+from sealer.operation.places import Places, operator_data
 from sealer.operation.plan import Plan
 from sealer.operation.records import DONE, Operation
 from sealer.operation.visit import Applier, Visitor
 from sealer.plugins import Plugins
+from sealer.secret import Secret
 
 Connections = Mapping[str, Connection | HostError]
 """The connection to each host by its address, or why there is none."""
@@ -63,6 +65,14 @@ class Context:
     def store(self) -> ImageStore:
         """The image store."""
         return ImageStore(self.home)
+
+    def fetch_secret(self, where: Secret | str) -> Secret:
+        """Return the secret of a step.
+
+        Raises:
+            SealerError: It can't be had.
+        """
+        return step_secret(where, self.access, self.home)
 
 
 @asynccontextmanager
@@ -137,9 +147,22 @@ async def observe_all(
     return {host: found for host, found in outcomes.items() if not isinstance(found, HostError)}
 
 
+@asynccontextmanager
+async def and_operator(plan: Plan, connections: Connections) -> AsyncIterator[Connections]:
+    """Add this machine to the connections if a plan has steps here, and close that one in the end."""
+    if OPERATOR not in plan.hosts:
+        yield connections
+        return
+    local = LocalConnection(OPERATOR)
+    try:
+        yield {**connections, OPERATOR: local}
+    finally:
+        await local.close()
+
+
 def applying(
     context: Context, data: str, operation: Operation, redactor: Redactor
-) -> Callable[[EventSink], Applier]:
+) -> Callable[[EventSink], Visitor]:
     """Return what makes the visits in which changes are applied, once it knows who gets the events.
 
     Args:
@@ -150,15 +173,20 @@ def applying(
     """
     uploads = asyncio.Semaphore(context.uploads)
 
-    def make_applier(events: EventSink) -> Applier:
-        return Applier(
+    def make_applier(events: EventSink) -> Visitor:
+        hosts = Applier(
             data=data,
             operation=operation.id,
             blobs=context.store,
             uploads=uploads,
             events=events,
             redactor=redactor,
+            fetch=context.fetch_secret,
         )
+        # What is unpacked here takes no turn from what is sent to hosts.
+        here = operator_data(context.home, operation.cluster)
+        operator = replace(hosts, data=here, uploads=asyncio.Semaphore(1))
+        return Places(hosts=hosts, operator=operator)
 
     return make_applier
 
@@ -187,9 +215,15 @@ async def drive(
         HostsFailed: Some steps failed; the hint says how to resume.
         Interrupted: The user stopped it; the hint says how to resume.
     """
+    for where in [where for step in plan.steps for where in step.secrets.values()]:
+        # Who is to be asked is asked before anything is done, and what is missing is said.
+        context.fetch_secret(where)
     history = operation.history()
     hint = f"go on with: sealer resume {operation.cluster}   log: {operation.log}"
-    with context.log(operation.log) as log, Journal(operation.journal) as journal:
+    async with AsyncExitStack() as stack:
+        log = stack.enter_context(context.log(operation.log))
+        journal = stack.enter_context(Journal(operation.journal))
+        everywhere = await stack.enter_async_context(and_operator(plan, connections))
 
         def events(event: Event) -> None:
             log(event)
@@ -197,7 +231,7 @@ async def drive(
 
         engine = Engine(
             plan=plan,
-            connections=connections,
+            connections=everywhere,
             visitor=make_visitor(events),
             journal=journal,
             history=history,

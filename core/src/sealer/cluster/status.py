@@ -154,7 +154,7 @@ class _Inquiry:
 
     async def _registry(self, prepared: Prepared, connections: Connections) -> RegistryStatus | None:
         registry, endpoint = prepared.parts.registry, prepared.cluster.registry
-        if registry is None or endpoint is None:
+        if registry is None or endpoint is None or endpoint.is_outside:
             return None
         checks = tuple(registry.health(prepared.cluster))
         findings = await examine(self.context, prepared, checks, connections)

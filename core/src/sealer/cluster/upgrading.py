@@ -9,7 +9,7 @@ from sealer.cluster.comparison import compare
 from sealer.cluster.image_files import image_files
 from sealer.cluster.image_plugins import all_plugins
 from sealer.cluster.images import available, available_on, images_again, images_for_hosts, platforms_in
-from sealer.cluster.install import ordered
+from sealer.cluster.install import ordered, require_registry
 from sealer.cluster.kube_version import require_supported
 from sealer.cluster.outlook import Outlook
 from sealer.cluster.parts import choose_parts
@@ -77,6 +77,7 @@ async def upgrade(context: Context, records: ClusterRecords, wish: UpgradeWish) 
         request, turns = _asked(context, before, wish)
         plan_of(context, request, before, turns)
         records.require_none_open()
+        await require_registry(context, request)
         async with reach(context, request.clusterfile.cluster, redactor) as connections:
             require_all(connections)
             plain = {**request.to_plain(), **asdict(Noted(upgrade=turns))}
@@ -144,8 +145,8 @@ def plan_of(context: Context, request: Request, before: Request, turns: Turns) -
     """
     images = images_again(context.store, request.image)
     previous = images_again(context.store, before.image).metadata
-    wanted = request.clusterfile.cluster.container_runtime
-    parts = choose_parts(images.metadata, context.plugins, container=wanted)
+    spec = request.clusterfile.cluster
+    parts = choose_parts(images.metadata, context.plugins, spec, context.home)
     files = image_files(context.store, images.main, parts.image_files)
     image = replace(images.metadata, files=files)
     cluster = cluster_view(request.clusterfile, image, request.facts, parts)

@@ -35,10 +35,10 @@ def _read_login(fields: Fields) -> SshSpec:
             fields.reader.problems.add(position, "this is no fingerprint of a host key", hint)
     return SshSpec(
         user=fields.line("user"),
-        password=_secret(fields, "passwd"),
+        password=read_secret(fields, "passwd"),
         private_key=fields.line("pk"),
-        passphrase=_secret(fields, "pkPasswd"),
-        sudo_password=_secret(fields, "sudoPasswd"),
+        passphrase=read_secret(fields, "pkPasswd"),
+        sudo_password=read_secret(fields, "sudoPasswd"),
         port=fields.number("port", least=1, most=65535),
         fingerprints=fields.texts("hostKeyFingerprints") or (),
         known_hosts=fields.line("knownHosts"),
@@ -84,7 +84,8 @@ def _boolean(fields: Fields, name: str) -> bool | None:
     return None if text is None else text == "true"
 
 
-def _secret(fields: Fields, name: str) -> Secret | SecretReference | None:
+def read_secret(fields: Fields, name: str) -> Secret | SecretReference | None:
+    """Return the secret of a field, or where it is by the field whose name ends in ``From``."""
     inline = fields.text(name)
     reference = fields.text(f"{name}From")
     if inline is not None and reference is not None:

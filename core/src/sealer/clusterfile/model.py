@@ -13,6 +13,7 @@ from types import MappingProxyType
 
 from sealer.errors import Place
 from sealer.model import DEFAULT_DATA_ROOT, MASTER
+from sealer.model.cluster import netloc
 from sealer.secret import Secret
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -151,6 +152,33 @@ class LocalRegistry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalRegistry:
+    """A registry outside of the cluster that is to serve the container images.
+
+    Attributes:
+        domain: A host name or an IP address.
+        port: TCP port; it speaks TLS.
+        path: What all repositories in it begin with, such as the name of a project, or "".
+        username: Who pushes and pulls, or None for what ``sealer login`` learned, if it did.
+        password: Of that user (``password``, ``passwordFrom``).
+        ca_file: The path of a file with the authorities it is verified by (``caFile``), or None for those
+            that machines trust anyway, and the operator's own.
+    """
+
+    domain: str
+    port: int
+    path: str = ""
+    username: str | None = None
+    password: Secret | SecretReference | None = None
+    ca_file: str | None = None
+
+    @property
+    def netloc(self) -> str:
+        """Domain and port as names of images have them."""
+        return netloc(self.domain, self.port)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSpec:
     """A cluster as the user describes it, in a Clusterfile or by flags.
 
@@ -165,6 +193,7 @@ class ClusterSpec:
         data_root: An absolute path on hosts.
         container_runtime: The name of the container runtime, or None for the image's.
         registry: The registry inside the cluster.
+        external: The registry outside of it that takes its place, or None.
         host_aliases: Entries for /etc/hosts.
         place: Where it begins, for messages.
     """
@@ -179,6 +208,7 @@ class ClusterSpec:
     data_root: str = DEFAULT_DATA_ROOT
     container_runtime: str | None = None
     registry: LocalRegistry = field(default_factory=LocalRegistry)
+    external: ExternalRegistry | None = None
     host_aliases: tuple[HostAlias, ...] = ()
     place: Place | None = field(default=None, compare=False, repr=False)
 

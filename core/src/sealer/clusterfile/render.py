@@ -14,6 +14,7 @@ from sealer.clusterfile.model import (
     CLUSTER_API_VERSION,
     PROMPT,
     ClusterSpec,
+    ExternalRegistry,
     HostSpec,
     SecretReference,
     SshSpec,
@@ -52,7 +53,10 @@ def render_clusterfile(clusterfile: Clusterfile, *, defaults: bool = False) -> s
 def without_secrets(cluster: ClusterSpec) -> ClusterSpec:
     """Return the cluster with ``prompt`` in place of every secret, which is what its rendered text says."""
     hosts = tuple(replace(host, ssh=_prompting(host.ssh)) for host in cluster.hosts)
-    return replace(cluster, ssh=_prompting(cluster.ssh), hosts=hosts)
+    external = cluster.external
+    if external is not None and isinstance(external.password, Secret):
+        external = replace(external, password=PROMPT)
+    return replace(cluster, ssh=_prompting(cluster.ssh), hosts=hosts, external=external)
 
 
 def _prompting(ssh: SshSpec) -> SshSpec:
@@ -82,7 +86,7 @@ def _cluster(cluster: ClusterSpec, *, defaults: bool = False) -> dict[str, objec
         ssh=_ssh(cluster.ssh),
         dataRoot=data_root,
         containerRuntime=_said(type=cluster.container_runtime),
-        registry=_said(localRegistry=registry),
+        registry=_said(localRegistry=registry, externalRegistry=_external(cluster.external)),
         hostAliases=[{"ip": alias.ip, "hostnames": list(alias.hostnames)} for alias in cluster.host_aliases],
         hosts=list(_hosts(cluster)),
     )
@@ -92,6 +96,19 @@ def _cluster(cluster: ClusterSpec, *, defaults: bool = False) -> dict[str, objec
         "metadata": {"name": cluster.name},
         "spec": spec,
     }
+
+
+def _external(registry: ExternalRegistry | None) -> dict[str, object]:
+    if registry is None:
+        return {}
+    return _said(
+        domain=registry.domain,
+        port=registry.port,
+        path=registry.path or None,
+        username=registry.username,
+        passwordFrom=_reference(registry.password),
+        caFile=registry.ca_file,
+    )
 
 
 def _hosts(cluster: ClusterSpec) -> Iterator[dict[str, object]]:

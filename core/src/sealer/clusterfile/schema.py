@@ -11,7 +11,8 @@ from sealer.clusterfile.environment import read_environment
 from sealer.clusterfile.fields import Fields, Reader
 from sealer.clusterfile.host_entries import read_hosts
 from sealer.clusterfile.login import read_ssh
-from sealer.clusterfile.model import CLUSTER_NAME, ClusterSpec, HostAlias, LocalRegistry
+from sealer.clusterfile.model import CLUSTER_NAME, ClusterSpec, HostAlias
+from sealer.clusterfile.registries import read_external_registry, read_local_registry
 from sealer.clusterfile.tree import Node
 from sealer.model import DEFAULT_DATA_ROOT
 
@@ -31,6 +32,7 @@ def read_cluster(reader: Reader, node: Node) -> ClusterSpec:
     metadata.ignore("creationTimestamp")
     metadata.finish()
     spec = document.fields("spec")
+    registries = spec.fields("registry")
     cluster = ClusterSpec(
         name=name or "",
         image=spec.line("image"),
@@ -41,10 +43,12 @@ def read_cluster(reader: Reader, node: Node) -> ClusterSpec:
         cmds=spec.texts("cmd"),
         data_root=_data_root(spec),
         container_runtime=_container_runtime(spec.fields("containerRuntime")),
-        registry=_registry(spec.fields("registry")),
+        registry=read_local_registry(registries),
+        external=read_external_registry(registries),
         host_aliases=tuple(_host_aliases(spec)),
         place=reader.problems.source.place(node.position),
     )
+    registries.finish()
     spec.not_built("cmd_args")
     spec.finish()
     document.finish()
@@ -67,19 +71,6 @@ def _container_runtime(fields: Fields) -> str | None:
         fields.problem("type", "must be the name of a container runtime")
     fields.finish()
     return name
-
-
-def _registry(fields: Fields) -> LocalRegistry:
-    local = fields.fields("localRegistry")
-    domain = local.text("domain")
-    if domain is not None and not is_host_name(domain):
-        local.problem("domain", "must be a host name, such as sea.hub")
-    registry = LocalRegistry(domain=domain, port=local.number("port", least=1, most=65535))
-    local.not_built("username", "password", "ha", "insecure", "cert")
-    local.finish()
-    fields.not_built("externalRegistry")
-    fields.finish()
-    return registry
 
 
 def _host_aliases(spec: Fields) -> Iterator[HostAlias]:

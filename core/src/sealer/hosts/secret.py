@@ -7,14 +7,22 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
 from sealer.errors import SealerError, UsageError
 from sealer.secret import MASK, Secret
 
-__all__ = ["COMMAND_TIMEOUT", "MASK", "Redactor", "Secret", "resolve_secret"]
+__all__ = [
+    "COMMAND_TIMEOUT",
+    "MASK",
+    "FetchSecret",
+    "Redactor",
+    "Secret",
+    "fetch_secret",
+    "resolve_secret",
+]
 
 COMMAND_TIMEOUT = 60.0
 """Seconds that a program which prints a secret may take."""
@@ -50,6 +58,24 @@ def resolve_secret(reference: str) -> Secret:
     if not value:
         raise SealerError("the secret is empty", place=reference)
     return Secret(value)
+
+
+FetchSecret = Callable[[Secret | str], Secret]
+"""Returns the secret that a step has, or that is where the step says.
+
+Raises:
+    SealerError: It can't be had.
+"""
+
+
+def fetch_secret(where: Secret | str) -> Secret:
+    """Return a secret, or the one that a reference names.
+
+    Raises:
+        UsageError: The reference has none of the known forms.
+        SealerError: There is no such secret.
+    """
+    return where if isinstance(where, Secret) else resolve_secret(where)
 
 
 class Redactor:

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from sealer.errors import SealerError
 from sealer.image.reference import DEFAULT_DOMAIN
+from sealer.secret import Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Login:
+    """Who may use a registry."""
+
+    username: str
+    password: Secret
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +49,27 @@ class Access:
         """Skopeo's flag for a configuration of registries and their mirrors, when there is an own one."""
         own = self.home / "registries.conf"
         return (f"--registries-conf={own}",) if own.is_file() else ()
+
+    def login(self, domain: str) -> Login | None:
+        """Return the credentials for a registry, or None when there are none.
+
+        Raises:
+            SealerError: The file with the credentials can't be read.
+        """
+        try:
+            document = json.loads(self.credentials.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, RecursionError) as error:
+            raise SealerError(
+                "the file with credentials can't be read", place=str(self.credentials)
+            ) from error
+        try:
+            entry = document["auths"][domain]["auth"]
+            username, colon, password = base64.b64decode(entry).decode().partition(":")
+        except (TypeError, KeyError, ValueError):
+            return None
+        return Login(username=username, password=Secret(password)) if colon else None
 
     def certificates(self, domain: str) -> Path:
         """Return the directory with the certificates of a registry; it need not exist."""

@@ -37,7 +37,8 @@ def _computed(cluster: Cluster, host: Host, services: str) -> Iterator[tuple[str
     if runtime:
         yield "ContainerRuntime", runtime
     if cluster.registry is not None:
-        for prefix in ("Registry", "LocalRegistry"):
+        kind = "External" if cluster.registry.is_outside else "Local"
+        for prefix in ("Registry", f"{kind}Registry"):
             yield f"{prefix}Domain", cluster.registry.domain
             yield f"{prefix}Port", str(cluster.registry.port)
             yield f"{prefix}URL", cluster.registry.netloc

@@ -27,7 +27,7 @@ from sealer.model.image import (
     Platform,
 )
 from sealer.model.renewal import Renewal
-from sealer.model.step import Step, at
+from sealer.model.step import OPERATOR, Step, at
 from sealer.model.task import Phase, Task
 from sealer.model.traffic import Traffic
 from sealer.model.upgrade import Upgrade
@@ -42,6 +42,7 @@ __all__ = [
     "IMAGE_POLICY_LABEL",
     "MASTER",
     "NODE",
+    "OPERATOR",
     "RUNTIME_TYPE_LABEL",
     "RUNTIME_VERSION_LABEL",
     "SUPPORTED_KUBE_VERSION_LABEL",

@@ -7,7 +7,8 @@ Names that steps provide and require (``@h`` stands for a host's name):
     registry-store@h      core: the container images are unpacked where the registry serves them from
     container-runtime@h   container runtime: it runs and its socket answers
     registry@h            registry: the host serves the container images
-    registry              all hosts that are to serve them do; holds when registry@h does for them
+    registry              all hosts that are to serve them do; holds when registry@h does for them. Of one
+                          outside of the cluster, core: it has all that a cluster begins with
     registry-access@h     core: the host trusts the registry and pulls from it by original names
     api                   cluster runtime: the API server answers
     turn@h                cluster runtime, when upgrading: the host's pods have moved away
@@ -21,14 +22,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sealer.model.image import EMPTY
 from sealer.model.value import Value, used_values
+from sealer.secret import Secret
 
 if TYPE_CHECKING:
     # Whoever only looks at images imports the model, and should not wait for all kinds of changes.
     from sealer.changes.base import Change
+
+
+OPERATOR = "(operator)"
+"""In place of a host's name: the step runs on the operator's machine, beside those of hosts.
+
+It runs with the operator's own privileges, and has a journal of its own there. No host can be called so.
+"""
+
+NO_SECRETS: Mapping[str, Secret | str] = MappingProxyType({})
 
 
 def at(name: str, host: str) -> str:
@@ -43,9 +55,12 @@ class Step:
     Attributes:
         id: Unique within a plan and the same whenever the plan is made again, as ``kubernetes/init@n1``.
         title: What it does, for people, without the host's name.
-        host: The name of the host.
+        host: The name of the host, or ``OPERATOR``.
         changes: Applied in order; the first that fails ends the step.
         env: Environment of all its scripts.
+        secrets: More of it, fetched on the operator's machine when the step is visited and written down
+            nowhere: secrets, or where they are (``env:NAME``, ``file:PATH``, ``cmd:COMMAND``,
+            ``prompt:WHAT``, or ``login:REGISTRY`` for the password that ``sealer login`` learned).
         directory: Where its scripts run, or None for ``/``.
         provides: Names that hold once the step is done.
         requires: Names that must hold before it starts. Values in its changes count as well.
@@ -62,6 +77,7 @@ class Step:
     provides: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
     env: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    secrets: Mapping[str, Secret | str] = field(default_factory=lambda: NO_SECRETS, repr=False)
     directory: str | None = None
     retries: int = 2
     timeout: float = 900.0

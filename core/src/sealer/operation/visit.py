@@ -22,7 +22,7 @@ from sealer.changes.script import (
 from sealer.errors import ChangeFailed, HostError, HostUnreachable, TookTooLong, VerificationError
 from sealer.events import EventSink, HostOutput, Message, TransferProgress
 from sealer.hosts.connection import Connection, Deadline, ScriptResult
-from sealer.hosts.secret import Redactor
+from sealer.hosts.secret import FetchSecret, Redactor, fetch_secret
 from sealer.model import Step, Value, fill, show
 from sealer.operation.diagnosis import StepErrors, diagnose
 from sealer.operation.following import Follower, Notice, Tell, Visit
@@ -42,6 +42,7 @@ class Applier:
         uploads: Bounds how many hosts are sent to at one time.
         events: Gets progress and output.
         redactor: Takes secrets out of what hosts print.
+        fetch: Gets the secrets of steps.
     """
 
     data: str
@@ -50,6 +51,7 @@ class Applier:
     uploads: asyncio.Semaphore
     events: EventSink
     redactor: Redactor
+    fetch: FetchSecret = fetch_secret
 
     def follows(self, first: Step, step: Step) -> bool:
         """Whether a step can be visited together with one ahead of it: only the first may need bytes sent."""
@@ -130,16 +132,22 @@ class Applier:
         return Setting(
             data=self.data,
             operation=self.operation,
-            env=tuple(sorted(step.env.items())),
+            env=self._env(step),
             directory=step.directory,
         )
+
+    def _env(self, step: Step) -> tuple[tuple[str, str], ...]:
+        secrets = {name: self.fetch(where) for name, where in step.secrets.items()}
+        for secret in secrets.values():
+            self.redactor.add(secret)
+        return tuple(sorted({**step.env, **{name: one.reveal() for name, one in secrets.items()}}.items()))
 
     def _script(self, steps: Sequence[Errand], *, receive: bool = False) -> str:
         numbers = {errand.step.id: number for number, errand in enumerate(steps)}
         sections = [
             Section(
                 changes=plan_changes(errand.step, errand.values),
-                env=tuple(sorted(errand.step.env.items())),
+                env=self._env(errand.step),
                 directory=errand.step.directory,
                 needs=tuple(sorted(numbers[needed] for needed in errand.needs)),
                 again=errand.again,

@@ -1,4 +1,4 @@
-"""A real container registry for tests: Debian's docker-registry on a free loopback port, with TLS and users.
+"""A real container registry for tests: Debian's docker-registry on a free port, with TLS and users.
 
 **Example**::
 
@@ -16,14 +16,14 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 START_SECONDS = 10.0
 
-_LISTENING = re.compile(r"listening on 127\.0\.0\.1:(\d+)")
+_LISTENING = re.compile(r"listening on [0-9.]+:(\d+)")
 _REQUEST = re.compile(r'"([A-Z]+) (/v2/[^\s?]*)\S* HTTP/[\d.]+" (\d+)')
 
 
@@ -35,16 +35,16 @@ class RegistryServer:
         tls: Whether it speaks TLS, with a certificate of an authority of its own, or plain HTTP.
         users: Passwords by user name; without any, everybody has access.
         port: The port to listen on; None takes a free one.
+        host: The address to listen on; that of loopback unless it runs where others have to reach it.
+        command: Makes the argument list that runs a program where the registry is to run, such as
+            ``Lab.operator_command``.
 
     Attributes:
-        host: ``127.0.0.1``.
         port: The port it listens on; 0 before the first start.
         authority: The certificate of the authority; it exists with ``tls`` only, once started.
         data: The directory of the registry's storage.
         log: The file with what the server said.
     """
-
-    host = "127.0.0.1"
 
     def __init__(
         self,
@@ -53,7 +53,10 @@ class RegistryServer:
         tls: bool = False,
         users: Mapping[str, str] | None = None,
         port: int | None = None,
+        host: str = "127.0.0.1",
+        command: Callable[[Sequence[str]], Sequence[str]] = list,
     ) -> None:
+        self.host = host
         self.directory = directory
         self.tls = tls
         self.users = dict(users or {})
@@ -61,6 +64,7 @@ class RegistryServer:
         self.authority = directory / "ca.crt"
         self.data = directory / "data"
         self.log = directory / "registry.log"
+        self._command = command
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -92,7 +96,7 @@ class RegistryServer:
         self.log.write_bytes(b"")
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                ["docker-registry", "serve", str(configuration)],
+                self._command(["docker-registry", "serve", str(configuration)]),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -79,22 +79,27 @@ def crictl_yaml() -> str:
 def hosts_toml(domain: str, registry: RegistryEndpoint, ca_path: str) -> str:
     """Return how containerd finds the images of a domain: in the cluster's registry, then upstream.
 
-    Images that the Go tool packed are in the registry without their domain, so that is asked second. No
+    Images that the Go tool packed are in the cluster's own without their domain, so that is asked second. No
     ``server`` is named, so that what the cluster's registry lacks, or all when it can't be reached, is
-    asked of the domain itself as containerd always does. The file holds a secret.
+    asked of the domain itself as containerd always does. The file may hold a secret.
     """
-    paths = ["/v2"] if domain == registry.netloc else [f"/v2/{domain.replace(':', '_')}", "/v2"]
+    below = registry.below(domain)
+    paths = [f"/v2/{below}"] if below else []
+    if not below or not registry.is_outside:
+        paths.append("/v2")
     return "\n".join(["# Written by Sealer.", *(_host(path, registry, ca_path) for path in paths)])
 
 
 def _host(path: str, registry: RegistryEndpoint, ca_path: str) -> str:
     host = _string(f"https://{registry.netloc}{path}")
+    account = [f"  [host.{host}.header]", f'    Authorization = "Basic {registry.credentials}"']
     return "\n".join(
         chain(
             [f"[host.{host}]", '  capabilities = ["pull", "resolve"]'],
             ["  override_path = true"] if path != "/v2" else [],
-            [f"  ca = {_string(ca_path)}", f"  [host.{host}.header]"],
-            [f'    Authorization = "Basic {registry.credentials}"', ""],
+            [f"  ca = {_string(ca_path)}"] if registry.certificate_authority else [],
+            account if registry.credentials else [],
+            [""],
         )
     )
 

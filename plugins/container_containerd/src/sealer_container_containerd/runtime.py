@@ -140,7 +140,8 @@ class Containerd(ContainerRuntime, SupportsBaseImages, SupportsImageImport):
     def mirrors(self, registry: RegistryEndpoint, domains: Sequence[str]) -> Iterable[Change]:
         """Return the files that containerd reads at every pull, for each domain and the registry itself."""
         ca = f"{MIRRORS}/{registry.netloc}/ca.crt"
-        yield File(path=ca, content=str(registry.certificate_authority))
+        if registry.certificate_authority is not None:
+            yield File(path=ca, content=str(registry.certificate_authority))
         for domain in dict.fromkeys((registry.netloc, *domains)):
             yield File(
                 path=f"{MIRRORS}/{domain}/hosts.toml",

@@ -19,7 +19,11 @@ _PULL_SECONDS = 1800.0
 
 def trust(registry: RegistryEndpoint) -> Iterable[Change]:
     """Return the files by which Docker and kubelets log in to the cluster's registry over TLS."""
-    yield File(path=f"{CERTIFICATES}/{registry.netloc}/ca.crt", content=str(registry.certificate_authority))
+    if registry.certificate_authority is not None:
+        authority = str(registry.certificate_authority)
+        yield File(path=f"{CERTIFICATES}/{registry.netloc}/ca.crt", content=authority)
+    if registry.credentials is None:
+        return
     # What stands for the secret until it is known has to stay as it is.
     accounts = json.dumps(
         {"auths": {registry.netloc: {"auth": str(registry.credentials)}}}, indent=2, ensure_ascii=False
@@ -35,9 +39,10 @@ def fetched(registry: RegistryEndpoint, images: Sequence[ContainerImage]) -> Ite
         if not repository or "/" in tag:
             continue
         domain, _, path = repository.partition("/")
-        source = f"{registry.netloc}/{domain.replace(':', '_')}/{path}"
-        # Images that the Go tool packed are in the registry without their domain.
-        sources = (f"{source}:{tag}", f"{registry.netloc}/{path}:{tag}")
+        source = "/".join(part for part in (registry.netloc, registry.below(domain), path) if part)
+        # Images that the Go tool packed are in the cluster's own registry without their domain.
+        bare = source if registry.is_outside else f"{registry.netloc}/{path}"
+        sources = tuple(dict.fromkeys((f"{source}:{tag}", f"{bare}:{tag}")))
         tagged = f"{repository}:{tag}"
         digests = {image.digest for image in images if image.image == name}
         yield Command(

@@ -49,7 +49,8 @@ def mirrors(
     Raises:
         PlanError: The image's version can't be installed.
     """
-    yield File(path=REGISTRY_AUTHORITY, content=str(registry.certificate_authority))
+    if registry.certificate_authority is not None:
+        yield File(path=REGISTRY_AUTHORITY, content=str(registry.certificate_authority))
     if image_version(cluster.image).reads_mirror_files:
         for domain in dict.fromkeys((registry.netloc, *domains)):
             yield File(
@@ -69,18 +70,17 @@ def mirrors(
 def hosts_toml(domain: str, registry: RegistryEndpoint) -> str:
     """Return how containerd finds the images of a domain: in the cluster's registry, then upstream.
 
-    It holds a secret.
+    It may hold a secret.
     """
-    is_registry = domain == registry.netloc
-    host = _text(f"https://{registry.netloc}/v2{'' if is_registry else '/' + _below(domain)}")
+    below = registry.below(domain)
+    host = _text(f"https://{registry.netloc}/v2{f'/{below}' if below else ''}")
     lines = ["# Written by Sealer.", f"[host.{host}]", '  capabilities = ["pull", "resolve"]']
-    if not is_registry:
+    if below:
         lines.append("  override_path = true")
-    lines += [
-        f"  ca = {_text(REGISTRY_AUTHORITY)}",
-        f"  [host.{host}.header]",
-        f'    Authorization = "Basic {registry.credentials}"',
-    ]
+    if registry.certificate_authority is not None:
+        lines.append(f"  ca = {_text(REGISTRY_AUTHORITY)}")
+    if registry.credentials is not None:
+        lines += [f"  [host.{host}.header]", f'    Authorization = "Basic {registry.credentials}"']
     return "\n".join(lines) + "\n"
 
 
@@ -109,15 +109,15 @@ def _mirror_lines(registry: RegistryEndpoint, domains: Iterable[str]) -> list[st
     """Return mirrors as containerd 1.4 has them: all in its one file, which holds a secret."""
     lines = []
     for domain in sorted(set(domains) - {registry.netloc}):
-        ways = [f"https://{registry.netloc}/v2/{_below(domain)}", f"https://{_UPSTREAM.get(domain, domain)}"]
+        ways = [f"https://{registry.netloc}/v2/{registry.below(domain)}"]
+        ways.append(f"https://{_UPSTREAM.get(domain, domain)}")
         lines += [f"[{_CRI}.registry.mirrors.{_text(domain)}]", f"  endpoint = {_text(ways)}"]
     access = f"{_CRI}.registry.configs.{_text(registry.netloc)}"
-    lines += [f"[{access}.tls]", f"  ca_file = {_text(REGISTRY_AUTHORITY)}"]
-    return [*lines, f"[{access}.auth]", f'  auth = "{registry.credentials}"']
-
-
-def _below(domain: str) -> str:
-    return domain.replace(":", "_")
+    if registry.certificate_authority is not None:
+        lines += [f"[{access}.tls]", f"  ca_file = {_text(REGISTRY_AUTHORITY)}"]
+    if registry.credentials is not None:
+        lines += [f"[{access}.auth]", f'  auth = "{registry.credentials}"']
+    return lines
 
 
 def _is_refused(host: Host) -> bool:

@@ -158,20 +158,21 @@ def sandbox_image(images: Iterable[ContainerImage]) -> str | None:
 def registries(registry: RegistryEndpoint, domains: Iterable[str]) -> str:
     """Return registries.yaml: names of these domains are pulled from the cluster's registry.
 
-    It holds a secret. The key ``rewrite`` is k3s' own, since v1.21.0+k3s1
+    It may hold a secret. The key ``rewrite`` is k3s' own, since v1.21.0+k3s1
     (https://docs.k3s.io/installation/private-registry).
     """
     mirrors = {
         domain: {
             "endpoint": [f"https://{registry.netloc}"],
-            "rewrite": {"^(.*)$": f"{domain.replace(':', '_')}/$1"},
+            "rewrite": {"^(.*)$": f"{registry.below(domain)}/$1"},
         }
         for domain in sorted(set(domains) - {registry.netloc})
     }
-    access = {
-        "auth": {"auth": str(registry.credentials)},
-        "tls": {"ca_file": REGISTRY_AUTHORITY},
-    }
+    access: dict[str, dict[str, str]] = {}
+    if registry.credentials is not None:
+        access["auth"] = {"auth": str(registry.credentials)}
+    if registry.certificate_authority is not None:
+        access["tls"] = {"ca_file": REGISTRY_AUTHORITY}
     # JSON is YAML in which every text is quoted: what a value will be can't be read as anything else.
     settings = {"mirrors": mirrors, "configs": {registry.netloc: access}}
     return f"# Written by Sealer.\n{json.dumps(settings, indent=2, ensure_ascii=False)}\n"

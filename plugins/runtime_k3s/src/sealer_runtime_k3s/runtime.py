@@ -140,7 +140,8 @@ class K3s(ClusterRuntime, SupportsCertificates, SupportsUpgrade, SupportsImageIm
         self, cluster: Cluster, host: Host, registry: RegistryEndpoint, domains: Sequence[str]
     ) -> Iterable[Change]:
         """Return registries.yaml, and the restart without which a k3s that runs would not read it."""
-        yield File(path=REGISTRY_AUTHORITY, content=str(registry.certificate_authority))
+        if registry.certificate_authority is not None:
+            yield File(path=REGISTRY_AUTHORITY, content=str(registry.certificate_authority))
         yield File(path=REGISTRIES, content=registries(registry, domains), mode=0o600)
         yield Command(
             title="k3s reads registries.yaml",

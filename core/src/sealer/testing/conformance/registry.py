@@ -75,7 +75,8 @@ class RegistryContract(PlanningContract, HostContract):
             for output in change.outputs
         }
 
-        def is_secret(value: Value) -> bool:
+        def is_secret(value: Value | str | None) -> bool:
+            assert isinstance(value, Value)
             assert made[value.step, value.key] == value.secret
             return value.secret
 

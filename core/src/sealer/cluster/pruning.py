@@ -1,0 +1,223 @@
+"""Takes what nobody needs any more out of the registry inside a cluster."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from sealer.changes import PrunedStore, Tree
+from sealer.cluster.comparison import compare
+from sealer.cluster.distribution import UPLOAD_TIMEOUT, store_steps
+from sealer.cluster.images import images_again
+from sealer.cluster.install import prepare_again
+from sealer.cluster.launching import Existing, asking
+from sealer.cluster.outlook import Outlook
+from sealer.cluster.removal import rollback_target
+from sealer.cluster.request import (
+    ImageChoice,
+    Request,
+    noted,
+    plain_choice,
+    request_of,
+    state_before,
+)
+from sealer.cluster.session import Connections, Context, applying, drive, reach, require_all
+from sealer.cluster.state import require_state, save_state
+from sealer.errors import ImageError, PlanError, SealerError
+from sealer.events import Message
+from sealer.hosts.secret import Redactor
+from sealer.image.reference import Reference, parse_reference
+from sealer.model import Cluster, Step, at
+from sealer.model.cluster import STORE
+from sealer.operation.engine import Summary
+from sealer.operation.plan import Plan, make_plan
+from sealer.operation.records import ClusterRecords, Operation
+
+PRUNE = "prune-registry"
+"""The verb of these operations."""
+
+_KINDS = "pods,deployments,daemonsets,statefulsets,replicasets,replicationcontrollers,jobs,cronjobs"
+_USED = f"kubectl get {_KINDS} --all-namespaces -o jsonpath='{{..image}}' --request-timeout=60s"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spared:
+    """What the record of such an operation says beside the request.
+
+    Attributes:
+        spared: The cluster image whose container images stay, because a rollback would need them.
+    """
+
+    spared: tuple[ImageChoice, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Pruning:
+    """What is to be done: the request without the images that go, and what stays beside."""
+
+    request: Request
+    spared: Spared
+
+
+async def prune(context: Context, records: ClusterRecords, *, keep: int) -> Summary:
+    """Take out what was brought by application images that are not needed, and by earlier cluster images.
+
+    Args:
+        context: What a verb needs from outside.
+        records: Of the cluster.
+        keep: How many releases of each application image stay, the newest ones.
+
+    Raises:
+        PlanError: The cluster has no registry of its own.
+        SealerError: It can't be asked what it uses; nothing was changed.
+        HostsFailed: A host could not be cleaned; the operation can be resumed.
+    """
+    redactor = Redactor()
+    with records.lock(PRUNE):
+        state = require_state(records)
+        records.require_none_open()
+        pruning = await _choose(context, records, state, keep)
+        async with reach(context, state.clusterfile.cluster, redactor) as connections:
+            require_all(connections)
+            plain = {**pruning.request.to_plain(), **_plain(pruning.spared)}
+            operation = records.begin(PRUNE, plain, before=state.to_plain())
+            return await carry_on_pruning(context, records, operation, connections, redactor)
+
+
+async def look_at_pruning(context: Context, records: ClusterRecords, *, keep: int) -> Outlook:
+    """Say what pruning would do.
+
+    Raises:
+        SealerError: As for doing it.
+    """
+    records.require_unlocked()
+    state = require_state(records)
+    records.require_none_open()
+    pruning = await _choose(context, records, state, keep)
+    cluster, plan = _plan(context, pruning.request, pruning.spared)
+    redactor = Redactor()
+    async with reach(context, state.clusterfile.cluster, redactor) as connections:
+        steps = await compare(context, plan, cluster.data, connections, redactor)
+    hosts = tuple(host.name for host in cluster.hosts)
+    return Outlook(verb=PRUNE, cluster=cluster.name, image=state.image.reference, hosts=hosts, steps=steps)
+
+
+async def carry_on_pruning(
+    context: Context,
+    records: ClusterRecords,
+    operation: Operation,
+    connections: Connections,
+    redactor: Redactor,
+) -> Summary:
+    """Drive the operation from its record.
+
+    Raises:
+        HostsFailed: Something could not be done.
+    """
+    request = request_of(operation)
+    cluster, plan = plan_of_pruning(context, operation)
+    make_visitor = applying(context, cluster.data, operation, redactor)
+
+    def conclude() -> None:
+        save_state(records, request)
+
+    return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
+
+
+def plan_of_pruning(context: Context, operation: Operation) -> tuple[Cluster, Plan]:
+    """Return the cluster and the plan of an operation on record.
+
+    Raises:
+        RecordDamaged: Its record is damaged.
+    """
+    return _plan(context, request_of(operation), noted(operation, Spared))
+
+
+def newest(stored: Sequence[ImageChoice], keep: int) -> tuple[ImageChoice, ...]:
+    """Return the newest releases of each application image: those that were put on the cluster last."""
+    kept: list[ImageChoice] = []
+    releases: dict[str, int] = {}
+    for choice in reversed(stored):
+        name = _repository(choice)
+        releases[name] = releases.get(name, 0) + 1
+        if releases[name] <= keep:
+            kept.append(choice)
+    return tuple(reversed(kept))
+
+
+def in_use(choice: ImageChoice, used: frozenset[tuple[str, str]]) -> bool:
+    """Whether a cluster uses one of the container images that an image brought."""
+    return any(names_of(name) & used for name in choice.served)
+
+
+def names_of(image: str) -> frozenset[tuple[str, str]]:
+    """Return what tells a container image from others: its repository with the tag, and with the digest."""
+    try:
+        reference: Reference = parse_reference(image)
+    except ImageError:
+        return frozenset()
+    ends = (reference.tag, reference.digest)
+    return frozenset((reference.name, end) for end in ends if end)
+
+
+async def _choose(context: Context, records: ClusterRecords, state: Request, keep: int) -> _Pruning:
+    prepared = prepare_again(context, replace(state, application=None, removals=()))
+    registry = prepared.parts.registry
+    if registry is None or not registry.hosts(prepared.cluster):
+        raise PlanError(f"cluster {records.cluster} has no registry inside it")
+    async with asking(context, Existing(records=records, state=state)) as cluster:
+        words = (await cluster.ask(_USED)).split()
+    used = frozenset(name for word in words for name in names_of(word))
+    wanted = newest(state.stored, keep)
+    kept = tuple(choice for choice in state.stored if choice in wanted or in_use(choice, used))
+    for choice in kept:
+        if choice not in wanted:
+            text = f"{choice.reference} stays: the cluster uses container images that it brought"
+            context.events(Message(text=text))
+    return _Pruning(request=replace(state, stored=kept), spared=_spared(records, state))
+
+
+def _spared(records: ClusterRecords, state: Request) -> Spared:
+    """Return the cluster image that a rollback of the newest operation would go back to, if it is another."""
+    with contextlib.suppress(SealerError):
+        before = state_before(rollback_target(records, None))
+        if before is not None and before.is_installed and before.image.digests != state.image.digests:
+            return Spared(spared=(before.image,))
+    return Spared()
+
+
+def _plan(context: Context, request: Request, spared: Spared) -> tuple[Cluster, Plan]:
+    prepared = prepare_again(context, replace(request, application=None, removals=()))
+    cluster, registry = prepared.cluster, prepared.parts.registry
+    if registry is None:
+        raise PlanError(f"cluster {cluster.name} has no registry inside it")
+    hosts = registry.hosts(cluster)
+    trees: dict[str, list[Tree]] = {host.name: [] for host in hosts}
+    for choice in (*spared.spared, request.image, *request.stored):
+        for step in store_steps(images_again(context.store, choice).layers, hosts):
+            trees[step.host] += [one for one in step.changes if isinstance(one, Tree) and one.layers]
+    steps = [_step(host, kept) for host, kept in trees.items()]
+    return cluster, make_plan(steps)
+
+
+def _step(host: str, trees: Iterable[Tree]) -> Step:
+    return Step(
+        id=at("registry/prune", host),
+        title="take out container images that nothing needs",
+        host=host,
+        changes=(PrunedStore(path=STORE, trees=tuple(trees)),),
+        timeout=UPLOAD_TIMEOUT,
+    )
+
+
+def _repository(choice: ImageChoice) -> str:
+    name = choice.name or choice.reference
+    try:
+        return parse_reference(name).name
+    except ImageError:
+        return name
+
+
+def _plain(spared: Spared) -> dict[str, object]:
+    return {"spared": [plain_choice(choice) for choice in spared.spared]}
