@@ -16,7 +16,7 @@ from sealer.build.discovery import Discovery
 from sealer.build.parent import ParentPaths, extract, parent_paths
 from sealer.changes import Change
 from sealer.errors import ImageError
-from sealer.image.oci import OCI_LAYER_ZSTD, Manifest
+from sealer.image.oci import OCI_LAYER_GZIP, OCI_LAYER_ZSTD, Manifest
 from sealer.image.store import ImageStore
 from sealer.model import Application, Cluster
 from sealer.providers import AppType, ToolRunner
@@ -76,11 +76,20 @@ def test_nothing_is_extracted_to_elsewhere(store: ImageStore, tmp_path: Path) ->
     assert [path for path in outside if path.name in {"escaped", "absolute"}] == []
 
 
-def test_a_layer_that_can_not_be_read_is_told(store: ImageStore) -> None:
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"\x28\xb5\x2f\xfd", OCI_LAYER_ZSTD),
+        (b"\x1f\x8b", OCI_LAYER_GZIP),
+        (gzip.compress(bytes(range(256)))[:60], OCI_LAYER_GZIP),
+        (gzip.compress(b"")[:10] + b"\xff" * 600, OCI_LAYER_GZIP),
+    ],
+)
+def test_a_layer_that_can_not_be_read_is_told(store: ImageStore, data: bytes, kind: str) -> None:
     make_image(store, "a:1")
     image = store.resolve("a:1")
     with store.lease():
-        layer = store.put_blob(b"\x28\xb5\x2f\xfd", OCI_LAYER_ZSTD)
+        layer = store.put_blob(data, kind)
         store.put_manifest(
             "b:1",
             Manifest(config=image.manifest.config, layers=(layer,), annotations=image.manifest.annotations),

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import hashlib
 import io
 import json
+import lzma
 import tarfile
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -273,6 +278,24 @@ def test_an_archive_that_is_made_to_fill_disks_is_refused(other: ImageStore, tmp
             load(other, path)
         assert caught.value.place == str(path)
         assert_untouched(other)
+
+
+@pytest.mark.parametrize("opened", [gzip.open, bz2.open, lzma.open], ids=["gzip", "bzip2", "xz"])
+def test_what_is_compressed_to_nothing_takes_no_memory(
+    other: ImageStore, tmp_path: Path, opened: Callable[..., IO[bytes]]
+) -> None:
+    path = tmp_path / "zeros.tar"
+    entry = tarfile.TarInfo(f"blobs/sha256/{'0' * 64}")
+    entry.size = 64 << 20
+    with opened(path, "wb") as file:
+        file.write(entry.tobuf())
+        file.write(bytes(entry.size + 1024))
+    tracemalloc.start()
+    with pytest.raises(VerificationError):
+        load(other, path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 32 << 20
 
 
 @pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])

@@ -8,9 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
-
-from isal import igzip
+from typing import IO, cast
 
 from sealer.build.zstd import open_zstd
 from sealer.errors import ImageError
@@ -18,6 +16,7 @@ from sealer.image.extension import LAYER_CONTENT, LayerContent
 from sealer.image.oci import Descriptor
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
+from sealer.image.streams import unpacked
 from sealer.image.tar_bounds import LEAST, RATIO, BoundedInfo
 
 REGISTRY = "registry/docker/registry/v2"
@@ -193,9 +192,9 @@ def members(
 def _open(store: ImageStore, layer: Descriptor) -> Iterator[tarfile.TarFile]:
     with ExitStack() as stack:
         if layer.media_type.endswith("zstd"):
-            unpacked = stack.enter_context(open_zstd(store.verified_blob(layer.digest)))
+            plain = stack.enter_context(open_zstd(store.verified_blob(layer.digest)))
             yield stack.enter_context(
-                tarfile.open(fileobj=unpacked, mode="r|", tarinfo=BoundedInfo, bufsize=_BUFFER)
+                tarfile.open(fileobj=plain, mode="r|", tarinfo=BoundedInfo, bufsize=_BUFFER)
             )
             return
         if not layer.media_type.endswith("gzip"):
@@ -204,7 +203,8 @@ def _open(store: ImageStore, layer: Descriptor) -> Iterator[tarfile.TarFile]:
             yield stack.enter_context(tarfile.open(fileobj=file, mode="r:", tarinfo=BoundedInfo))
             return
         blob = stack.enter_context(store.open_blob(layer.digest))
-        stream = stack.enter_context(igzip.open(blob, "rb"))  # type: ignore[no-untyped-call]  # isal leaves it
+        # All that tarfile asks of it is to be read from.
+        stream = cast("IO[bytes]", unpacked(blob))
         yield stack.enter_context(
             tarfile.open(fileobj=stream, mode="r|", tarinfo=BoundedInfo, bufsize=_BUFFER)
         )

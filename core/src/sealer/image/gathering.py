@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol, cast
+from typing import IO, cast
 
 from sealer.errors import ImageError, TransportError
 from sealer.image.blobs import CHUNK
@@ -18,6 +18,7 @@ from sealer.image.digest import hex_of
 from sealer.image.docker_archive import MANIFEST
 from sealer.image.oci import INDEX_TYPES, MANIFEST_TYPES, Manifest, parse_document, parse_index
 from sealer.image.staging import Staging
+from sealer.image.streams import Stream, unpacked
 from sealer.image.tar_bounds import LEAST, MOST_ENTRIES, RATIO, BoundedInfo
 
 INDEX = "index.json"
@@ -28,13 +29,6 @@ _BLOB = re.compile(r"blobs/sha256/([0-9a-f]{64})")
 _MAXIMUM_DOCUMENT = 16 << 20
 
 Report = Callable[[], None]
-
-
-class Stream(Protocol):
-    """What is read from beginning to end."""
-
-    def read(self, size: int, /) -> bytes:
-        """Return up to ``size`` bytes, none at the end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,8 +69,8 @@ def gather_archive(stream: Stream, size: int, staging: Staging, report: Report) 
     links: dict[str, str] = {}
     seen: set[str] = set()
     # All that tarfile asks of it is to be read from.
-    tar = cast("IO[bytes]", stream)
-    with tarfile.open(fileobj=tar, mode="r|*", tarinfo=BoundedInfo, bufsize=CHUNK) as archive:
+    tar = cast("IO[bytes]", unpacked(stream))
+    with tarfile.open(fileobj=tar, mode="r|", tarinfo=BoundedInfo, bufsize=CHUNK) as archive:
         for entry in _entries(archive, LEAST + RATIO * size):
             name = _checked_name(entry)
             seen.add(name)

@@ -7,7 +7,7 @@ import hashlib
 import os
 import secrets
 import shutil
-import zlib
+import tarfile
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +20,7 @@ from sealer.image.digest import digest_of, hex_of, is_digest
 from sealer.image.layout import create_file, publish
 from sealer.image.oci import Descriptor
 from sealer.image.store import ImageStore
+from sealer.image.streams import unpacked
 
 _PREFIX = "gather-"
 
@@ -113,22 +114,19 @@ class Staging:
         self._take(arriving, digest)
         return digest, size
 
-    def content_digest(self, digest: str, opened: Callable[[IO[bytes]], IO[bytes]]) -> str:
-        """Return the digest of what a blob holds.
-
-        Args:
-            digest: The blob.
-            opened: Returns what reads the content of the blob's file.
+    def content_digest(self, digest: str) -> str:
+        """Return the digest of what a blob holds that is compressed.
 
         Raises:
             ImageError: It can't be read.
         """
         checksum = hashlib.sha256()
         try:
-            with self.blob(digest).open("rb") as file, opened(file) as content:
+            with self.blob(digest).open("rb") as file:
+                content = unpacked(file)
                 while chunk := content.read(CHUNK):
                     checksum.update(chunk)
-        except (EOFError, OSError, zlib.error) as error:
+        except (tarfile.ReadError, OSError) as error:
             raise ImageError(f"blob {digest} can't be unpacked: {error}") from error
         return f"sha256:{checksum.hexdigest()}"
 
