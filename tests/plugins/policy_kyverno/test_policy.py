@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from sealer.changes import Objects
 from sealer.providers import Redirection
 from sealer.testing import example_cluster
 from sealer_policy_kyverno.cluster_policy import cluster_policy
@@ -55,3 +59,23 @@ def test_a_cluster_without_kyverno_is_refused_with_the_reason() -> None:
     first: Any = next(iter(Kyverno().redirect(example_cluster(), Redirection(owner="a", targets=TARGETS))))
     assert "has no Kyverno" in first.run
     assert "clusterpolicies.kyverno.io" in first.unless
+
+
+@pytest.mark.parametrize(
+    ("served", "lists"),
+    [
+        ('{"resources":[{"name":"pods"},{"name":"pods/ephemeralcontainers"}]}', list(LISTS)),
+        # Before Kubernetes 1.23: Kyverno refuses a policy about what the API server does not know.
+        ('{"resources":[{"name":"pods"}]}', ["containers", "initContainers"]),
+    ],
+)
+def test_what_the_api_server_does_not_know_is_left_out(served: str, lists: list[str], tmp_path: Path) -> None:
+    changes = Kyverno().redirect(example_cluster(), Redirection(owner="it's", targets=TARGETS))
+    (objects,) = [change for change in changes if isinstance(change, Objects)]
+    program = tmp_path / "kubectl"
+    program.write_text(f"#!/bin/sh\n[ \"$*\" = 'get --raw /api/v1' ] && echo '{served}'\n")
+    program.chmod(0o755)
+    env = {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(["sh", "-c", objects.render], env=env, capture_output=True, text=True, check=True)
+    rules = yaml.safe_load(done.stdout)["spec"]["rules"]
+    assert [rule["name"] for rule in rules] == [f"redirect-{listed.lower()}" for listed in lists]

@@ -8,16 +8,17 @@ import yaml
 
 from sealer.providers import Redirection
 
+_EPHEMERAL = "ephemeralContainers"
 _LISTS = {
     # Kyverno calls what is asked for at a subresource by both names.
     "containers": ("Pod", ["CREATE", "UPDATE"]),
     "initContainers": ("Pod", ["CREATE", "UPDATE"]),
-    "ephemeralContainers": ("Pod/ephemeralcontainers", ["UPDATE"]),
+    _EPHEMERAL: ("Pod/ephemeralcontainers", ["UPDATE"]),
 }
 """The lists of containers in a pod: the kind that they are asked for as, and the operations."""
 
 
-def cluster_policy(name: str, redirection: Redirection) -> dict[str, Any]:
+def cluster_policy(name: str, redirection: Redirection, *, ephemeral: bool = True) -> dict[str, Any]:
     """Return the ClusterPolicy as plain data.
 
     Each container of a pod whose image is one of those that are redirected gets the new name. Pods alone are
@@ -28,7 +29,10 @@ def cluster_policy(name: str, redirection: Redirection) -> dict[str, Any]:
     Args:
         name: Of the object.
         redirection: What is redirected.
+        ephemeral: Whether the API server knows containers that are added to pods: Kyverno refuses policies
+            about what it does not.
     """
+    lists = [listed for listed in _LISTS if ephemeral or listed != _EPHEMERAL]
     return {
         "apiVersion": "kyverno.io/v1",
         "kind": "ClusterPolicy",
@@ -43,7 +47,7 @@ def cluster_policy(name: str, redirection: Redirection) -> dict[str, Any]:
             "background": False,
             # It protects nothing: pods that can't be redirected are no reason to admit none at all.
             "failurePolicy": "Ignore",
-            "rules": [_rule(listed, redirection) for listed in _LISTS],
+            "rules": [_rule(listed, redirection) for listed in lists],
         },
     }
 

@@ -39,13 +39,23 @@ class Kyverno(ImagePolicy):
 
     def redirect(self, cluster: Cluster, redirection: Redirection) -> Iterable[Change]:
         name = _name(redirection.owner)
-        text = yaml.safe_dump(cluster_policy(name, redirection), sort_keys=False, width=1000)
+        whole, without = (
+            quote(yaml.safe_dump(policy, sort_keys=False, width=1000))
+            for policy in (
+                cluster_policy(name, redirection),
+                cluster_policy(name, redirection, ephemeral=False),
+            )
+        )
+        render = (
+            "served=$(kubectl get --raw /api/v1) && case $served in\n"
+            f"*'\"pods/ephemeralcontainers\"'*) printf %s {whole} ;;\n*) printf %s {without} ;;\nesac"
+        )
         yield Command(
             title=f"there is Kyverno for {redirection.owner}",
             run=f"echo {quote(_REFUSAL)} >&2\nexit 1",
             unless=_INSTALLED,
         )
-        yield Objects(owner=_list(redirection.owner), render=f"printf %s {quote(text)}")
+        yield Objects(owner=_list(redirection.owner), render=render)
         ready = '{range .status.conditions[?(@.type=="Ready")]}{.status}{end}'
         asked = f"kubectl get clusterpolicy {quote(name)} -o jsonpath={quote(ready)}"
         yield Wait(
