@@ -85,9 +85,9 @@ def delete(
     With --dry-run, -o says how what would be done is printed.
     """
     from sealer.cluster.foresight import look_at_deletion, look_at_leaving
-    from sealer.cluster.leaving import Leaving, remove_hosts
+    from sealer.cluster.leaving import Leaving, remove_hosts, require_removable
     from sealer.cluster.removal import delete as delete_cluster
-    from sealer.cluster.state import choose_cluster
+    from sealer.cluster.state import choose_cluster, require_state
     from sealer.clusterfile.flags import cluster_from_flags
 
     if everything == bool(masters or nodes):
@@ -110,6 +110,7 @@ def delete(
         print_plan(drive(application, look, **options, dry=True), output)
         return
     if leaving.addresses:
+        require_removable(require_state(records).clusterfile.cluster, leaving)
         listed = ", ".join(leaving.addresses)
         confirm(f"Take {listed} out of cluster {records.cluster}?", yes=yes)
         drive(application, lambda context: remove_hosts(context, records, leaving), **options)

@@ -83,7 +83,7 @@ def abort(application: Application, /, cluster: str | None, *, dry_run: bool, ye
             f"{len(found.steps) - done} were begun; what they did stays"
         )
         return
-    confirm(f"Give the open operation on cluster {records.cluster} up?", yes=yes)
+    confirm(f"Give operation {to_abort(records).id} on cluster {records.cluster} up?", yes=yes)
     click.echo(f"operation {abort_operation(records).id} is given up", err=True)
 
 
@@ -112,6 +112,7 @@ def rollback(
     """
     from sealer.cluster.foresight import look_at_rollback
     from sealer.cluster.removal import rollback as roll_back
+    from sealer.cluster.removal import rollback_target
     from sealer.cluster.state import choose_cluster
 
     records = choose_cluster(application.home, cluster)
@@ -121,8 +122,9 @@ def rollback(
         )
         print_plan(outlook, output)
         return
-    confirm(f"Take back what {operation or 'the newest operation'} did on {records.cluster}?", yes=yes)
-    summary = drive(application, lambda context: roll_back(context, records, operation), **options)
+    target = rollback_target(records, operation)
+    confirm(f"Take back what operation {target.id} did on {records.cluster}?", yes=yes)
+    summary = drive(application, lambda context: roll_back(context, records, target.id), **options)
     _say_taken_back(summary)
 
 
@@ -159,8 +161,10 @@ def reset(
 
     from sealer.cli.describing import describe_cluster
     from sealer.cluster.foresight import leftovers, look_at_reset
+    from sealer.cluster.removal import refuse_known
     from sealer.cluster.removal import reset as reset_hosts
     from sealer.clusterfile.addresses import expand_endpoints
+    from sealer.operation.records import ClusterRecords
 
     try:
         for part in hosts.split(",") if hosts else ():
@@ -185,6 +189,7 @@ def reset(
         )
         print_plan(outlook, output)
         return
+    refuse_known(ClusterRecords(application.home, spec.name), spec)
     confirm(f"Take back all that Sealer changed for cluster {spec.name} on {len(spec.hosts)} hosts?", yes=yes)
     summary = drive(application, lambda context: reset_hosts(context, found), **driving_flags(flags))
     _say_taken_back(summary)

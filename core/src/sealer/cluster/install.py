@@ -302,7 +302,7 @@ def _require_known_hosts(old: Clusterfile, new: Clusterfile) -> None:
     missing = [address for address in before if address not in after]
     if missing:
         raise UsageError(
-            f"{', '.join(missing)} of cluster {name} are not named any more",
+            f"not all hosts of cluster {name} are named: {', '.join(missing)}",
             hint=f"name all hosts, or take some away with: sealer delete -n {','.join(missing)} {name}",
         )
     other = [address for address, master in before.items() if after[address] != master]
