@@ -163,7 +163,8 @@ def _leave(ground: Ground, node: Node) -> None:
     said = ground.operator.sealer(*words, code=5).stderr
     assert f"take-back@{node.address}: " in said
     assert node.address in ground.operator.sealer("status", "-o", "json").stdout
-    ground.operator.sealer("operations", "abort", "--yes")
+    without = f"without hosts that are gone: sealer delete -n {node.address} --force my-cluster"
+    assert without in said
     said = ground.operator.sealer(*words, "--force").stderr
     assert f"sealer reset --hosts {node.address} --cluster-name my-cluster" in said
     assert node.address not in ground.operator.sealer("status", "-o", "json").stdout

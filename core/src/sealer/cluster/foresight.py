@@ -15,7 +15,7 @@ from sealer.cluster.comparison import compare
 from sealer.cluster.foreign import write_context
 from sealer.cluster.host_aliases import HOST_ALIAS, plan_of_aliasing
 from sealer.cluster.install import prepare_again
-from sealer.cluster.leaving import Leaving, ToldToLeave, asked_of, part, require_removable
+from sealer.cluster.leaving import Leaving, ToldToLeave, asked_of, part, require_removable, settled
 from sealer.cluster.mending import FIX, plan_of_record
 from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
 from sealer.cluster.pruning import PRUNE, plan_of_pruning
@@ -76,7 +76,7 @@ async def look_at_leaving(context: Context, records: ClusterRecords, leaving: Le
     records.require_unlocked()
     request = require_state(records)
     require_removable(request.clusterfile.cluster, leaving)
-    records.require_none_open()
+    settled(records, leaving)
     return await _look_at_parting(context, request, lambda connections: asked_of(leaving, connections))
 
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sealer.cluster.install import Prepared, Wish, prepare_again
 from sealer.cluster.registry_access import registry_name
-from sealer.cluster.removal import REMOVE, left_behind, take_back_step
+from sealer.cluster.removal import REMOVE, abandon, left_behind, say_without_gone, take_back_step
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.session import Connections, Context, applying, drive, reach
 from sealer.cluster.state import load_state, require_state, save_state
 from sealer.clusterfile import ClusterSpec
-from sealer.errors import HostError, UsageError
+from sealer.errors import HostError, HostsFailed, UsageError
 from sealer.events import EventSink, Message
 from sealer.hosts.secret import Redactor
 from sealer.model import DRAIN_SECONDS, Cluster, Departure, Step, at
@@ -75,7 +75,7 @@ async def remove_hosts(context: Context, records: ClusterRecords, leaving: Leavi
         request = require_state(records)
         spec = request.clusterfile.cluster
         require_removable(spec, leaving)
-        records.require_none_open()
+        given_up = settled(records, leaving)
         prepared = prepare_again(context, request)
         async with reach(context, spec, redactor) as connections:
             asked = asked_of(leaving, connections)
@@ -86,9 +86,25 @@ async def remove_hosts(context: Context, records: ClusterRecords, leaving: Leavi
                         "can't be reached, and is not told; sealer run brings it up to date when it is back"
                     )
                     context.events(Message(text=text, host=host, warning=True))
+            abandon(given_up)
             plain = request.to_plain()
             operation = records.begin(REMOVE, {**plain, **asdict(asked)}, before=plain)
             return await leave(context, records, operation, connections, redactor)
+
+
+def settled(records: ClusterRecords, leaving: Leaving) -> Operation | None:
+    """Return the removal that is open, if this one takes its place, which hosts that are gone don't hold up.
+
+    Raises:
+        OperationLocked: Another operation is open.
+    """
+    operation = records.open_operation()
+    if operation is not None and operation.verb == REMOVE and leaving.force:
+        before = noted(operation, ToldToLeave).leaving
+        if set(before) <= set(leaving.addresses):
+            return operation
+    records.require_none_open()
+    return None
 
 
 def asked_of(leaving: Leaving, connections: Connections) -> ToldToLeave:
@@ -226,7 +242,19 @@ async def leave(
         save_state(records, parting.rest)
 
     plan = make_plan([*parting.steps, *taking])
-    return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
+    try:
+        return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
+    except HostsFailed as error:
+        spec = request.clusterfile.cluster
+        say_without_gone(error, f"sealer delete {_named(spec, parting.hosts)} --force {spec.name}")
+        raise
+
+
+def _named(spec: ClusterSpec, hosts: Sequence[str]) -> str:
+    """Return the flags that name hosts of a cluster."""
+    groups = {"-m": spec.masters, "-n": spec.nodes}
+    named = {flag: [one.address for one in group if one.address in hosts] for flag, group in groups.items()}
+    return " ".join(f"{flag} {','.join(addresses)}" for flag, addresses in named.items() if addresses)
 
 
 def _departure(cluster: Cluster, asked: ToldToLeave) -> Departure:

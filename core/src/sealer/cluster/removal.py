@@ -185,7 +185,10 @@ def refuse_known(records: ClusterRecords, spec: ClusterSpec) -> None:
     members = {host.address for host in state.clusterfile.cluster.hosts}
     if members & {host.address for host in spec.hosts}:
         name = records.cluster
-        raise UsageError(f"cluster {name} is known here", hint=f"use: sealer delete --all {name}")
+        raise UsageError(
+            f"cluster {name} is known here, and has some of these hosts",
+            hint=f"take them out: sealer delete -n A,B {name}   take it away: sealer delete --all {name}",
+        )
 
 
 async def take_back(
@@ -232,12 +235,15 @@ async def take_back(
     try:
         return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
     except HostsFailed as error:
-        gone = any(isinstance(one, HostUnreachable) for one in error.failures.values())
-        if operation.verb == DELETE and gone:
-            error.hint = (
-                f"{error.hint}   without hosts that are gone: sealer delete --all --force {spec.name}"
-            )
+        if operation.verb == DELETE:
+            say_without_gone(error, f"sealer delete --all --force {spec.name}")
         raise
+
+
+def say_without_gone(error: HostsFailed, command: str) -> None:
+    """Add to a failure, if hosts could not be reached, the command that goes on without them."""
+    if any(isinstance(one, HostUnreachable) for one in error.failures.values()):
+        error.hint = f"{error.hint}   without hosts that are gone: {command}"
 
 
 def tasks_behind(

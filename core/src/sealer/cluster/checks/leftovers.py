@@ -44,6 +44,6 @@ class OtherClusters(Check):
                     host.name,
                     found=f"it belongs to cluster {name}",
                     wanted="a host without a cluster",
-                    mend=f"sealer delete --all {name}, or where it is not known:"
-                    f" sealer reset --hosts {host.address} --cluster-name {name}",
+                    mend=f"clean this host alone: sealer reset --hosts {host.address} --cluster-name {name}; "
+                    f"take all of that cluster away: sealer delete --all {name}",
                 )
