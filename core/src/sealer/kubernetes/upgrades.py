@@ -108,9 +108,20 @@ def moved_away(
     return Command(
         title=f"drain node {node}, {upgrade.stamp}",
         run=drain or drain_command(kubectl, node, upgrade.drain_seconds),
-        revert=f"{kubectl} uncordon {quote(node)} || :",
+        revert=_uncordon(kubectl, node),
         limit=upgrade.drain_seconds + 60,
     )
+
+
+def _uncordon(kubectl: str, node: str) -> str:
+    """Return sh that lets pods return: while all masters are taken back at once, nobody answers."""
+    return f"""\
+attempt=0
+until {kubectl} uncordon {quote(node)}; do
+  attempt=$((attempt + 1))
+  if [ "$attempt" -ge 20 ]; then break; fi
+  sleep 3
+done"""
 
 
 def ready_with(version: object, patterns: Sequence[str], *, node: str, kubectl: str) -> Change:
