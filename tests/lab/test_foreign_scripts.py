@@ -44,15 +44,31 @@ systemctl -q enable --now trial-new.service
 echo 17 > /proc/sys/net/ipv4/ipfrag_time
 """
 
+CUT_OFF = """\
+p=$$ all=
+while [ "$p" -gt 0 ]; do all="$p $all"; p=$(cut -d ' ' -f 4 "/proc/$p/stat"); done
+kill -9 $all
+"""
+"""Ends the script with all that waits for it, as when a host goes down."""
+
 UNINSTALL = "rm -f /usr/local/bin/trial-new /usr/bin/trial-tool /etc/trial.conf\n"
 
 
 @pytest.fixture
-def host(any_shell: Machine) -> Machine:
-    any_shell.run(HOST)
-    write(any_shell, "install.sh", INSTALL)
-    write(any_shell, "uninstall.sh", UNINSTALL)
-    return any_shell
+def host(machine: Machine) -> Machine:
+    return prepared(machine)
+
+
+@pytest.fixture
+def any_host(any_shell: Machine) -> Machine:
+    return prepared(any_shell)
+
+
+def prepared(machine: Machine) -> Machine:
+    machine.run(HOST)
+    write(machine, "install.sh", INSTALL)
+    write(machine, "uninstall.sh", UNINSTALL)
+    return machine
 
 
 def write(machine: Machine, name: str, text: str) -> None:
@@ -70,15 +86,15 @@ def installed(**changes: str) -> Command:
     )
 
 
-def test_what_a_script_does_is_taken_back_whatever_its_own_uninstaller_removes(host: Machine) -> None:
+def test_what_a_script_does_is_taken_back_whatever_its_own_uninstaller_removes(any_host: Machine) -> None:
     command = installed()
-    with host.unharmed():
-        assert host.apply(command) == ["changed"]
-        assert host.run("cat /usr/local/bin/trial-new") == "it's a b\n"
-        assert host.run("systemctl is-active trial-new") == "active\n"
-        assert host.apply(command) == ["same"]
-        host.undo()
-    host.run(CLEAN)
+    with any_host.unharmed():
+        assert any_host.apply(command) == ["changed"]
+        assert any_host.run("cat /usr/local/bin/trial-new") == "it's a b\n"
+        assert any_host.run("systemctl is-active trial-new") == "active\n"
+        assert any_host.apply(command) == ["same"]
+        any_host.undo()
+    any_host.run(CLEAN)
 
 
 def test_a_script_that_fails_says_so_and_is_taken_back_before_it_runs_again(host: Machine) -> None:
@@ -94,6 +110,22 @@ def test_a_script_that_fails_says_so_and_is_taken_back_before_it_runs_again(host
         host.undo()
         write(host, "install.sh", f"{INSTALL}echo 'no space for it' >&2\nexit 7\n")
     host.run(CLEAN)
+
+
+def test_one_that_was_cut_off_is_taken_back_without_what_came_later(any_host: Machine) -> None:
+    write(any_host, "install.sh", f"{INSTALL}{CUT_OFF}")
+    states, _ = any_host.attempt(installed())
+    assert states == []
+    any_host.run("sleep 3; echo later > /etc/trial-later; echo later > /usr/bin/trial-later")
+    write(any_host, "install.sh", INSTALL)
+    assert any_host.apply(installed()) == ["changed"]
+    any_host.undo()
+    told = any_host.run(
+        "cat /etc/trial-later /usr/bin/trial-later /usr/bin/trial-tool /etc/trial.conf /etc/trial-gone"
+    )
+    assert told == "later\nlater\nthe host's\nkept = yes\nmine\n"
+    assert any_host.run("ls -d /usr/local/bin/trial-new /opt/trial 2>/dev/null || :") == ""
+    any_host.run(f"rm /etc/trial-later /usr/bin/trial-later; {CLEAN}")
 
 
 def test_what_somebody_else_changed_since_is_left(host: Machine) -> None:
@@ -116,7 +148,7 @@ def test_without_an_uninstaller_it_is_all_taken_back_just_so(host: Machine) -> N
     host.run(CLEAN)
 
 
-def test_a_registry_of_an_image_is_started_by_its_script(any_shell: Machine) -> None:
+def test_a_registry_of_an_image_is_started_by_its_script(machine: Machine) -> None:
     rootfs = f"{DATA}/rootfs"
     script = f"""\
 test -s certs/sea.hub.crt && test -s certs/sea.hub.key && grep -q ^sealer: etc/registry_htpasswd
@@ -124,17 +156,17 @@ echo "$PWD $* $HostIP" > /etc/trial-registry
 {BUSYBOX}/nc -ll -p $1 -e true </dev/null >/dev/null 2>&1 &
 echo $! > /etc/trial-process
 """
-    any_shell.run(f"mkdir -p {rootfs}/scripts {rootfs}/etc")
-    any_shell.node.run(["sh", "-c", f"cat > {rootfs}/scripts/init-registry.sh"], input=script)
+    machine.run(f"mkdir -p {rootfs}/scripts {rootfs}/etc")
+    machine.node.run(["sh", "-c", f"cat > {rootfs}/scripts/init-registry.sh"], input=script)
     image = example_image(files={"scripts/init-registry.sh": script})
     view = example_cluster(
         example_host(1, master=True), image=image, name=DATA.rpartition("/")[2], data_root="/var/lib"
     )
     (step,) = Distribution().serve(view)
-    assert any_shell.apply(*step.changes) == ["changed"] * (len(step.changes) - 1) + ["same"]
-    assert any_shell.run("cat /etc/trial-registry") == (
+    assert machine.apply(*step.changes) == ["changed"] * (len(step.changes) - 1) + ["same"]
+    assert machine.run("cat /etc/trial-registry") == (
         f"{rootfs} 5000 {DATA}/store/registry sea.hub 10.0.0.1\n"
     )
-    any_shell.run("kill $(cat /etc/trial-process)")
-    any_shell.undo()
-    assert any_shell.run("ls /etc/trial-registry 2>&1 || :").startswith("ls: ")
+    machine.run("kill $(cat /etc/trial-process)")
+    machine.undo()
+    assert machine.run("ls /etc/trial-registry 2>&1 || :").startswith("ls: ")

@@ -60,11 +60,13 @@ footprint=$entry/footprint
 mkdir -p "$footprint"
 foot_keep {quote(f"{directory}/{programs}")} {quote(f"{directory}/{uninstall}" if uninstall else "")}
 foot_look before
+foot_watch
 status=0
 ( umask 022
 cd {place}
 {exports}export -p > "$footprint/environment"
 exec bash {path} {words} ) || status=$?
+foot_unwatch
 foot_look after
 foot_compare
 if [ $status != 0 ]; then

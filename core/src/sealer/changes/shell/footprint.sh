@@ -4,6 +4,7 @@
 # before/, after/  the host as it was: names, stat, units, parameters, modules, swaps, selinux, forward
 # kept/            copies of files that the script may change or remove, below their own paths
 # created, changed, removed, parameters  the differences; sums: of the changed files as the script left them
+# alive            touched as long as the script runs: one that was cut off can have done nothing later
 
 # Below these every path counts; of those further down the list, only what is directly in them.
 foot_trees='/etc /usr/bin /usr/sbin /bin /sbin /usr/local/bin /usr/local/sbin /usr/lib/systemd/system
@@ -87,16 +88,41 @@ foot_mentioned() {
   if [ -n "$1" ] && [ -f "$1" ]; then tr -c 'A-Za-z0-9_./@:+-' '\n' < "$1" | grep '^/' || :; fi
 }
 
+# foot_watch: keeps touching alive until foot_unwatch, or until the shell that called it is gone
+foot_watch() {
+  : > "$footprint/alive"
+  while [ -d "/proc/$$" ]; do
+    : > "$footprint/alive"
+    sleep 1
+  done >/dev/null 2>&1 &
+  watcher=$!
+}
+foot_unwatch() {
+  kill "$watcher" 2>/dev/null || :
+  wait "$watcher" 2>/dev/null || :
+  rm -f "$footprint/alive"
+}
+
+# foot_in_time: of paths, those that were last touched while the script ran, if it was cut off
+foot_in_time() {
+  if [ ! -e "$footprint/alive" ]; then cat; return; fi
+  last=$(($(stat -c %Y "$footprint/alive") + 2))
+  while IFS= read -r path; do
+    time=$(stat -c %Z "$path" 2>/dev/null) || continue
+    if [ "$time" -le "$last" ]; then printf '%s\n' "$path"; else echo "left: $path, of which nobody knows" >&2; fi
+  done
+}
+
 # foot_compare: what became different between before and after
 foot_compare() {
   (
     cd "$footprint" || exit 1
-    LC_ALL=C comm -13 before/names after/names > created
+    LC_ALL=C comm -13 before/names after/names | foot_in_time > created
     LC_ALL=C comm -23 before/names after/names > removed
     awk '
       { path = $0; for (i = 0; i < 6; i++) sub(/^[^ ]* /, "", path) }
       FILENAME == "before/stat" { old[path] = $0; next }
-      (path in old) && old[path] != $0 { print path }' before/stat after/stat > changed
+      (path in old) && old[path] != $0 { print path }' before/stat after/stat | foot_in_time > changed
     : > sums
     while IFS= read -r path; do
       if [ -f "kept$path" ] && cmp -s "kept$path" "$path"; then continue; fi
