@@ -64,13 +64,19 @@ def test_balancers_of_all_nodes_are_alike_whatever_the_order_of_masters() -> Non
     assert "--endpoints=10.0.0.1:6443,10.0.0.2:6443,10.0.0.3:6443 " in text
 
 
-def test_addresses_of_ip_version_6_stand_in_brackets() -> None:
+def test_masters_of_ip_version_6_have_names_that_the_balancer_can_dial() -> None:
     masters = (host(1, MASTER, address="fd00::1"), host(2, MASTER, address="fd00::2"))
     node = host(3, address="fd00::3")
     six = replace(cluster(*masters, node), image=balanced_image())
     found = list(endpoint_changes(six, node, masters))
-    unit = next(change for change in found if isinstance(change, Unit))
-    assert "--listen-addr=[::1]:6443 --endpoints=[fd00::1]:6443,[fd00::2]:6443 " in (unit.content or "")
-    entry = next(change for change in found if isinstance(change, HostsEntry))
-    assert entry.address == "::1"
-    assert sorted(entry.further) == ["fd00::1", "fd00::2"]
+    (unit,) = (change for change in found if isinstance(change, Unit))
+    *entries, own = (change for change in found if isinstance(change, HostsEntry))
+    names = {entry.address: entry.names[0] for entry in entries}
+    assert names == {
+        f"fd00::{number}": f"fd00-0000-0000-0000-0000-0000-0000-000{number}.apiserver.cluster.local"
+        for number in (1, 2)
+    }
+    endpoints = ",".join(f"{name}:6443" for name in names.values())
+    assert f"--listen-addr=[::1]:6443 --endpoints={endpoints} " in (unit.content or "")
+    assert own.address == "::1"
+    assert sorted(own.further) == ["fd00::1", "fd00::2"]

@@ -54,12 +54,15 @@ def endpoint_changes(cluster: Cluster, host: Host, masters: Sequence[Host]) -> I
         yield Unit(
             name=BALANCER_UNIT, content=_unit_text(cluster.name, loopback, addresses), watches=(_PROGRAM,)
         )
+        for address in sorted(addresses):
+            if ":" in address:
+                yield HostsEntry(address=address, names=(_alias(address),))
         addresses = (loopback, *addresses)
     yield HostsEntry(address=addresses[0], names=(API_DOMAIN,), further=addresses[1:])
 
 
 def _unit_text(cluster: str, loopback: str, addresses: Sequence[str]) -> str:
-    endpoints = ",".join(_joined(address) for address in sorted(addresses))
+    endpoints = ",".join(_endpoint(address) for address in sorted(addresses))
     return f"""\
 {MARK}{cluster}
 [Unit]
@@ -83,6 +86,16 @@ ProtectHome=yes
 [Install]
 WantedBy=multi-user.target
 """
+
+
+def _endpoint(address: str) -> str:
+    # The gateway of etcd 3.5 leaves the brackets of an address away when it dials: "too many colons".
+    return f"{_alias(address)}:{API_PORT}" if ":" in address else _joined(address)
+
+
+def _alias(address: str) -> str:
+    """Return the name by which a node's balancer finds a master of IP version 6, in the node's hosts file."""
+    return f"{ipaddress.ip_address(address).exploded.replace(':', '-')}.{API_DOMAIN}"
 
 
 def _joined(address: str) -> str:
