@@ -65,6 +65,18 @@ def test_what_another_image_has_as_well_stays(disk: Disk) -> None:
     assert not (disk.data / "layers" / gone.layers[0].hex).exists()
 
 
+def test_a_layer_that_is_in_another_tree_too_stays_there_and_goes_from_the_registry(disk: Disk) -> None:
+    # Layers of other tools do not say whether they hold files or container images: they go to both.
+    kept, gone = merged(disk, "a.example/app:2"), merged(disk, "a.example/app:1")
+    files_too = Tree(path="applications/a", layers=gone.layers)
+    disk.converge(files_too)
+    pruned = PrunedStore(path=STORE, trees=(kept,))
+    assert disk.converge(pruned).complete
+    assert files(disk.data / STORE) == packed("a.example/app:2")
+    assert files(disk.data / "applications/a") == packed("a.example/app:1")
+    assert [change.state for change in disk.observe(pruned, kept, files_too).changes] == ["same"] * 3
+
+
 def test_what_was_pushed_to_the_registry_stays_with_the_blobs_it_shares(disk: Disk) -> None:
     kept, gone = merged(disk, "a.example/app:2"), merged(disk, "a.example/app:1")
     store = disk.data / STORE

@@ -46,16 +46,24 @@ linked() {
 prune_store() {
   store=$data/$1
   layers=$(spent_layers "$2" "$3")
-  for layer in $layers; do
-    (cd "$data/layers/$layer" && find . -type f -path './registry/docker/registry/v2/repositories/*') |
-      while IFS= read -r file; do
-        if [ "$store/$file" -ef "$data/layers/$layer/$file" ]; then rm -f "$store/$file"; fi
-      done
-  done
   # Of two that brought the same file the later one counts: it is put back first, and not replaced.
   staying=
   for mark in $3; do
     if [ -f "$data/trees/$mark" ]; then for layer in $(cat "$data/trees/$mark"); do staying="$layer $staying"; done; fi
+  done
+  # A layer may belong to a tree of another place as well: it stays then, and what it brought here goes.
+  leaving=$layers
+  for mark in $(spent_marks "$2" "$3"); do
+    for layer in $(cat "$data/trees/$mark"); do
+      case " $staying $(printf %s "$leaving" | tr '\n' ' ') " in *" $layer "*) ;; *) leaving="$leaving $layer" ;; esac
+    done
+  done
+  for layer in $leaving; do
+    [ -d "$data/layers/$layer" ] || continue
+    (cd "$data/layers/$layer" && find . -type f -path './registry/docker/registry/v2/repositories/*') |
+      while IFS= read -r file; do
+        if [ "$store/$file" -ef "$data/layers/$layer/$file" ]; then rm -f "$store/$file"; fi
+      done
   done
   for layer in $staying; do
     (cd "$data/layers/$layer" && find . -type f -path './registry/docker/registry/v2/repositories/*') |
@@ -67,7 +75,8 @@ prune_store() {
       done
   done
   linked "$store/registry" > "$entry/linked"
-  for layer in $layers; do
+  for layer in $leaving; do
+    [ -d "$data/layers/$layer" ] || continue
     (cd "$data/layers/$layer" && find . -type f -path './registry/docker/registry/v2/blobs/*') |
       while IFS= read -r file; do
         digest=${file%/data}
