@@ -42,7 +42,7 @@ from sealer.errors import HostError, UsageError
 from sealer.events import Message
 from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
-from sealer.model import ImageType, Platform
+from sealer.model import SUPPORTED_KUBE_VERSION_LABEL, ImageType, Platform
 from sealer.operation.engine import Summary
 from sealer.operation.records import ClusterRecords
 
@@ -235,6 +235,8 @@ async def require_version(context: Context, prepared: Prepared, connections: Con
         return
     digest = next(iter(request.application.digests.values()))
     image = replace(context.store.resolve(digest).metadata, reference=request.application.reference)
+    if SUPPORTED_KUBE_VERSION_LABEL not in image.labels:
+        return
     cluster = prepared.cluster
     site = launch_site(cluster, prepared.parts, cluster.rootfs)
     connection = _first(connections, cluster.first_master.name)
