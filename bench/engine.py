@@ -37,8 +37,8 @@ DELAY = 0.1
 """Seconds that packets are held back in each direction of a slow link: a round trip takes twice as much."""
 
 WAYS = ("steps", "together", "pyinfra", "ansible")
-# Nothing is deleted: for minutes after that, ext4 looks at each inode that was, whenever it needs a new one, and
-# all nodes share one disk.
+# Nothing is deleted: for minutes after that, ext4 looks at each inode that was, whenever it needs a new one,
+# and all nodes share one disk.
 CLEAR = f"""
 for path in {TOP} {DATA} /root/.ansible /tmp/pyinfra-*; do
   [ ! -e "$path" ] || mv "$path" "$(mktemp -d /kept-XXXXXX)"
