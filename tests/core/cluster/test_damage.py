@@ -20,6 +20,7 @@ from sealer.cli.program import run
 from sealer.cluster.access import Access
 from sealer.cluster.install import prepare_again
 from sealer.cluster.operations import abort, summarise
+from sealer.cluster.pruning import spared_by_rollback
 from sealer.cluster.removal import (
     last_known,
     refuse_known,
@@ -266,3 +267,11 @@ def test_a_cluster_whose_operations_are_gone_is_still_known(tmp_path: Path) -> N
     assert known_clusters(tmp_path) == ("c1",)
     assert last_known(cluster.context, cluster.records).image == request().image
     cluster.records.require_none_open()
+
+
+def test_nothing_is_pruned_when_nobody_knows_what_a_rollback_would_need(tmp_path: Path) -> None:
+    kept = Kept(tmp_path)
+    assert not spared_by_rollback(kept.records, request()).spared
+    kept.file(REQUEST).write_text("{")
+    with pytest.raises(RecordDamaged):
+        spared_by_rollback(kept.records, request())

@@ -150,7 +150,7 @@ def read_listing(host: str, text: str) -> Iterator[Certificate]:
 
 
 def _parsed(pem: str) -> x509.Certificate:
-    # kubeadm gives its authorities the serial number 0, which the library warns about.
+    # Some distributions give their authorities the serial number 0, which the library warns about.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CryptographyDeprecationWarning)
         return x509.load_pem_x509_certificate(pem.encode())

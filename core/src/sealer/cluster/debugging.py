@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -233,8 +232,11 @@ async def _look(
     if opened.removable:
         await _do(asking, remove_pod(opened.namespace, opened.pod))
     else:
-        with contextlib.suppress(HostError):
+        try:
             await _do(asking, end_container(opened.pod, opened.container, wanted))
+        except HostError as error:
+            # What the command came to is worth more; but nobody else would end it.
+            complaint(f"container {opened.container} may still run in pod {opened.pod}: {error.message}")
     return replace(opened, exit_status=result.exit_status)
 
 

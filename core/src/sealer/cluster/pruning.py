@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +12,7 @@ from sealer.cluster.images import images_again
 from sealer.cluster.install import prepare_again
 from sealer.cluster.launching import Existing, asking
 from sealer.cluster.outlook import Outlook
-from sealer.cluster.removal import rollback_target
+from sealer.cluster.removal import newest_change
 from sealer.cluster.request import (
     ImageChoice,
     Request,
@@ -24,7 +23,7 @@ from sealer.cluster.request import (
 )
 from sealer.cluster.session import Connections, Context, applying, drive, reach, require_all
 from sealer.cluster.state import require_state, save_state
-from sealer.errors import ImageError, PlanError, SealerError
+from sealer.errors import ImageError, PlanError
 from sealer.events import Message
 from sealer.hosts.secret import Redactor
 from sealer.image.reference import Reference, parse_reference
@@ -175,15 +174,19 @@ async def _choose(context: Context, records: ClusterRecords, state: Request, kee
         if choice not in wanted:
             text = f"{choice.reference} stays: the cluster uses container images that it brought"
             context.events(Message(text=text))
-    return _Pruning(request=replace(state, stored=kept), spared=_spared(records, state))
+    return _Pruning(request=replace(state, stored=kept), spared=spared_by_rollback(records, state))
 
 
-def _spared(records: ClusterRecords, state: Request) -> Spared:
-    """Return the cluster image that a rollback of the newest operation would go back to, if it is another."""
-    with contextlib.suppress(SealerError):
-        before = state_before(rollback_target(records, None))
-        if before is not None and before.is_installed and before.image.digests != state.image.digests:
-            return Spared(spared=(before.image,))
+def spared_by_rollback(records: ClusterRecords, state: Request) -> Spared:
+    """Return the cluster image that a rollback of the newest operation would go back to, if it is another.
+
+    Raises:
+        RecordDamaged: That can't be known; nothing may be removed then.
+    """
+    newest = newest_change(records)
+    before = None if newest is None else state_before(newest)
+    if before is not None and before.is_installed and before.image.digests != state.image.digests:
+        return Spared(spared=(before.image,))
     return Spared()
 
 

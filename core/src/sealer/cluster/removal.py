@@ -355,6 +355,20 @@ def abandon(operation: Operation | None, *, state: str = ABORTED) -> None:
             journal.finished(state)
 
 
+def newest_change(records: ClusterRecords) -> Operation | None:
+    """Return the newest operation that a rollback could take back, or None when there is none."""
+    changing = _changing(records)
+    return changing[-1] if changing else None
+
+
+def _changing(records: ClusterRecords) -> list[Operation]:
+    return [
+        operation
+        for operation in records.operations()
+        if operation.verb not in REMOVALS and operation.history().finished != ROLLED_BACK
+    ]
+
+
 def rollback_target(records: ClusterRecords, identity: str | None) -> Operation:
     """Return the operation that a rollback would take back.
 
@@ -362,11 +376,7 @@ def rollback_target(records: ClusterRecords, identity: str | None) -> Operation:
         UsageError: It is not the newest that changed something, or there is none of that id.
         SealerError: There is none at all.
     """
-    changing = [
-        operation
-        for operation in records.operations()
-        if operation.verb not in REMOVALS and operation.history().finished != ROLLED_BACK
-    ]
+    changing = _changing(records)
     if not changing:
         raise SealerError(f"cluster {records.cluster} has no operation that could be taken back")
     newest = changing[-1]

@@ -75,10 +75,7 @@ def parse_clusterfile(text: str, source: str, env: MappingType[str, str]) -> Clu
         SourceErrors: Everything that is wrong with it, each with its position.
     """
     problems = Problems(Source(source, text))
-    try:
-        nodes = compose_documents(text, problems)
-    except Broken:
-        raise problems.error() from None
+    nodes = _compose(text, problems)
     reader = Reader(problems, env)
     documents: list[Document] = []
     settings: list[Settings] = []
@@ -116,10 +113,7 @@ def parse_plugins(text: str, source: str) -> tuple[PluginSpec, ...]:
         SourceErrors: Everything that is wrong with it, each with its position.
     """
     problems = Problems(Source(source, text))
-    try:
-        nodes = compose_documents(text, problems)
-    except Broken:
-        raise problems.error() from None
+    nodes = _compose(text, problems)
     reader = Reader(problems, None)
     found: list[PluginSpec] = []
     for node in nodes:
@@ -131,6 +125,13 @@ def parse_plugins(text: str, source: str) -> tuple[PluginSpec, ...]:
     if problems:
         raise problems.error()
     return tuple(found)
+
+
+def _compose(text: str, problems: Problems) -> tuple[Node, ...]:
+    try:
+        return compose_documents(text, problems)
+    except Broken:
+        raise problems.error() from None
 
 
 def _read_document(reader: Reader, node: Node) -> ClusterSpec | Document | Settings | None:
