@@ -124,10 +124,16 @@ def test_container_images_reach_the_nodes_of_any_cluster_through_its_api_server(
     stranger = replace(cluster.operator, variables={"PATH": programs})
     there = ("--kubeconfig", str(kubeconfig))
 
+    def all_have(image: str) -> bool:
+        nodes = cluster.ask("get", "nodes")["items"]
+        return all(any(image in one["names"] for one in node["status"]["images"]) for node in nodes)
+
     stranger.sealer("run", "box:1", *there, "--to-nodes")
     assert cluster.ask("get", "deployment", "box")["status"]["availableReplicas"] == 2
     left = cluster.ask("get", "pods", "-n", "sealer-system")["items"]
     assert [pod for pod in left if not pod["metadata"].get("deletionTimestamp")] == []
+    # Kubelets look at their container images twice a minute and tell the API server with their next report.
+    eventually(lambda: all_have("elsewhere.example/box:1"), what="all nodes say that they have the image")
     again = stranger.sealer("run", "box:1", *there, "--to-nodes")
     assert "done: 0 steps changed something" in again.stderr
     stranger.sealer("app", "uninstall", "box", *there, "--yes")
