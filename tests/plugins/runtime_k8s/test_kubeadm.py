@@ -298,3 +298,30 @@ def test_two_ip_families_are_asked_for_where_they_have_to_be(version: str, *, ga
     assert whole.get("featureGates", {}) == ({"IPv6DualStack": True} if gated else {})
     one = init(cluster(image=image(version, ())))["ClusterConfiguration"]
     assert "featureGates" not in one
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ([], ["SystemVerification"]),
+        (["Mem"], ["Mem", "SystemVerification"]),
+        # "don't specify individual checks if 'all' is used" (kubeadm)
+        (["all"], ["all"]),
+    ],
+)
+def test_kubeadm_lets_old_control_groups_pass_where_the_user_tells_the_kubelet_to(
+    given: list[str], wanted: list[str]
+) -> None:
+    said = (
+        {"kind": "KubeletConfiguration", "failCgroupV1": False},
+        {"kind": "InitConfiguration", "nodeRegistration": {"ignorePreflightErrors": given}},
+    )
+    hosts = {old: host(1, MASTER, facts=facts(cgroup_version=old)) for old in (1, 2)}
+
+    def ignored(version: str, old: int) -> object:
+        view = cluster(hosts[old], image=image(version, ()), documents=said)
+        return init(view)["InitConfiguration"]["nodeRegistration"]["ignorePreflightErrors"]
+
+    assert ignored("v1.35.4", 1) == wanted
+    assert ignored("v1.35.4", 2) == given
+    assert ignored("v1.34.4", 1) == given

@@ -13,7 +13,7 @@ from sealer.errors import PlanError
 from sealer.model import MASTER, Cluster, Step, Upgrade, at
 from sealer.operation.plan import Plan, make_plan
 from sealer_runtime_k8s.runtime import Kubernetes
-from tests.plugins.kit import SHELLS, assert_parses, cluster, host, image
+from tests.plugins.kit import SHELLS, assert_parses, cluster, facts, host, image
 
 # Keeps one annotation, as kubectl 1.34 does; it takes the dots of the name with a backslash alone.
 KUBECTL = r"""#!/bin/sh
@@ -91,6 +91,16 @@ def test_kubeadm_applies_on_the_first_master_and_follows_on_the_others() -> None
         assert "upgrade apply" not in text
     waits = [c for c in found["kubernetes/upgrade@10.0.0.2"].changes if isinstance(c, Wait)]
     assert "--server=https://10.0.0.2:6443" in waits[0].until
+
+
+def test_kubeadm_lets_old_control_groups_pass_where_the_user_tells_the_kubelet_to() -> None:
+    said = ({"kind": "KubeletConfiguration", "failCgroupV1": False},)
+    hosts = (host(1, MASTER, facts=facts(cgroup_version=1)), host(4, facts=facts("n4", cgroup_version=2)))
+    of = cluster(*hosts, image=image("v1.35.4", ()), documents=said)
+    found = steps("v1.34.4", of)
+    first, node = (commands(found[f"kubernetes/upgrade@10.0.0.{number}"]) for number in (1, 4))
+    assert "apply v1.35.4 --yes --ignore-preflight-errors=CreateJob,SystemVerification\n" in first
+    assert "kubeadm upgrade node\n" in node
 
 
 def test_programs_come_before_kubeadm_is_asked_and_go_before_the_kubelet_of_before_runs_again() -> None:

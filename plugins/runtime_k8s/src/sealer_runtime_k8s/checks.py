@@ -9,11 +9,11 @@ from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
 from sealer_runtime_k8s import probes
 from sealer_runtime_k8s.apartness import NetworksApart, NoNetworkLeftovers
 from sealer_runtime_k8s.balancer import has_balancer, is_balanced
+from sealer_runtime_k8s.control_groups import ControlGroups
 from sealer_runtime_k8s.disk import DiskLatency, DiskPressure
 from sealer_runtime_k8s.kubeadm import is_own_endpoint
 from sealer_runtime_k8s.machine import (
     BridgeFilter,
-    ControlGroups,
     MasterSize,
     Memory,
     OptionalProgramsPresent,

@@ -11,6 +11,7 @@ import yaml
 
 from sealer.errors import PlanError
 from sealer.model import Cluster, Host
+from sealer_runtime_k8s.control_groups import ignored_preflight
 from sealer_runtime_k8s.documents import asked, offered
 from sealer_runtime_k8s.images import image_settings
 from sealer_runtime_k8s.merge import arguments_as_lists, arguments_as_mappings, merge
@@ -280,7 +281,11 @@ def _registration(
         merge(image.get("nodeRegistration") or {}, computed), user.get("nodeRegistration") or {}
     )
     arguments = {"node-ip": ",".join(_node_addresses(cluster, host))}
-    fixed = {"name": node_name(cluster, host), "kubeletExtraArgs": arguments}
+    fixed: dict[str, Any] = {"name": node_name(cluster, host), "kubeletExtraArgs": arguments}
+    ignored, given = ignored_preflight(cluster, host), registration.get("ignorePreflightErrors") or ()
+    # Beside "all" kubeadm takes no other word.
+    if ignored and "all" not in given:
+        fixed["ignorePreflightErrors"] = [*given, *ignored]
     return merge(registration, fixed)
 
 

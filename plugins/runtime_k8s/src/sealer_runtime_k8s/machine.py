@@ -6,8 +6,6 @@ from collections.abc import Iterable
 
 from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
 from sealer_runtime_k8s import probes
-from sealer_runtime_k8s.documents import asked, offered
-from sealer_runtime_k8s.version import image_version
 
 _OPTIONAL_PROGRAMS = frozenset({"ethtool", "socat", "modprobe"})
 _MIB = 1 << 20
@@ -15,8 +13,6 @@ _LEAST_MASTER_MEMORY = 1700 * _MIB
 """What kubeadm's preflight asks of a control plane, from its constant ControlPlaneMem."""
 _GOOD_MEMORY = 2000 * _MIB
 _LEAST_MASTER_CPUS = 2
-_FIRST_WITHOUT_CGROUP_V1 = 35
-"""The minor release whose kubelet has failCgroupV1 on unless told otherwise."""
 
 
 class ProgramsPresent(Check):
@@ -126,27 +122,6 @@ class BridgeFilter(Check):
                     found=f"kernel {host.facts.kernel} without br_netfilter",
                     wanted="the module br_netfilter, loaded, built in or loadable",
                     mend="install the kernel's package of further modules",
-                )
-
-
-class ControlGroups(Check):
-    """The kubelet works with the host's version of control groups."""
-
-    id = "kubernetes-cgroups"
-    title = "version of control groups"
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        settings = [document(cluster, "KubeletConfiguration") for document in (offered, asked)]
-        allowed = any(found.get("failCgroupV1") is False for found in settings)
-        if allowed or image_version(cluster.image).minor < _FIRST_WITHOUT_CGROUP_V1:
-            return
-        for host in cluster.hosts:
-            if host.facts.cgroup_version == 1:
-                yield self.finding(
-                    host.name,
-                    found="control groups of version 1",
-                    wanted=f"version 2: the kubelet refuses 1 from v1.{_FIRST_WITHOUT_CGROUP_V1} on",
-                    mend="boot with systemd.unified_cgroup_hierarchy=1, or set failCgroupV1: false",
                 )
 
 

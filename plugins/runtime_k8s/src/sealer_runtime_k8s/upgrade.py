@@ -16,6 +16,7 @@ from sealer.kubernetes import (
 )
 from sealer.model import Cluster, Host, Step, Upgrade, at
 from sealer_runtime_k8s import etcd, fragments
+from sealer_runtime_k8s.control_groups import ignored_preflight
 from sealer_runtime_k8s.kubeadm import init_configuration
 from sealer_runtime_k8s.names import API_PORT, KUBELET_UNIT, PROGRAMS, directory, environment, node_name
 from sealer_runtime_k8s.prepare import prepare_step
@@ -145,7 +146,7 @@ def _upgrade_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
     changes.append(
         Command(
             title=f"upgrade to {version}",
-            run=f"{_kubeadm(host, version, config if is_first else '')}\n"
+            run=f"{_kubeadm(cluster, host, config if is_first else '')}\n"
             f"systemctl daemon-reload\nsystemctl restart {KUBELET_UNIT}\nsync\n: > {quote(mark)}",
             unless=_is_upgraded(host, version, mark),
             revert=f"rm -f {quote(mark)}\n{_put_back(host, kept, with_addons=is_first)}",
@@ -173,15 +174,19 @@ def _upgrade_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
     )
 
 
-def _kubeadm(host: Host, version: KubernetesVersion, config: str) -> str:
+def _kubeadm(cluster: Cluster, host: Host, config: str) -> str:
     """Return sh that lets kubeadm do its part; ``config`` is given for the first master."""
-    kubeadm = f"{PROGRAMS}/kubeadm"
+    kubeadm, ignored = f"{PROGRAMS}/kubeadm", ignored_preflight(cluster, host)
     if not config:
-        return f"{kubeadm} upgrade node"
+        return f"{kubeadm} upgrade node{_ignoring(ignored)}"
     # Its own gate is a job that must be through in 15 seconds; the cluster's is ours.
     return f"""\
 {kubeadm} init phase upload-config kubeadm --config {quote(config)}
-{kubeadm} upgrade apply {version} --yes --ignore-preflight-errors=CreateJob"""
+{kubeadm} upgrade apply {image_version(cluster.image)} --yes{_ignoring(("CreateJob", *ignored))}"""
+
+
+def _ignoring(checks: tuple[str, ...]) -> str:
+    return f" --ignore-preflight-errors={','.join(checks)}" if checks else ""
 
 
 def _is_upgraded(host: Host, version: KubernetesVersion, mark: str) -> str:
