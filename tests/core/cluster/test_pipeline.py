@@ -32,9 +32,9 @@ from sealer.model import (
 )
 from sealer.operation.plan import Plan
 from sealer.providers import Component, SupportsUpgrade
-from sealer.testing.stand_ins import Box, Note, Toy
+from sealer.testing.stand_ins import Box, Note, Toy, planned_cluster
 
-from .examples import LAYERS, PARTS, cluster, image, layer
+from .examples import LAYERS, PARTS, cluster, host, image, layer
 from .pipelines import EVERYWHERE, IMAGE_CHOICE, install
 
 
@@ -197,6 +197,36 @@ def test_it_also_gets_their_images_where_mirrors_are_not_enough() -> None:
     step = plan.step("registry-access/image@10.0.0.3")
     brought = [change.title for change in step.changes if isinstance(change, Command)]
     assert brought == [*(one.image for one in cluster().image.container_images), "earlier.example/app:1"]
+
+
+class Wheel(Toy):
+    """A cluster runtime that brings its own container runtime, and is restarted for mirrors."""
+
+    restarts_for_mirrors = True
+
+
+def accesses(runtime: Toy, container: Box | None) -> dict[str, list[str]]:
+    """Return which others the access steps of masters 1, 2, 3 and of node 4 wait for, by their numbers."""
+    parts = replace(PARTS, runtime=runtime, container=container)
+    hosts = tuple(host(number, master=number < 4) for number in (1, 2, 3, 4))
+    view = planned_cluster(replace(cluster(), hosts=hosts), image(), parts)
+    layers = {one.name: LAYERS for one in hosts}
+    plan = installation_plan(view, layers, parts, IMAGE_CHOICE)
+    step = "registry-access/image@10.0.0."
+    waits = {number: plan.waits_for[f"{step}{number}"] for number in "1234"}
+    return {
+        number: [other.removeprefix(step) for other in sorted(others) if other.startswith(step)]
+        for number, others in waits.items()
+    }
+
+
+def test_masters_that_are_restarted_for_mirrors_come_one_after_the_other() -> None:
+    assert accesses(Wheel(), None) == {"1": [], "2": ["1"], "3": ["2"], "4": []}
+
+
+@pytest.mark.parametrize(("runtime", "container"), [(Toy(), None), (Wheel(), Box())])
+def test_others_get_their_mirrors_side_by_side(runtime: Toy, container: Box | None) -> None:
+    assert accesses(runtime, container) == {"1": [], "2": [], "3": [], "4": []}
 
 
 def test_an_application_leaves_the_mirrors_of_earlier_ones() -> None:

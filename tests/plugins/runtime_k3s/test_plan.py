@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 from pathlib import Path
@@ -12,8 +13,9 @@ from sealer.changes import Change, Command, File, Unit
 from sealer.model import MASTER, Cluster, Host, Step, at
 from sealer.operation.plan import Plan, make_plan
 from sealer_runtime_k3s import sealer_base_recipes, sealer_cluster_runtimes
-from sealer_runtime_k3s.fragments import HAS_JOINED_ETCD, SERVER_TOKEN
-from sealer_runtime_k3s.names import DATA, SERVER_SECRET, SERVER_TLS
+from sealer_runtime_k3s.etcd import can_restart, why_not_restart
+from sealer_runtime_k3s.fragments import HAS_JOINED_ETCD, SERVER_TOKEN, is_off
+from sealer_runtime_k3s.names import DATA, PROGRAM, SERVER_SECRET, SERVER_TLS
 from sealer_runtime_k3s.runtime import K3s
 from sealer_runtime_k3s.units import unit_text
 from tests.plugins import kit
@@ -141,3 +143,69 @@ def test_k3s_is_restarted_for_mirrors_only_when_it_runs_and_has_not_read_them() 
     (restart,) = (c for c in mirrors(host(2), "docker.io").values() if isinstance(c, Command))
     assert "k3s-agent.service" in restart.run
     assert "is-active" in restart.unless
+
+
+@pytest.mark.parametrize(
+    ("state", "off"),
+    [("active", False), ("activating", False), ("reloading", False), ("inactive", True), ("failed", True)],
+)
+def test_a_server_that_only_starts_is_not_taken_for_one_that_is_off(
+    tmp_path: Path, state: str, off: bool
+) -> None:
+    script = put(tmp_path, "systemctl", f"echo {state}; [ {state} = active ]") + is_off("k3s.service")
+    assert succeeds(script) is off
+
+
+def test_servers_are_restarted_when_etcd_allows_it_and_waited_for_and_agents_just_restarted() -> None:
+    kinds = [type(change).__name__ for change in mirrors(host(1, MASTER), "docker.io").values()]
+    assert kinds == ["File", "File", "Wait", "Command", "Wait"]
+    assert [type(c).__name__ for c in mirrors(host(2), "docker.io").values()] == ["File", "File", "Command"]
+    assert K3s.restarts_for_mirrors
+
+
+@pytest.mark.parametrize(
+    ("members", "answering", "can"),
+    [
+        ((), (), False),
+        ((1,), (1,), True),
+        ((1, 2), (1,), True),
+        ((1, 2, 3), (1, 2, 3), True),
+        ((1, 2, 3), (1, 3), False),
+        ((1, 2, 3, 4, 5), (1, 2, 3, 4), True),
+        ((1, 2, 3, 4, 5), (1, 2, 3), False),
+        ((1, 2, 3), (2, 3), False),
+    ],
+)
+def test_no_server_is_restarted_whose_peers_would_have_no_quorum(
+    tmp_path: Path, members: tuple[int, ...], answering: tuple[int, ...], can: bool
+) -> None:
+    view = [
+        {"id": number, "peerURLs": [f"https://10.0.0.{number}:2380"], "clientURLs": ["https://10.0.0.9:2379"]}
+        for number in members
+    ]
+    answers = "|".join(f"*--server=https://10.0.0.{number}:2380*" for number in answering) or "none"
+    k3s = put(tmp_path, "k3s", f"case \"$*\" in {answers}) echo '{json.dumps(view)}' ;; *) exit 1 ;; esac")
+    script = can_restart(host(1, MASTER)).replace(PROGRAM, "k3s")
+    assert succeeds(k3s + script) is can
+    if not can:
+        told = run(k3s + why_not_restart(host(1, MASTER)).replace(PROGRAM, "k3s")).stdout
+        others = len(set(answering) - {1})
+        lost = f"of {len(members)} members {others} others answer"
+        answer = "would lose its quorum while k3s restarts: " + lost
+        assert told == f"etcd {answer if 1 in answering else 'does not answer'}\n"
+
+
+def put(directory: Path, name: str, text: str) -> str:
+    """Make a program of sh, and return the line of sh by which it is found."""
+    program = directory / name
+    program.write_text(f"#!/bin/sh\n{text}\n")
+    program.chmod(0o755)
+    return f"PATH={directory}:$PATH\n"
+
+
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["sh"], input=script, capture_output=True, text=True, check=False)
+
+
+def succeeds(script: str) -> bool:
+    return run(script).returncode == 0

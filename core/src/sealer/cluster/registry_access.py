@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from sealer.changes import Change, HostsEntry, Tree
 from sealer.cluster.delivery_steps import Delivering, Destination, pushing, with_deliveries
@@ -25,6 +26,8 @@ from sealer.model import (
 )
 from sealer.operation.places import operator_data
 from sealer.providers import Registry
+
+_ACCESS = "registry-access"
 
 Layers = Mapping[str, Sequence[Descriptor]]
 """The layers of the image of each host, by the host's name."""
@@ -117,7 +120,17 @@ def access_steps(
 ) -> list[Step]:
     """Return a step for each host: it gets ``images``, and finds those too that were ``known`` before."""
     domains = tuple(sorted({image.domain for image in (*images, *known)}))
-    return [_access_step(cluster, host, parts, domains, images, source=source) for host in cluster.hosts]
+    steps = [_access_step(cluster, host, parts, domains, images, source=source) for host in cluster.hosts]
+    if parts.container is not None or not parts.runtime.restarts_for_mirrors:
+        return steps
+    names = [master.name for master in cluster.masters]
+    before = dict(pairwise(reversed(names)))
+    return [
+        replace(step, requires=(*step.requires, at(_ACCESS, before[step.host])))
+        if step.host in before
+        else step
+        for step in steps
+    ]
 
 
 def _access_step(
@@ -147,7 +160,7 @@ def _access_step(
         title="fetch container images" if brought else "trust the cluster's registry",
         host=host.name,
         changes=(*changes, *brought),
-        provides=(at("registry-access", host.name),),
+        provides=(at(_ACCESS, host.name),),
         requires=("registry", *requires),
     )
     return replace(step, timeout=UPLOAD_TIMEOUT) if brought else step

@@ -18,9 +18,12 @@ class ClusterRuntime(HostProvider):
         document_kinds: The documents of Clusterfiles that it takes, by group and kind whatever their version,
             as ``sealer.io/KubeadmConfig``. Others are refused with their places. None leaves it to the
             provider to look at ``cluster.documents``.
+        restarts_for_mirrors: Whether the changes of ``mirrors`` may restart a master that runs. Then core has
+            those of masters made one after the other, each when the one before it has ended well.
     """
 
     document_kinds: ClassVar[frozenset[str] | None] = None
+    restarts_for_mirrors: ClassVar[bool] = False
 
     @abstractmethod
     def create(self, cluster: Cluster) -> Iterable[Step]:

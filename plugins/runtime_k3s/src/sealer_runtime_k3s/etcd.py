@@ -20,19 +20,57 @@ def peer(host: Host) -> str:
     return f"https://[{address}]:{_PEER_PORT}" if address.version == 6 else f"https://{address}:{_PEER_PORT}"
 
 
-def has_no_member(agent: Host, host: Host) -> str:
-    """Return sh for one server that succeeds when etcd answers and knows no member on another host.
+def _ask(server: str) -> str:
+    """Return the sh command by which a server asks a member, at a URL, which members there are.
 
-    Members tell one another who they are at ``/members``, in HTTP 1; kubectl is what a host has to ask by.
+    They tell one another at ``/members``, in HTTP 1, with or without a quorum; kubectl is what a host has to
+    ask by.
     """
     tls = f"{SERVER_TLS}/etcd"
     own = f"--client-certificate={tls}/peer-server-client.crt --client-key={tls}/peer-server-client.key"
-    ask = (
+    return (
         f"DISABLE_HTTP2=1 {PROGRAM} kubectl --kubeconfig=/dev/null --request-timeout=10s"
-        f" --server={peer(agent)} --certificate-authority={tls}/peer-ca.crt {own} get --raw /members"
+        f" --server={server} --certificate-authority={tls}/peer-ca.crt {own} get --raw /members"
     )
+
+
+def _count_others(host: Host) -> str:
+    """Return sh for a server that counts ``$all`` members of etcd, and ``$others`` that answer beside it."""
+    return f"""\
+members=$({_ask(peer(host))} 2>/dev/null) || members=
+all=0 others=0
+for peer in $(printf %s "$members" | tr '"' '\\n' | grep '^https://.*:{_PEER_PORT}$' | sort -u); do
+  all=$((all + 1))
+  if [ "$peer" != {quote(peer(host))} ] && {_ask('"$peer"')} >/dev/null 2>&1; then others=$((others + 1)); fi
+done"""
+
+
+def can_restart(host: Host) -> str:
+    """Return sh for a server that succeeds when etcd keeps its quorum while k3s is restarted there.
+
+    Of one member or two there is none to keep.
+    """
+    return f"""\
+{_count_others(host)}
+[ "$all" -ge 1 ] && {{ [ "$all" -le 2 ] || [ "$others" -gt $((all / 2)) ]; }}"""
+
+
+def why_not_restart(host: Host) -> str:
+    """Return sh that prints why k3s must not be restarted."""
+    return f"""\
+{_count_others(host)}
+if [ "$all" -eq 0 ]; then
+  echo "etcd does not answer"
+else
+  echo "etcd would lose its quorum while k3s restarts: of $all members $others others answer"
+fi"""
+
+
+def has_no_member(agent: Host, host: Host) -> str:
+    """Return sh for one server that succeeds when etcd answers and knows no member on another host."""
     quoted = quote(f'"{peer(host)}"')
-    return f'members=$({ask} 2>/dev/null) && [ -n "$members" ] && ! printf %s "$members" | grep -Fq {quoted}'
+    ask = f"{_ask(peer(agent))} 2>/dev/null"
+    return f'members=$({ask}) && [ -n "$members" ] && ! printf %s "$members" | grep -Fq {quoted}'
 
 
 def require_quorum_without(node: str) -> str:

@@ -124,10 +124,15 @@ def start_anew(unit: str) -> str:
     return f"if systemctl is-active -q {unit}; then systemctl restart {unit}; fi"
 
 
+def is_off(unit: str) -> str:
+    """Return sh that succeeds when k3s neither runs nor is about to."""
+    return f"case $(systemctl is-active {unit}) in active | *ing) false ;; esac"
+
+
 def mirrors_are_read(unit: str) -> str:
     """Return sh that succeeds when k3s is off, or has read registries.yaml since it was written."""
     settings = f"{DATA}/agent/etc/containerd/config.toml"
-    return f"! systemctl is-active -q {unit} || [ {settings} -nt {REGISTRIES} ]"
+    return f"{is_off(unit)} || [ {settings} -nt {REGISTRIES} ]"
 
 
 END_CONTAINERS = f"""\

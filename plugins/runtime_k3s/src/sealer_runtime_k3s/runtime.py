@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sealer.changes import Change, Command, File, Output
+from sealer.changes import Change, Command, File, Output, Wait
 from sealer.kubernetes import JOINS, host_needs, mark_step
 from sealer.model import (
     Check,
@@ -27,7 +27,7 @@ from sealer.providers import (
     SupportsImageImport,
     SupportsUpgrade,
 )
-from sealer_runtime_k3s import fragments, probes
+from sealer_runtime_k3s import etcd, fragments, probes
 from sealer_runtime_k3s.certificates import certificate_files, renewal_steps
 from sealer_runtime_k3s.checks import ServiceRuns, all_checks, traffic
 from sealer_runtime_k3s.config import has_etcd, registries
@@ -59,6 +59,7 @@ class K3s(ClusterRuntime, SupportsCertificates, SupportsUpgrade, SupportsImageIm
     name = "k3s"
     summary = "Kubernetes by k3s, with embedded etcd"
     document_kinds = DOCUMENT_KINDS
+    restarts_for_mirrors = True
 
     def probes(self) -> tuple[Probe, ...]:
         return probes.ALL
@@ -139,17 +140,36 @@ class K3s(ClusterRuntime, SupportsCertificates, SupportsUpgrade, SupportsImageIm
     def mirrors(
         self, cluster: Cluster, host: Host, registry: RegistryEndpoint, domains: Sequence[str]
     ) -> Iterable[Change]:
-        """Return registries.yaml, and the restart without which a k3s that runs would not read it."""
+        """Return registries.yaml, and the restart without which a k3s that runs would not read it.
+
+        Raises:
+            PlanError: The documents ask for what can't work.
+        """
         if registry.certificate_authority is not None:
             yield File(path=REGISTRY_AUTHORITY, content=str(registry.certificate_authority))
         yield File(path=REGISTRIES, content=registries(registry, domains), mode=0o600)
+        is_read, is_off = fragments.mirrors_are_read(unit(host)), fragments.is_off(unit(host))
+        if host.is_master and has_etcd(cluster):
+            yield Wait(
+                title="etcd can do without this server for a moment",
+                until=f"{is_read} || {{\n{etcd.can_restart(host)}\n}}",
+                why=etcd.why_not_restart(host),
+                limit=120,
+            )
         yield Command(
             title="k3s reads registries.yaml",
             run=f"systemctl restart {unit(host)}",
-            unless=fragments.mirrors_are_read(unit(host)),
+            unless=is_read,
             limit=300,
             repeatable=True,
         )
+        if host.is_master:
+            yield Wait(
+                title="the server is ready with its mirrors",
+                until=f"{is_off} || {fragments.API_ANSWERS}",
+                why=fragments.WHY_NO_API,
+                limit=360,
+            )
 
 
 def _mark_step(cluster: Cluster, host: Host, *requires: str) -> Step:
