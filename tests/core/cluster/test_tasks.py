@@ -87,11 +87,16 @@ def test_applications_wait_for_what_comes_before_them() -> None:
     assert all(task in found.waits_for[step] for step in apps)
 
 
-def test_a_pod_network_waits_for_what_comes_before_applications_too() -> None:
+def test_a_pod_network_is_there_before_what_comes_before_applications() -> None:
+    """A check of the cluster at that phase waits for pods of the system, which wait for the network."""
     labels = {**image().labels, "cluster.alpha.sealer.io/kube-cni-net": "true"}
     found = plan(Phase.PRE_LAUNCH, there=cluster(metadata=image(labels=labels)))
     (network,) = (step for step in found.steps if step.id.endswith("/app/net"))
-    assert at("task/disks/pre-launch", cluster().first_master.name) in found.waits_for[network.id]
+    task = at("task/disks/pre-launch", cluster().first_master.name)
+    assert network.id in found.waits_for[task]
+    others = [step.id for step in found.steps if "/app/" in step.id and step is not network]
+    assert others
+    assert all(task in found.waits_for[step] for step in others)
 
 
 def growth(stamp: str = "op-1") -> Growth:

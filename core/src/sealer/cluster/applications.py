@@ -141,7 +141,7 @@ def launch_steps(launch: Launch) -> tuple[Step, ...]:
         needed = sorted(asked | (set(first) if app.name not in first else set()))
         if engine is not None and app.name not in {engine, *first}:
             needed.append(engine)
-        always = launch.network_requires if _is_network(image, app.name) else launch.requires
+        always = launch.network_requires if _is_early(launch, app) else launch.requires
         requires = (*always, *(f"app/{name}" for name in needed))
         step, ready = _application(launch, app, requires)
         launches.append(step)
@@ -216,8 +216,7 @@ def _application(launch: Launch, app: Application, requires: Sequence[str]) -> t
         noted(app, record, DEPLOYED),
     ]
     ready = _ready(launch, app)
-    is_early = _is_network(launch.image, app.name) and launch.network_requires != launch.requires
-    if not ready or not (launch.choice.parallel or is_early):
+    if not ready or not (launch.choice.parallel or _is_early(launch, app)):
         return _step(launch, name, title, (*changes, *ready), requires, env), ()
     launched = _step(launch, f"launched/{app.name}", title, changes, requires, env)
     waiting = f"wait until {app.name} is ready"
@@ -311,8 +310,11 @@ def _namespace(app: Application) -> Iterator[Change]:
         )
 
 
-def _is_network(image: ImageMetadata, name: str) -> bool:
-    return image.labels.get(f"{NETWORK_LABEL}{name}") == "true"
+def _is_early(launch: Launch, app: Application) -> bool:
+    """Whether an application is launched while hosts still join: a pod network that needs no other one."""
+    if launch.network_requires == launch.requires or any(_required(launch.image, app.name)):
+        return False
+    return launch.image.labels.get(f"{NETWORK_LABEL}{app.name}") == "true"
 
 
 def _is_needed_by_all(image: ImageMetadata, name: str) -> bool:

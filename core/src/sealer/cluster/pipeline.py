@@ -91,11 +91,9 @@ def installation_plan(
             for step in steps
         ]
         steps += tasks.joining
-    # Hosts that join need no pod network, and aren't Ready without: it is made while they do. But what the
-    # user wants done ahead of all that is launched comes ahead of it as well.
-    network = ("cluster",) if tasks.launching else ("api",)
+    # Hosts that join need no pod network, and aren't Ready without: it is made while they do.
     return _with_launches(
-        cluster, parts, choice, steps, made=made, tasks=tasks, serving=late, network_requires=network
+        cluster, parts, choice, steps, made=made, tasks=tasks, serving=late, network_requires=("api",)
     )
 
 
@@ -196,26 +194,33 @@ def _with_launches(
     made: MadeFiles,
     tasks: TaskPlan,
     serving: Sequence[Step] = (),
-    network_requires: tuple[str, ...] = ("cluster",),
+    network_requires: tuple[str, ...] = (),
 ) -> Plan:
-    """Return the plan of steps after which all hosts are members, and of what is launched then."""
+    """Return the plan of steps after which all hosts are members, and of what is launched then.
+
+    With ``network_requires`` a pod network waits for these alone, as it is part of the cluster, and what the
+    user wants done ahead of applications comes behind it: without one no pod of the system is ready.
+    """
     tasks_done = tuple(name for step in tasks.launching for name in step.provides)
+    requires = ("cluster", *tasks_done)
     launch = Launch(
         cluster=cluster,
         image=cluster.image,
         choice=choice,
         app_types=parts.app_types,
         site=launch_site(cluster, parts, cluster.rootfs),
-        requires=("cluster", *tasks_done),
-        network_requires=(*network_requires, *tasks_done),
+        requires=requires,
+        network_requires=network_requires or requires,
         read=read_reference,
         prepared=made.apps,
         redirecting=redirecting_here(cluster, cluster.image, parts),
     )
     launches = launch_steps(launch)
+    early = tuple(name for step in launches if "cluster" not in step.requires for name in step.provides)
+    before = [replace(step, requires=(*step.requires, *early)) for step in tasks.launching]
     ready = [_ready_step(cluster, parts, launches[-1])] if launches else []
     launches = with_pushes(cluster, cluster.image, parts, launches)
-    every = [*steps, *tasks.launching, *launches, *tasks.after, *ready]
+    every = [*steps, *before, *launches, *tasks.after, *ready]
     groups = plan_groups(cluster, parts, every)
     # Nobody turns to a registry that lacks what the others have.
     groups["registry"] += tuple(name for step in serving for name in step.provides)
