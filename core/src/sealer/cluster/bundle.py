@@ -164,7 +164,7 @@ async def _add_hosts(
     context: Context, bundle: Bundle, request: Request, connections: Connections, below: str
 ) -> None:
     spec = request.clusterfile.cluster
-    questions = host_questions(f"{spec.data_root}/{spec.name}")
+    questions = host_questions(spec.data)
     found = await observe_each(context, connections, tuple(questions.values()), spec.data_root)
     for host, error in found.failures.items():
         bundle.problems.append(f"host {host}: {error.message}")

@@ -18,9 +18,10 @@ from cryptography.utils import CryptographyDeprecationWarning
 
 from sealer.changes import quote
 from sealer.cluster.install import Prepared, prepare_again
+from sealer.cluster.kinds import Kind
 from sealer.cluster.request import Request, noted, request_of
-from sealer.cluster.session import Connections, Context, applying, drive, reach, require_all
-from sealer.cluster.state import require_state, save_state
+from sealer.cluster.session import Connections, Context, reach, require_all
+from sealer.cluster.state import require_state
 from sealer.errors import HostError, PlanError
 from sealer.events import Message
 from sealer.hosts.connection import Connection
@@ -207,7 +208,7 @@ async def renew(context: Context, records: ClusterRecords, names: Sequence[str] 
             renewal = await new_renewal(context, prepared, connections)
             plain = {**request.to_plain(), **asdict(renewal)}
             operation = records.begin(RENEW, plain, before=before.to_plain())
-            return await carry_on_renewing(context, records, operation, connections, redactor)
+            return await RENEWING.carry_on(context, records, operation, connections, redactor)
 
 
 async def new_renewal(context: Context, prepared: Prepared, connections: Connections) -> Renewal:
@@ -230,11 +231,6 @@ async def new_renewal(context: Context, prepared: Prepared, connections: Connect
     return Renewal(stamp=time.strftime("%Y%m%d%H%M%S", time.gmtime()), expired=bool(ended))
 
 
-def renewal_of(operation: Operation) -> Renewal:
-    """Return that of an operation on record."""
-    return noted(operation, Renewal)
-
-
 def with_names(request: Request, names: Sequence[str]) -> Request:
     """Return what is remembered of a cluster with further names for its API server."""
     spec = request.clusterfile.cluster
@@ -244,29 +240,6 @@ def with_names(request: Request, names: Sequence[str]) -> Request:
         return request
     cluster = replace(spec, env={**spec.env, NAMES: wanted})
     return replace(request, clusterfile=replace(request.clusterfile, cluster=cluster))
-
-
-async def carry_on_renewing(
-    context: Context,
-    records: ClusterRecords,
-    operation: Operation,
-    connections: Connections,
-    redactor: Redactor,
-) -> Summary:
-    """Drive the operation from its record.
-
-    Raises:
-        HostsFailed: Something could not be done.
-    """
-    request = request_of(operation)
-    prepared = prepare_again(context, request)
-    cluster, plan = prepared.cluster, renewal_plan(prepared, renewal_of(operation))
-    make_visitor = applying(context, cluster.data, operation, redactor)
-
-    def conclude() -> None:
-        save_state(records, request)
-
-    return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
 
 
 def renewer(prepared: Prepared) -> SupportsCertificates:
@@ -291,6 +264,18 @@ def renewal_plan(prepared: Prepared, renewal: Renewal) -> Plan:
         PlanError: The cluster's runtime can't do it.
     """
     return make_plan(tuple(renewer(prepared).renew(prepared.cluster, renewal)))
+
+
+def plan_of_renewal(context: Context, operation: Operation) -> Plan:
+    """Return the plan of an operation on record.
+
+    Raises:
+        SealerError: Its record is damaged, or a plugin is missing.
+    """
+    return renewal_plan(prepare_again(context, request_of(operation)), noted(operation, Renewal))
+
+
+RENEWING = Kind(verb=RENEW, plan=plan_of_renewal)
 
 
 def to_plain(found: Certificate, now: datetime) -> Mapping[str, Any]:

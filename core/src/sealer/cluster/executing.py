@@ -163,7 +163,7 @@ async def execute(
 
 def environment(spec: ClusterSpec, kubeconfig: str) -> str:
     """Return the sh that sets the environment of commands."""
-    lines = [f"export PATH={quote(f'{spec.data_root}/{spec.name}/rootfs/bin:{PATH}')}"]
+    lines = [f"export PATH={quote(f'{spec.data}/rootfs/bin:{PATH}')}"]
     if kubeconfig:
         lines.append(f"export KUBECONFIG={quote(kubeconfig)}")
     return "\n".join(lines)

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
-from sealer.cluster.certificates import (
-    RENEW,
-    new_renewal,
-    renewal_of,
-    renewal_plan,
-    with_names,
-)
+from sealer.cluster.certificates import RENEW, new_renewal, renewal_plan, with_names
 from sealer.cluster.comparison import compare
-from sealer.cluster.foreign import write_context
-from sealer.cluster.host_aliases import HOST_ALIAS, plan_of_aliasing
 from sealer.cluster.install import prepare_again
+from sealer.cluster.kinds import look_at, look_through
 from sealer.cluster.leaving import Leaving, ToldToLeave, asked_of, part, require_removable, settled
-from sealer.cluster.mending import FIX, plan_of_record
+from sealer.cluster.operations import kind_of
 from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
-from sealer.cluster.pruning import PRUNE, plan_of_pruning
 from sealer.cluster.removal import (
     DELETE,
     REMOVALS,
@@ -38,10 +31,8 @@ from sealer.cluster.removal import (
 )
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.residue import residue
-from sealer.cluster.rotation import ROTATE, plan_of_rotation
 from sealer.cluster.session import Connections, Context, reach, reach_for
 from sealer.cluster.state import require_state
-from sealer.cluster.upgrading import UPGRADE, plan_of_upgrade
 from sealer.clusterfile import Clusterfile, ClusterSpec
 from sealer.errors import HostError, SealerError
 from sealer.events import Message
@@ -133,19 +124,11 @@ async def look_at_renewal(context: Context, records: ClusterRecords, names: Sequ
         SealerError: As for doing it.
     """
     request = with_names(require_state(records), names)
-    spec = request.clusterfile.cluster
     prepared = prepare_again(context, request)
     redactor = Redactor()
-    async with reach(context, spec, redactor) as connections:
+    async with reach(context, request.clusterfile.cluster, redactor) as connections:
         plan = renewal_plan(prepared, await new_renewal(context, prepared, connections))
-        steps = await compare(context, plan, prepared.cluster.data, connections, redactor)
-    return Outlook(
-        verb=RENEW,
-        cluster=spec.name,
-        image=request.image.reference,
-        hosts=tuple(host.address for host in spec.hosts),
-        steps=steps,
-    )
+        return await look_through(context, request, plan, connections, redactor, verb=RENEW)
 
 
 async def look_at_resumption(context: Context, records: ClusterRecords) -> Outlook:
@@ -169,35 +152,10 @@ async def look_at_resumption(context: Context, records: ClusterRecords) -> Outlo
 
 async def _look_at_rest(context: Context, operation: Operation) -> Outlook:
     """Compare the steps that are not done with the hosts."""
-    request = request_of(operation)
-    spec = request.clusterfile.cluster
-    if operation.verb == FIX:
-        plan = plan_of_record(context, operation)
-    elif operation.verb == ROTATE:
-        plan = plan_of_rotation(context, operation)[1]
-    elif operation.verb == PRUNE:
-        plan = plan_of_pruning(context, operation)[1]
-    elif operation.verb == HOST_ALIAS:
-        plan = plan_of_aliasing(operation)
-    elif operation.verb == UPGRADE:
-        plan = plan_of_upgrade(context, operation)[1]
-    elif operation.verb == RENEW:
-        plan = renewal_plan(prepare_again(context, request), renewal_of(operation))
-    else:
-        plan = prepare_again(context, request).plan
+    plan = kind_of(operation).plan(context, operation)
+    outlook = await look_at(context, request_of(operation), plan, verb=operation.verb)
     skipped = skippable(plan, operation.history())
-    redactor = Redactor()
-    write_context(request)
-    async with reach_for(context, request, redactor) as connections:
-        steps = await compare(context, plan, f"{spec.data_root}/{spec.name}", connections, redactor)
-    image = request.image if request.application is None else request.application
-    return Outlook(
-        verb=operation.verb,
-        cluster=spec.name,
-        image=image.reference,
-        hosts=tuple(host.address for host in spec.hosts),
-        steps=tuple(step for step in steps if step.step not in skipped),
-    )
+    return replace(outlook, steps=tuple(step for step in outlook.steps if step.step not in skipped))
 
 
 async def _look_at_parting(

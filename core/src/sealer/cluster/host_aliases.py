@@ -7,16 +7,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sealer.changes import Change, HostsEntry, NoHostsEntry
-from sealer.cluster.comparison import compare
 from sealer.cluster.install import prepare_again
+from sealer.cluster.kinds import Kind, look_at
 from sealer.cluster.outlook import Outlook
 from sealer.cluster.request import Request, request_of, state_before
-from sealer.cluster.session import Connections, Context, applying, drive, reach, require_all
-from sealer.cluster.state import require_state, save_state
+from sealer.cluster.session import Context
+from sealer.cluster.state import require_state
 from sealer.clusterfile import ClusterSpec, HostAlias
 from sealer.clusterfile.addresses import is_host_name
 from sealer.errors import UsageError
-from sealer.hosts.secret import Redactor
 from sealer.model import Step, at
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan, make_plan
@@ -101,15 +100,11 @@ async def change_aliases(context: Context, records: ClusterRecords, aliases: Ali
         UsageError: The cluster itself needs one of the names.
         HostsFailed: Something could not be done; the operation can be resumed.
     """
-    redactor = Redactor()
     with records.lock(HOST_ALIAS):
         before = require_state(records)
         records.require_none_open()
         request = _wanted(context, before, aliases)
-        async with reach(context, request.clusterfile.cluster, redactor) as connections:
-            require_all(connections)
-            operation = records.begin(HOST_ALIAS, request.to_plain(), before=before.to_plain())
-            return await carry_on_aliasing(context, records, operation, connections, redactor)
+        return await ALIASING.begin(context, records, request, before=before)
 
 
 async def look_at_aliases(context: Context, records: ClusterRecords, aliases: Aliases) -> Outlook:
@@ -122,45 +117,11 @@ async def look_at_aliases(context: Context, records: ClusterRecords, aliases: Al
     before = require_state(records)
     records.require_none_open()
     request = _wanted(context, before, aliases)
-    spec = request.clusterfile.cluster
-    plan = alias_plan(before.clusterfile.cluster.host_aliases, spec)
-    redactor = Redactor()
-    async with reach(context, spec, redactor) as connections:
-        steps = await compare(context, plan, f"{spec.data_root}/{spec.name}", connections, redactor)
-    hosts = tuple(host.address for host in spec.hosts)
-    return Outlook(
-        verb=HOST_ALIAS, cluster=spec.name, image=request.image.reference, hosts=hosts, steps=steps
-    )
+    plan = alias_plan(before.clusterfile.cluster.host_aliases, request.clusterfile.cluster)
+    return await look_at(context, request, plan, verb=HOST_ALIAS)
 
 
-async def carry_on_aliasing(
-    context: Context,
-    records: ClusterRecords,
-    operation: Operation,
-    connections: Connections,
-    redactor: Redactor,
-) -> Summary:
-    """Drive the operation from its record.
-
-    Raises:
-        HostsFailed: Something could not be done.
-    """
-    request = request_of(operation)
-    spec = request.clusterfile.cluster
-    make_visitor = applying(context, f"{spec.data_root}/{spec.name}", operation, redactor)
-
-    plan = plan_of_aliasing(operation)
-    return await drive(
-        context,
-        operation,
-        plan,
-        connections,
-        make_visitor,
-        conclude=lambda: save_state(records, request),
-    )
-
-
-def plan_of_aliasing(operation: Operation) -> Plan:
+def plan_of_aliasing(_: Context, operation: Operation) -> Plan:
     """Return the plan of an operation on record.
 
     Raises:
@@ -169,6 +130,9 @@ def plan_of_aliasing(operation: Operation) -> Plan:
     before = state_before(operation)
     known = () if before is None else before.clusterfile.cluster.host_aliases
     return alias_plan(known, request_of(operation).clusterfile.cluster)
+
+
+ALIASING = Kind(verb=HOST_ALIAS, plan=plan_of_aliasing)
 
 
 def _wanted(context: Context, before: Request, aliases: Aliases) -> Request:

@@ -10,12 +10,13 @@ from sealer.cluster.delivery import STAY, Delivery
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by, reading_only
 from sealer.cluster.external_registry import External
 from sealer.cluster.images import HostImages, available_on, images_again, images_for_hosts, platforms_in
+from sealer.cluster.kinds import Kind
 from sealer.cluster.kube_version import require_supported
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.parts import Parts, choose_parts
-from sealer.cluster.request import Foreign, Growth, Request
+from sealer.cluster.request import Foreign, Growth, Request, request_of
 from sealer.cluster.request_plan import plan_elsewhere, plan_on_hosts
-from sealer.cluster.session import Connections, Context, applying, drive, observe_all, reach, require_all
+from sealer.cluster.session import Connections, Context, observe_all, reach, require_all
 from sealer.cluster.state import load_own_state, load_state, save_state
 from sealer.cluster.unheeded import unheeded
 from sealer.clusterfile import Clusterfile
@@ -91,17 +92,18 @@ async def install(context: Context, wish: Wish, *, confirm: Confirm | None = Non
     require_master(wish.clusterfile.cluster)
     records = ClusterRecords(context.home, wish.clusterfile.cluster.name)
     redactor = Redactor()
-    with records.lock("run"):
+    with records.lock(INSTALLATION.verb):
         records.require_none_open()
         async with reach(context, wish.clusterfile.cluster, redactor) as connections:
             before = load_own_state(records)
             prepared = await prepare(context, before, wish, connections)
             if confirm is not None:
                 await confirm(prepared, connections)
-            operation = records.begin(
-                "run", prepared.request.to_plain(), before=before.to_plain() if before else None
+            plain = prepared.request.to_plain()
+            operation = records.begin(INSTALLATION.verb, plain, before=before.to_plain() if before else None)
+            return await INSTALLATION.carry_on(
+                context, records, operation, connections, redactor, plan=prepared.plan
             )
-            return await carry_out(context, operation, prepared, connections, redactor, records=records)
 
 
 async def prepare(
@@ -237,35 +239,30 @@ def prepare_again(context: Context, request: Request) -> Prepared:
     return _plan(context, request, images_again(context.store, request.image))
 
 
-async def carry_out(
-    context: Context,
-    operation: Operation,
-    prepared: Prepared,
-    connections: Connections,
-    redactor: Redactor,
-    *,
-    records: ClusterRecords,
-) -> Summary:
-    """Drive the plan of an installation; a cluster is remembered from now on.
+def plan_of_installation(context: Context, operation: Operation) -> Plan:
+    """Return the plan of an operation on record.
 
     Raises:
-        HostsFailed: Some steps failed.
-        Interrupted: The user stopped it.
+        SealerError: Its record is damaged, an image is gone from the store, or a plugin is missing.
     """
-    if prepared.request.application is None and not prepared.request.removals:
-        save_state(records, replace(prepared.request, growth=None))
-    store = context.store
-    make_visitor = applying(context, prepared.cluster.data, operation, redactor)
+    return prepare_again(context, request_of(operation)).plan
 
-    def conclude() -> None:
-        state = load_state(records)
-        if state is not None and prepared.request.application is not None:
-            stored = replace(state, application=prepared.request.application).and_stored
-            save_state(records, stored)
 
-    # Nobody may clear away the blobs that are still to be sent.
-    with store.lease():
-        return await drive(context, operation, prepared.plan, connections, make_visitor, conclude=conclude)
+def _remember(records: ClusterRecords, request: Request) -> None:
+    """Remember a cluster that is to be made: it may be there in part from now on."""
+    if request.application is None and not request.removals:
+        save_state(records, replace(request, growth=None))
+
+
+def _remember_application(records: ClusterRecords, request: Request) -> None:
+    """Remember that a cluster has what an application image brought."""
+    state = load_state(records)
+    if state is not None and request.application is not None:
+        save_state(records, replace(state, application=request.application).and_stored)
+
+
+INSTALLATION = Kind(verb="run", plan=plan_of_installation, begun=_remember, done=_remember_application)
+"""Making a cluster; applications come and go in the same way, by verbs of their own."""
 
 
 def _plan(context: Context, request: Request, images: HostImages) -> Prepared:

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from sealer.changes import quote
 from sealer.cluster.app_records import RECORDS_SCRIPT, AppRecord, read_records
 from sealer.cluster.applications import LaunchSite, chosen_applications
-from sealer.cluster.comparison import compare
 from sealer.cluster.foreign import NODE_PLATFORMS, foreign_request, node_platforms, write_context
 from sealer.cluster.images import (
     application_images,
@@ -20,15 +19,16 @@ from sealer.cluster.images import (
     platforms_in,
 )
 from sealer.cluster.install import (
+    INSTALLATION,
     Confirm,
     Prepared,
     Wish,
-    carry_out,
     install,
     ordered,
     prepare_again,
     require_registry,
 )
+from sealer.cluster.kinds import look_at
 from sealer.cluster.kube_version import require_supported, server_version
 from sealer.cluster.launch_choice import EVERY, AppChoice, LaunchChoice
 from sealer.cluster.outlook import Outlook
@@ -120,7 +120,9 @@ async def put_application(
             if confirm is not None:
                 await confirm(prepared, connections)
             operation = records.begin(verb, request.to_plain(), before=there.state.to_plain())
-            return await carry_out(context, operation, prepared, connections, redactor, records=records)
+            return await INSTALLATION.carry_on(
+                context, records, operation, connections, redactor, plan=prepared.plan
+            )
 
 
 def _warn_of_names(context: Context, prepared: Prepared) -> None:
@@ -321,7 +323,9 @@ async def uninstall(context: Context, there: Existing, names: Sequence[str], cho
         prepared = prepare_again(context, request)
         operation = there.records.begin(UNINSTALL, request.to_plain(), before=there.state.to_plain())
         async with reach_for(context, request, redactor) as connections:
-            return await carry_out(context, operation, prepared, connections, redactor, records=there.records)
+            return await INSTALLATION.carry_on(
+                context, there.records, operation, connections, redactor, plan=prepared.plan
+            )
 
 
 async def look_at_uninstalling(
@@ -335,12 +339,7 @@ async def look_at_uninstalling(
     there.records.require_unlocked()
     there.records.require_none_open()
     request = await _removal_request(context, there, names, choice)
-    prepared = prepare_again(context, request)
-    redactor = Redactor()
-    async with reach_for(context, request, redactor) as connections:
-        steps = await compare(context, prepared.plan, prepared.cluster.data, connections, redactor)
-    hosts = tuple(host.name for host in prepared.cluster.hosts)
-    return Outlook(verb=UNINSTALL, cluster=prepared.cluster.name, image="", hosts=hosts, steps=steps)
+    return await look_at(context, request, prepare_again(context, request).plan, verb=UNINSTALL)
 
 
 async def _removal_request(

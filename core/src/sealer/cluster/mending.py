@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass
 from sealer.changes import Change
 from sealer.cluster.catalogue import catalogue
 from sealer.cluster.install import require_mended_hosts
+from sealer.cluster.kinds import Kind, leave_state
 from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
 from sealer.cluster.request import Request, noted, request_of
-from sealer.cluster.session import Connections, Context, applying, drive, reach
+from sealer.cluster.session import Context, reach
 from sealer.cluster.state import load_own_state, load_state, save_state
 from sealer.cluster.view import bare_view
 from sealer.hosts.secret import Redactor
@@ -76,34 +77,10 @@ async def mend_hosts(context: Context, request: Request, mends: Sequence[Mend]) 
         plain = {**request.to_plain(), **asdict(Mended(findings=tuple(mend.finding for mend in mends)))}
         operation = records.begin(FIX, plain, before=None if state is None else state.to_plain())
         async with reach(context, spec, redactor) as connections:
-            return await carry_on_mending(context, records, operation, connections, redactor)
+            return await MENDING.carry_on(context, records, operation, connections, redactor)
 
 
-async def carry_on_mending(
-    context: Context,
-    records: ClusterRecords,
-    operation: Operation,
-    connections: Connections,
-    redactor: Redactor,
-) -> Summary:
-    """Drive an operation that mends, from its record; its hosts are remembered from now on.
-
-    Raises:
-        SealerError: Its record is damaged, or a plugin is missing.
-        HostsFailed: Some hosts could not be mended.
-    """
-    plan = plan_of_record(context, operation)
-    request = request_of(operation)
-    state = load_state(records)
-    if state is None or not state.is_installed:
-        save_state(records, request)
-    spec = request.clusterfile.cluster
-    make_visitor = applying(context, f"{spec.data_root}/{spec.name}", operation, redactor)
-
-    return await drive(context, operation, plan, connections, make_visitor)
-
-
-def plan_of_record(context: Context, operation: Operation) -> Plan:
+def plan_of_mending(context: Context, operation: Operation) -> Plan:
     """Return the plan of an operation that mends.
 
     Raises:
@@ -113,6 +90,16 @@ def plan_of_record(context: Context, operation: Operation) -> Plan:
     findings = noted(operation, Mended).findings
     checks = [entry.check for entry in catalogue(context.plugins)]
     return mending_plan(mends_for(checks, request, findings))
+
+
+def _remember_hosts(records: ClusterRecords, request: Request) -> None:
+    """Remember the hosts of a cluster that is not installed, so that what was mended can be taken back."""
+    state = load_state(records)
+    if state is None or not state.is_installed:
+        save_state(records, request)
+
+
+MENDING = Kind(verb=FIX, plan=plan_of_mending, begun=_remember_hosts, done=leave_state)
 
 
 def mending_outlook(cluster: str, mends: Sequence[Mend]) -> Outlook:

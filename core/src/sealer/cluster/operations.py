@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sealer.cluster.certificates import RENEW, carry_on_renewing
+from sealer.cluster.certificates import RENEWING
 from sealer.cluster.foreign import write_context
-from sealer.cluster.host_aliases import HOST_ALIAS, carry_on_aliasing
-from sealer.cluster.install import carry_out, prepare_again
+from sealer.cluster.host_aliases import ALIASING
+from sealer.cluster.install import INSTALLATION
+from sealer.cluster.kinds import Kind
 from sealer.cluster.leaving import leave
-from sealer.cluster.mending import FIX, carry_on_mending
-from sealer.cluster.pruning import PRUNE, carry_on_pruning
+from sealer.cluster.mending import MENDING
+from sealer.cluster.pruning import PRUNING
 from sealer.cluster.removal import REMOVALS, REMOVE, abandon, take_back
 from sealer.cluster.request import request_of
-from sealer.cluster.rotation import ROTATE, carry_on_rotating
+from sealer.cluster.rotation import ROTATION
 from sealer.cluster.session import Context, reach_for
-from sealer.cluster.upgrading import UPGRADE, carry_on_upgrading
+from sealer.cluster.upgrading import UPGRADING
 from sealer.errors import RecordDamaged, SealerError
 from sealer.hosts.secret import Redactor
 from sealer.operation.engine import Summary
@@ -25,6 +26,13 @@ from sealer.operation.journal import History
 from sealer.operation.records import ClusterRecords, Operation
 
 OPEN = "open"
+
+_KINDS = {kind.verb: kind for kind in (ALIASING, MENDING, PRUNING, RENEWING, ROTATION, UPGRADING)}
+
+
+def kind_of(operation: Operation) -> Kind:
+    """Return what kind an operation is that takes nothing back."""
+    return _KINDS.get(operation.verb, INSTALLATION)
 
 
 async def resume(context: Context, records: ClusterRecords) -> Summary:
@@ -45,20 +53,7 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
                 return await leave(context, records, operation, connections, redactor)
             if operation.verb in REMOVALS:
                 return await take_back(context, records, operation, connections, redactor)
-            if operation.verb == UPGRADE:
-                return await carry_on_upgrading(context, records, operation, connections, redactor)
-            if operation.verb == RENEW:
-                return await carry_on_renewing(context, records, operation, connections, redactor)
-            if operation.verb == ROTATE:
-                return await carry_on_rotating(context, operation, connections, redactor)
-            if operation.verb == PRUNE:
-                return await carry_on_pruning(context, records, operation, connections, redactor)
-            if operation.verb == HOST_ALIAS:
-                return await carry_on_aliasing(context, records, operation, connections, redactor)
-            if operation.verb == FIX:
-                return await carry_on_mending(context, records, operation, connections, redactor)
-            prepared = prepare_again(context, request)
-            return await carry_out(context, operation, prepared, connections, redactor, records=records)
+            return await kind_of(operation).carry_on(context, records, operation, connections, redactor)
 
 
 def abort(records: ClusterRecords) -> Operation:
@@ -132,8 +127,7 @@ def summarise(operation: Operation) -> OperationSummary:
     history = operation.history()
     image = damage = ""
     try:
-        request = request_of(operation)
-        image = (request.application or request.image).reference
+        image = request_of(operation).subject
     except RecordDamaged as error:
         damage = f"{error}; {error.hint}"
     return OperationSummary(

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from sealer.changes import PrunedStore, Tree
-from sealer.cluster.comparison import compare
 from sealer.cluster.distribution import UPLOAD_TIMEOUT, store_steps
 from sealer.cluster.images import images_again
 from sealer.cluster.install import prepare_again
+from sealer.cluster.kinds import Kind, look_at
 from sealer.cluster.launching import Existing, asking
 from sealer.cluster.outlook import Outlook
 from sealer.cluster.removal import newest_change
@@ -21,13 +21,12 @@ from sealer.cluster.request import (
     request_of,
     state_before,
 )
-from sealer.cluster.session import Connections, Context, applying, drive, reach, require_all
-from sealer.cluster.state import require_state, save_state
+from sealer.cluster.session import Context
+from sealer.cluster.state import require_state
 from sealer.errors import ImageError, PlanError
 from sealer.events import Message
-from sealer.hosts.secret import Redactor
 from sealer.image.reference import Reference, parse_reference
-from sealer.model import Cluster, Step, at
+from sealer.model import Step, at
 from sealer.model.cluster import STORE
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan, make_plan
@@ -72,16 +71,12 @@ async def prune(context: Context, records: ClusterRecords, *, keep: int) -> Summ
         SealerError: It can't be asked what it uses; nothing was changed.
         HostsFailed: A host could not be cleaned; the operation can be resumed.
     """
-    redactor = Redactor()
     with records.lock(PRUNE):
         state = require_state(records)
         records.require_none_open()
         pruning = await _choose(context, records, state, keep)
-        async with reach(context, state.clusterfile.cluster, redactor) as connections:
-            require_all(connections)
-            plain = {**pruning.request.to_plain(), **_plain(pruning.spared)}
-            operation = records.begin(PRUNE, plain, before=state.to_plain())
-            return await carry_on_pruning(context, records, operation, connections, redactor)
+        beside = _plain(pruning.spared)
+        return await PRUNING.begin(context, records, pruning.request, before=state, beside=beside)
 
 
 async def look_at_pruning(context: Context, records: ClusterRecords, *, keep: int) -> Outlook:
@@ -94,43 +89,20 @@ async def look_at_pruning(context: Context, records: ClusterRecords, *, keep: in
     state = require_state(records)
     records.require_none_open()
     pruning = await _choose(context, records, state, keep)
-    cluster, plan = _plan(context, pruning.request, pruning.spared)
-    redactor = Redactor()
-    async with reach(context, state.clusterfile.cluster, redactor) as connections:
-        steps = await compare(context, plan, cluster.data, connections, redactor)
-    hosts = tuple(host.name for host in cluster.hosts)
-    return Outlook(verb=PRUNE, cluster=cluster.name, image=state.image.reference, hosts=hosts, steps=steps)
+    plan = _plan(context, pruning.request, pruning.spared)
+    return await look_at(context, pruning.request, plan, verb=PRUNE)
 
 
-async def carry_on_pruning(
-    context: Context,
-    records: ClusterRecords,
-    operation: Operation,
-    connections: Connections,
-    redactor: Redactor,
-) -> Summary:
-    """Drive the operation from its record.
-
-    Raises:
-        HostsFailed: Something could not be done.
-    """
-    request = request_of(operation)
-    cluster, plan = plan_of_pruning(context, operation)
-    make_visitor = applying(context, cluster.data, operation, redactor)
-
-    def conclude() -> None:
-        save_state(records, request)
-
-    return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
-
-
-def plan_of_pruning(context: Context, operation: Operation) -> tuple[Cluster, Plan]:
-    """Return the cluster and the plan of an operation on record.
+def plan_of_pruning(context: Context, operation: Operation) -> Plan:
+    """Return the plan of an operation on record.
 
     Raises:
         RecordDamaged: Its record is damaged.
     """
     return _plan(context, request_of(operation), noted(operation, Spared))
+
+
+PRUNING = Kind(verb=PRUNE, plan=plan_of_pruning)
 
 
 def newest(stored: Sequence[ImageChoice], keep: int) -> tuple[ImageChoice, ...]:
@@ -190,7 +162,7 @@ def spared_by_rollback(records: ClusterRecords, state: Request) -> Spared:
     return Spared()
 
 
-def _plan(context: Context, request: Request, spared: Spared) -> tuple[Cluster, Plan]:
+def _plan(context: Context, request: Request, spared: Spared) -> Plan:
     prepared = prepare_again(context, replace(request, application=None, removals=()))
     cluster, registry = prepared.cluster, prepared.parts.registry
     if registry is None:
@@ -200,8 +172,7 @@ def _plan(context: Context, request: Request, spared: Spared) -> tuple[Cluster, 
     for choice in (*spared.spared, request.image, *request.stored):
         for step in store_steps(images_again(context.store, choice).layers, hosts):
             trees[step.host] += [one for one in step.changes if isinstance(one, Tree) and one.layers]
-    steps = [_step(host, kept) for host, kept in trees.items()]
-    return cluster, make_plan(steps)
+    return make_plan([_step(host, kept) for host, kept in trees.items()])
 
 
 def _step(host: str, trees: Iterable[Tree]) -> Step:

@@ -207,7 +207,7 @@ async def take_back(
     spec = request.clusterfile.cluster
     only = noted(operation, TakenBack).target
 
-    data = f"{spec.data_root}/{spec.name}"
+    data = spec.data
     left = left_behind(context, operation, connections, data)
     taking = removal_plan(request.without_hosts(left))
     tasks = tasks_behind(context, records, only, taking, stamp=operation.id)

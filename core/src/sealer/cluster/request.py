@@ -111,6 +111,11 @@ class Request:
         return tuple(sorted({name for choice in self.stored for name in choice.served}))
 
     @property
+    def subject(self) -> str:
+        """The name of the image that an operation is about, or "" when it is about none."""
+        return "" if self.removals else (self.application or self.image).reference
+
+    @property
     def is_installed(self) -> bool:
         """Whether it is about an image on hosts; else the hosts were only named, or mended."""
         return bool(self.image.digests)

@@ -102,7 +102,7 @@ def plan_elsewhere(context: Context, request: Request, foreign: Foreign) -> Plan
         SealerError: What was asked for can't be planned.
     """
     spec = request.clusterfile.cluster
-    parts = foreign_parts(f"{spec.data_root}/{spec.name}", foreign, context.plugins)
+    parts = foreign_parts(spec.data, foreign, context.plugins)
     if request.removals or request.application is None:
         cluster = bare_view(request.clusterfile, request.facts)
         return cluster, parts, removal_plan(cluster, parts, request.removals, request.choice)

@@ -69,7 +69,7 @@ async def residue(
 
 
 async def _ask(context: Context, connections: Connections, spec: ClusterSpec) -> Mapping[str, str]:
-    journal = quote(f"{spec.data_root}/{spec.name}/journal")
+    journal = quote(f"{spec.data}/journal")
     script = (
         f"find {journal} -maxdepth 1 -name '[0-9]*-*' 2>/dev/null | sort -r | "
         f'while IFS= read -r entry; do undo={_KEPT}; if [ -e "$entry/undo" ]; then undo={_UNDO}; fi; '

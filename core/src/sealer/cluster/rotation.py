@@ -5,16 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass
 
-from sealer.cluster.comparison import compare
 from sealer.cluster.install import prepare_again
+from sealer.cluster.kinds import Kind, look_at
 from sealer.cluster.outlook import Outlook
 from sealer.cluster.registry_access import access_steps, named_images, plan_groups
 from sealer.cluster.request import Request, noted, request_of
-from sealer.cluster.session import Connections, Context, applying, drive, reach, require_all
+from sealer.cluster.session import Context
 from sealer.cluster.state import require_state
 from sealer.errors import PlanError
-from sealer.hosts.secret import Redactor
-from sealer.model import Cluster, Renewal, at
+from sealer.model import Renewal, at
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ClusterRecords, Operation
@@ -43,17 +42,12 @@ async def rotate(context: Context, records: ClusterRecords) -> Summary:
         PlanError: The cluster has no registry, or its registry can't do that.
         HostsFailed: Something could not be done; the operation can be resumed.
     """
-    redactor = Redactor()
     with records.lock(ROTATE):
         request = require_state(records)
         rotated = new_rotation()
         rotation_plan(context, request, rotated)
         records.require_none_open()
-        async with reach(context, request.clusterfile.cluster, redactor) as connections:
-            require_all(connections)
-            plain = request.to_plain()
-            operation = records.begin(ROTATE, {**plain, **asdict(rotated)}, before=plain)
-            return await carry_on_rotating(context, operation, connections, redactor)
+        return await ROTATION.begin(context, records, request, before=request, beside=asdict(rotated))
 
 
 async def look_at_rotation(context: Context, records: ClusterRecords) -> Outlook:
@@ -65,31 +59,11 @@ async def look_at_rotation(context: Context, records: ClusterRecords) -> Outlook
     records.require_unlocked()
     request = require_state(records)
     records.require_none_open()
-    spec = request.clusterfile.cluster
-    cluster, plan = rotation_plan(context, request, new_rotation())
-    redactor = Redactor()
-    async with reach(context, spec, redactor) as connections:
-        steps = await compare(context, plan, cluster.data, connections, redactor)
-    hosts = tuple(host.address for host in spec.hosts)
-    return Outlook(verb=ROTATE, cluster=spec.name, image=request.image.reference, hosts=hosts, steps=steps)
+    return await look_at(context, request, rotation_plan(context, request, new_rotation()), verb=ROTATE)
 
 
-async def carry_on_rotating(
-    context: Context, operation: Operation, connections: Connections, redactor: Redactor
-) -> Summary:
-    """Drive the operation from its record.
-
-    Raises:
-        HostsFailed: Something could not be done.
-    """
-    cluster, plan = plan_of_rotation(context, operation)
-    make_visitor = applying(context, cluster.data, operation, redactor)
-
-    return await drive(context, operation, plan, connections, make_visitor)
-
-
-def plan_of_rotation(context: Context, operation: Operation) -> tuple[Cluster, Plan]:
-    """Return the cluster and the plan of an operation on record.
+def plan_of_rotation(context: Context, operation: Operation) -> Plan:
+    """Return the plan of an operation on record.
 
     Raises:
         RecordDamaged: Its record is damaged.
@@ -97,8 +71,11 @@ def plan_of_rotation(context: Context, operation: Operation) -> tuple[Cluster, P
     return rotation_plan(context, request_of(operation), noted(operation, Rotated))
 
 
-def rotation_plan(context: Context, request: Request, rotated: Rotated) -> tuple[Cluster, Plan]:
-    """Return the cluster and the plan of a rotation.
+ROTATION = Kind(verb=ROTATE, plan=plan_of_rotation)
+
+
+def rotation_plan(context: Context, request: Request, rotated: Rotated) -> Plan:
+    """Return the plan of a rotation.
 
     Raises:
         PlanError: The cluster has no registry, or its registry can't do that.
@@ -121,4 +98,4 @@ def rotation_plan(context: Context, request: Request, rotated: Rotated) -> tuple
     there = ("rootfs", "registry-store", "container-runtime")
     given = [at(name, host.name) for host in cluster.hosts for name in there]
     groups = plan_groups(cluster, prepared.parts, steps)
-    return cluster, make_plan(steps, given=[*given, "api", "cluster"], groups=groups)
+    return make_plan(steps, given=[*given, "api", "cluster"], groups=groups)

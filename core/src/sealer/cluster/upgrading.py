@@ -5,23 +5,22 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass, replace
 
-from sealer.cluster.comparison import compare
 from sealer.cluster.image_files import image_files
 from sealer.cluster.image_plugins import all_plugins
 from sealer.cluster.images import available, available_on, images_again, images_for_hosts, platforms_in
 from sealer.cluster.install import ordered, require_registry
+from sealer.cluster.kinds import Kind, look_at
 from sealer.cluster.kube_version import require_supported
 from sealer.cluster.outlook import Outlook
 from sealer.cluster.parts import choose_parts
 from sealer.cluster.pipeline import upgrade_plan
 from sealer.cluster.request import Request, noted, request_of, state_before
 from sealer.cluster.request_plan import made_for
-from sealer.cluster.session import Connections, Context, applying, drive, reach, require_all
-from sealer.cluster.state import require_state, save_state
+from sealer.cluster.session import Context
+from sealer.cluster.state import require_state
 from sealer.cluster.view import cluster_view
 from sealer.errors import RecordDamaged, UsageError
-from sealer.hosts.secret import Redactor
-from sealer.model import DRAIN_SECONDS, RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, Cluster, ImageType, Upgrade
+from sealer.model import DRAIN_SECONDS, RUNTIME_TYPE_LABEL, RUNTIME_VERSION_LABEL, ImageType, Upgrade
 from sealer.operation.engine import Summary
 from sealer.operation.plan import Plan
 from sealer.operation.records import ClusterRecords, Operation
@@ -70,7 +69,6 @@ async def upgrade(context: Context, records: ClusterRecords, wish: UpgradeWish) 
             or taken back.
     """
     await available(context, wish.reference)
-    redactor = Redactor()
     with records.lock(UPGRADE):
         before = require_state(records)
         await available_on(context, wish.reference, platforms_in(before.facts))
@@ -78,11 +76,8 @@ async def upgrade(context: Context, records: ClusterRecords, wish: UpgradeWish) 
         plan_of(context, request, before, turns)
         records.require_none_open()
         await require_registry(context, request)
-        async with reach(context, request.clusterfile.cluster, redactor) as connections:
-            require_all(connections)
-            plain = {**request.to_plain(), **asdict(Noted(upgrade=turns))}
-            operation = records.begin(UPGRADE, plain, before=before.to_plain())
-            return await carry_on_upgrading(context, records, operation, connections, redactor)
+        beside = asdict(Noted(upgrade=turns))
+        return await UPGRADING.begin(context, records, request, before=before, beside=beside)
 
 
 async def look_at_upgrade(context: Context, records: ClusterRecords, wish: UpgradeWish) -> Outlook:
@@ -95,17 +90,7 @@ async def look_at_upgrade(context: Context, records: ClusterRecords, wish: Upgra
     before = require_state(records)
     await available_on(context, wish.reference, platforms_in(before.facts))
     request, turns = _asked(context, before, wish)
-    cluster, plan = plan_of(context, request, before, turns)
-    redactor = Redactor()
-    async with reach(context, request.clusterfile.cluster, redactor) as connections:
-        steps = await compare(context, plan, cluster.data, connections, redactor)
-    return Outlook(
-        verb=UPGRADE,
-        cluster=records.cluster,
-        image=request.image.reference,
-        hosts=tuple(host.name for host in cluster.hosts),
-        steps=steps,
-    )
+    return await look_at(context, request, plan_of(context, request, before, turns), verb=UPGRADE)
 
 
 def _asked(context: Context, before: Request, wish: UpgradeWish) -> tuple[Request, Turns]:
@@ -137,8 +122,8 @@ def _asked(context: Context, before: Request, wish: UpgradeWish) -> tuple[Reques
     return request, turns
 
 
-def plan_of(context: Context, request: Request, before: Request, turns: Turns) -> tuple[Cluster, Plan]:
-    """Return the cluster with its new image, and the plan.
+def plan_of(context: Context, request: Request, before: Request, turns: Turns) -> Plan:
+    """Return the plan of an upgrade.
 
     Raises:
         PlanError: There is no way from the one image to the other.
@@ -153,7 +138,7 @@ def plan_of(context: Context, request: Request, before: Request, turns: Turns) -
     upgrading = Upgrade(previous=previous, **asdict(turns))
     choice, made = made_for(context, request, cluster, images, parts)
     plugins = all_plugins(context.store, images.main, request.clusterfile)
-    plan = upgrade_plan(
+    return upgrade_plan(
         cluster,
         images.layers,
         parts,
@@ -163,11 +148,10 @@ def plan_of(context: Context, request: Request, before: Request, turns: Turns) -
         plugins=plugins,
         served=request.stored_images,
     )
-    return cluster, plan
 
 
-def plan_of_upgrade(context: Context, operation: Operation) -> tuple[Cluster, Plan]:
-    """Return those of an operation on record.
+def plan_of_upgrade(context: Context, operation: Operation) -> Plan:
+    """Return the plan of an operation on record.
 
     Raises:
         SealerError: Its record is damaged.
@@ -179,25 +163,4 @@ def plan_of_upgrade(context: Context, operation: Operation) -> tuple[Cluster, Pl
     return plan_of(context, request_of(operation), before, noted(operation, Noted).upgrade)
 
 
-async def carry_on_upgrading(
-    context: Context,
-    records: ClusterRecords,
-    operation: Operation,
-    connections: Connections,
-    redactor: Redactor,
-) -> Summary:
-    """Drive the operation from its record.
-
-    Raises:
-        HostsFailed: A host is not healthy.
-    """
-    request = request_of(operation)
-    cluster, plan = plan_of_upgrade(context, operation)
-    store = context.store
-    make_visitor = applying(context, cluster.data, operation, redactor)
-
-    def conclude() -> None:
-        save_state(records, request)
-
-    with store.lease():
-        return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
+UPGRADING = Kind(verb=UPGRADE, plan=plan_of_upgrade)

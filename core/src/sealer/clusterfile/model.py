@@ -222,6 +222,11 @@ class ClusterSpec:
         """The hosts that are no masters, in order."""
         return tuple(host for host in self.hosts if not host.is_master)
 
+    @property
+    def data(self) -> str:
+        """The cluster's own directory on hosts."""
+        return f"{self.data_root}/{self.name}"
+
     def ssh_of(self, host: HostSpec) -> SshSpec:
         """Return how to log in to a host: its own settings over the cluster's."""
         return host.ssh.over(self.ssh)
