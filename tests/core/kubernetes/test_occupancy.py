@@ -18,7 +18,7 @@ STATE = Probe(name="toy/state", script="")
 
 class NoOther(Unused):
     id = "toy-unused"
-    state = STATE
+    probe = STATE
 
 
 def answer(shell: tuple[str, ...], directory: Path, runs: str) -> str:

@@ -9,9 +9,6 @@ from collections.abc import Iterable
 
 from sealer.model import Check, Cluster, Finding, Host, Probe
 
-NO_ANSWER = "the host could not answer"
-"""Why a check was not made."""
-
 PORTS = Probe(
     name="kubernetes/ports",
     script="""\
@@ -50,7 +47,7 @@ class PortsFree(Check):
             if self.is_member(cluster, host):
                 continue
             if not host.facts.answers.get(PORTS.name):
-                yield self.not_checked(host.name, NO_ANSWER)
+                yield self.not_checked(host.name)
                 continue
             used = sorted(listening_ports(host).intersection(self.ports(cluster, host)))
             if used:

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sealer.changes import quote
-from sealer.kubernetes.checks import NO_ANSWER
-from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
+from sealer.model import NO_ANSWER, Check, Cluster, Finding, Host, Probe, Severity
 
 SYSTEM_NAMESPACE = "kube-system"
 SUBJECT = "cluster"

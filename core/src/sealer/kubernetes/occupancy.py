@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 
 from sealer.changes import quote
-from sealer.kubernetes.checks import NO_ANSWER
-from sealer.model import Check, Cluster, Finding, Host, Probe
+from sealer.model import AnswerCheck, Cluster, Finding, Host, Probe
 
 MARK = "# Written by Sealer for the cluster "
 """How the first line of such a unit begins; the cluster's name follows."""
@@ -54,32 +52,19 @@ def owner(host: Host, state: Probe) -> str:
     return cluster if kind == _OURS else ""
 
 
-class Unused(Check):
-    """The host has no Kubernetes but that of this cluster."""
+class Unused(AnswerCheck):
+    """The host has no Kubernetes but that of this cluster; ``occupancy`` makes the script of its probe."""
 
     title = "no other Kubernetes"
 
-    @property
-    @abstractmethod
-    def state(self) -> Probe:
-        """The question whose script ``occupancy`` made."""
-
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question."""
-        return (self.state,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host that belongs to another cluster, or has signs of one."""
-        for host in cluster.hosts:
-            text = host.facts.answers.get(self.state.name, "")
-            if not text:
-                yield self.not_checked(host.name, NO_ANSWER)
-            elif text != _NONE and owner(host, self.state) != cluster.name:
-                other = owner(host, self.state)
-                found = ", ".join(line.partition(" ")[2] for line in text.splitlines())
-                yield self.finding(
-                    host.name,
-                    found=f"it belongs to the cluster {other}" if other else f"signs of Kubernetes: {found}",
-                    wanted="a host without Kubernetes",
-                    mend="delete that cluster first, or choose another host",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host belongs to another cluster, or has signs of one."""
+        other = owner(host, self.probe)
+        if answer != _NONE and other != cluster.name:
+            found = ", ".join(line.partition(" ")[2] for line in answer.splitlines())
+            yield self.finding(
+                host.name,
+                found=f"it belongs to the cluster {other}" if other else f"signs of Kubernetes: {found}",
+                wanted="a host without Kubernetes",
+                mend="delete that cluster first, or choose another host",
+            )

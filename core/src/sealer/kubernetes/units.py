@@ -6,7 +6,6 @@ from abc import abstractmethod
 from collections.abc import Iterable
 
 from sealer.changes import quote
-from sealer.kubernetes.checks import NO_ANSWER
 from sealer.model import Check, Cluster, Finding, Host, Probe
 
 _ACTIVE = "active"
@@ -34,7 +33,7 @@ class UnitRuns(Check):
                 continue
             state, _, said = host.facts.answers.get(self._probe(unit).name, "").partition("\n")
             if not state:
-                yield self.not_checked(host.name, NO_ANSWER)
+                yield self.not_checked(host.name)
             elif state != _ACTIVE:
                 words = " ".join(said.split())
                 yield self.finding(

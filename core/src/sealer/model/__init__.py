@@ -1,6 +1,6 @@
 """The values that core and plugins share. They hold no behaviour and do no I/O."""
 
-from sealer.model.check import Check, Finding, Severity
+from sealer.model.check import NO_ANSWER, AnswerCheck, Check, Finding, Severity
 from sealer.model.cluster import (
     DEFAULT_DATA_ROOT,
     Cluster,
@@ -42,10 +42,12 @@ __all__ = [
     "IMAGE_POLICY_LABEL",
     "MASTER",
     "NODE",
+    "NO_ANSWER",
     "OPERATOR",
     "RUNTIME_TYPE_LABEL",
     "RUNTIME_VERSION_LABEL",
     "SUPPORTED_KUBE_VERSION_LABEL",
+    "AnswerCheck",
     "AppSettings",
     "Application",
     "Check",

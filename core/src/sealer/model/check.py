@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from sealer.model.host import Host, Probe
 
 
+NO_ANSWER = "the host could not answer"
+"""Why a check was not made on a host, where no more is known."""
+
+
 class Severity(enum.StrEnum):
     """What a finding means: only an error stops an operation.
 
@@ -105,7 +109,7 @@ class Check(ABC):
             mend=mend,
         )
 
-    def not_checked(self, host: str, reason: str) -> Finding:
+    def not_checked(self, host: str, reason: str = NO_ANSWER) -> Finding:
         """Return the finding that the check could not be made on a host, and why."""
         return Finding(
             check=self.id,
@@ -115,3 +119,32 @@ class Check(ABC):
             wanted=self.title,
             mend="look at it by hand",
         )
+
+
+class AnswerCheck(Check):
+    """A check that judges each host for itself, by its answer to one question.
+
+    Hosts that could not answer are not judged, and that is said of them.
+    """
+
+    @property
+    @abstractmethod
+    def probe(self) -> Probe:
+        """The question."""
+
+    def probes(self) -> tuple[Probe, ...]:
+        """Return the question."""
+        return (self.probe,)
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return what ``judge`` returns of each host that answered."""
+        for host in cluster.hosts:
+            answer = host.facts.answers.get(self.probe.name, "").strip()
+            if answer:
+                yield from self.judge(cluster, host, answer)
+            else:
+                yield self.not_checked(host.name)
+
+    @abstractmethod
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return what is wrong with a host, from its answer without blanks at its ends."""

@@ -19,7 +19,7 @@ class NoOtherKubernetes(Unused):
     """The host has no Kubernetes but that of this cluster."""
 
     id = "k0s-unused"
-    state = probes.STATE
+    probe = probes.STATE
 
 
 class FreePorts(PortsFree):

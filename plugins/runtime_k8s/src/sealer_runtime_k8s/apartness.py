@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable, Iterator
 
-from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
+from sealer.model import AnswerCheck, Check, Cluster, Finding, Host, Probe, Severity
 from sealer_runtime_k8s import probes
 from sealer_runtime_k8s.kubeadm import networks
 from sealer_runtime_k8s.networks import Network, Networks
@@ -34,7 +34,7 @@ class NetworksApart(Check):
                     mend=_ELSEWHERE,
                 )
             elif not probes.answer(host, probes.NETWORKS):
-                yield self.not_checked(host.name, probes.NO_ANSWER)
+                yield self.not_checked(host.name)
             elif probes.owner(host) != cluster.name:
                 yield from self._overlaps(host, wanted)
 
@@ -53,28 +53,25 @@ class NetworksApart(Check):
                     )
 
 
-class NoNetworkLeftovers(Check):
+class NoNetworkLeftovers(AnswerCheck):
     """No network of pods has left settings, which container runtimes would take, or network cards."""
 
     id = "kubernetes-network-leftovers"
     title = "no other network of pods"
+    probe = probes.NETWORK_LEFTOVERS
 
     def probes(self) -> tuple[Probe, ...]:
-        return (probes.NETWORK_LEFTOVERS, probes.STATE)
+        return (*super().probes(), probes.STATE)
 
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            text = probes.answer(host, probes.NETWORK_LEFTOVERS)
-            if not text:
-                yield self.not_checked(host.name, probes.NO_ANSWER)
-            elif text.strip() != "none" and probes.owner(host) != cluster.name:
-                left = [line.partition(" ")[2] or line for line in text.splitlines()]
-                yield self.finding(
-                    host.name,
-                    found=f"left by another network of pods: {', '.join(left)}",
-                    wanted="a host without one",
-                    mend="remove these files, and the cards with: ip link delete NAME",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        if answer != "none" and probes.owner(host) != cluster.name:
+            left = [line.partition(" ")[2] or line for line in answer.splitlines()]
+            yield self.finding(
+                host.name,
+                found=f"left by another network of pods: {', '.join(left)}",
+                wanted="a host without one",
+                mend="remove these files, and the cards with: ip link delete NAME",
+            )
 
 
 def _holding(wanted: Networks, address: str) -> Network | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sealer.kubernetes import NodeNames, PortsFree, UnitRuns
-from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
+from sealer.model import AnswerCheck, Check, Cluster, Finding, Host, Probe, Severity
 from sealer_runtime_k8s import probes
 from sealer_runtime_k8s.apartness import NetworksApart, NoNetworkLeftovers
 from sealer_runtime_k8s.balancer import has_balancer, is_balanced
@@ -24,44 +24,38 @@ from sealer_runtime_k8s.swap import NoSwap
 from sealer_runtime_k8s.traffic import MASTER_PORTS, NODE_PORTS
 
 
-class Unused(Check):
+class Unused(AnswerCheck):
     """The host has no Kubernetes but that of this cluster."""
 
     id = "kubernetes-unused"
     title = "no other Kubernetes"
+    probe = probes.STATE
 
-    def probes(self) -> tuple[Probe, ...]:
-        return (probes.STATE,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            if not probes.answer(host, probes.STATE):
-                yield self.not_checked(host.name, probes.NO_ANSWER)
-                continue
-            owner = probes.owner(host)
-            if owner and owner != cluster.name:
-                yield self.finding(
-                    host.name,
-                    found=f"it belongs to the cluster {owner}",
-                    wanted="a host that belongs to no other cluster",
-                    mend=f"delete the cluster {owner} first, or choose another host",
-                )
-            lines = [line.split() for line in probes.answer(host, probes.STATE).splitlines()]
-            if ["kubelet", "runs"] in lines:
-                yield self.finding(
-                    host.name,
-                    found="a kubelet is running",
-                    wanted="a host without Kubernetes",
-                    mend="kubeadm reset && systemctl disable --now kubelet",
-                )
-            left = [words[1] for words in lines if len(words) == 2 and words[0] == "left"]
-            if left:
-                yield self.finding(
-                    host.name,
-                    found=f"files of another Kubernetes: {', '.join(left)}",
-                    wanted="a host without Kubernetes",
-                    mend="kubeadm reset, and remove these files",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        owner = probes.owner(host)
+        if owner and owner != cluster.name:
+            yield self.finding(
+                host.name,
+                found=f"it belongs to the cluster {owner}",
+                wanted="a host that belongs to no other cluster",
+                mend=f"delete the cluster {owner} first, or choose another host",
+            )
+        lines = [line.split() for line in answer.splitlines()]
+        if ["kubelet", "runs"] in lines:
+            yield self.finding(
+                host.name,
+                found="a kubelet is running",
+                wanted="a host without Kubernetes",
+                mend="kubeadm reset && systemctl disable --now kubelet",
+            )
+        left = [words[1] for words in lines if len(words) == 2 and words[0] == "left"]
+        if left:
+            yield self.finding(
+                host.name,
+                found=f"files of another Kubernetes: {', '.join(left)}",
+                wanted="a host without Kubernetes",
+                mend="kubeadm reset, and remove these files",
+            )
 
 
 class FreePorts(PortsFree):

@@ -31,7 +31,7 @@ class DiskPressure(Check):
         for host in cluster.hosts:
             words = probes.answer(host, probes.SHARE).split()
             if len(words) != 2 or not all(word.isdecimal() and len(word) < 19 for word in words):
-                yield self.not_checked(host.name, probes.NO_ANSWER)
+                yield self.not_checked(host.name)
                 continue
             total, free = map(int, words)
             if free < total * _LEAST_SHARE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
+from sealer.model import AnswerCheck, Check, Cluster, Finding, Host, Probe, Severity
 from sealer_runtime_k8s import probes
 
 _OPTIONAL_PROGRAMS = frozenset({"ethtool", "socat", "modprobe"})
@@ -27,7 +27,7 @@ class ProgramsPresent(Check):
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
         for host in cluster.hosts:
             if not probes.answer(host, probes.MISSING):
-                yield self.not_checked(host.name, probes.NO_ANSWER)
+                yield self.not_checked(host.name)
             missing = [p for p in _missing(host) if p not in _OPTIONAL_PROGRAMS]
             if missing:
                 yield self.finding(
@@ -103,26 +103,21 @@ class Memory(Check):
                 )
 
 
-class BridgeFilter(Check):
+class BridgeFilter(AnswerCheck):
     """Packets between pods on one bridge pass netfilter, as services need."""
 
     id = "kubernetes-bridge-filter"
     title = "netfilter on bridges"
+    probe = probes.MODULES
 
-    def probes(self) -> tuple[Probe, ...]:
-        return (probes.MODULES,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            if not probes.answer(host, probes.MODULES):
-                yield self.not_checked(host.name, probes.NO_ANSWER)
-            elif probes.module_state(host, "br_netfilter") == probes.ABSENT:
-                yield self.finding(
-                    host.name,
-                    found=f"kernel {host.facts.kernel} without br_netfilter",
-                    wanted="the module br_netfilter, loaded, built in or loadable",
-                    mend="install the kernel's package of further modules",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        if probes.module_state(host, "br_netfilter") == probes.ABSENT:
+            yield self.finding(
+                host.name,
+                found=f"kernel {host.facts.kernel} without br_netfilter",
+                wanted="the module br_netfilter, loaded, built in or loadable",
+                mend="install the kernel's package of further modules",
+            )
 
 
 def _missing(host: Host) -> list[str]:

@@ -15,9 +15,6 @@ SHARE = Probe(name="kubernetes/disk-share", script=fragments.DISK_SHARE_PROBE)
 MODULES = Probe(name="kubernetes/modules", script=fragments.MODULES_PROBE)
 ALL = (STATE, PORTS, MISSING, MODULES, SWAP, NETWORKS, NETWORK_LEFTOVERS, SHARE)
 
-NO_ANSWER = "the host could not answer"
-"""Why a check was not made."""
-
 LOADED, AVAILABLE, ABSENT = "loaded", "available", "absent"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sealer.changes import Change, Command
-from sealer.model import Check, Cluster, Finding, Probe, Severity
+from sealer.model import AnswerCheck, Cluster, Finding, Host, Severity
 from sealer_runtime_k8s import fragments, probes
 
 _FSTAB = "/etc/fstab"
@@ -21,28 +21,22 @@ def swap_off() -> Change:
     )
 
 
-class NoSwap(Check):
+class NoSwap(AnswerCheck):
     """Nothing is swapped to. An installation turns swap off by itself, and says so this way."""
 
     id = "kubernetes-swap"
     title = "no swap"
     severity = Severity.WARNING
+    probe = probes.SWAP
 
-    def probes(self) -> tuple[Probe, ...]:
-        return (probes.SWAP,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        for host in cluster.hosts:
-            devices = probes.answer(host, probes.SWAP).split()
-            if not devices:
-                yield self.not_checked(host.name, probes.NO_ANSWER)
-            elif devices != ["none"]:
-                yield self.finding(
-                    host.name,
-                    found=f"swap is on: {', '.join(devices)}",
-                    wanted="no swap: it is turned off for as long as the cluster is there",
-                    mend="swapoff -a, and no swap in /etc/fstab",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        if answer != "none":
+            yield self.finding(
+                host.name,
+                found=f"swap is on: {', '.join(answer.split())}",
+                wanted="no swap: it is turned off for as long as the cluster is there",
+                mend="swapoff -a, and no swap in /etc/fstab",
+            )
 
     def mend(self, cluster: Cluster, finding: Finding) -> tuple[Change, ...]:
         return (swap_off(),)

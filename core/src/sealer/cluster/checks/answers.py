@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 
 from sealer.model import Host, Probe
 
-NO_ANSWER = "the host could not answer"
-"""Why a check was not made."""
-
 
 def answer(host: Host, probe: Probe) -> str | None:
     """Return what a host answered, or None when it could not."""
@@ -19,8 +16,11 @@ def answer(host: Host, probe: Probe) -> str | None:
 def pairs(host: Host, probe: Probe) -> dict[str, str] | None:
     """Return an answer of lines ``NAME VALUE`` as a mapping, or None when there was none."""
     text = answer(host, probe)
-    if text is None:
-        return None
+    return None if text is None else read_pairs(text)
+
+
+def read_pairs(text: str) -> dict[str, str]:
+    """Return lines ``NAME VALUE`` as a mapping."""
     split = (line.strip().partition(" ") for line in text.splitlines())
     return {name: value.strip() for name, _, value in split}
 

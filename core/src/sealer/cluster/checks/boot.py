@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sealer.cluster.checks.answers import NO_ANSWER, answer
-from sealer.model import Check, Cluster, Finding, Probe, Severity
+from sealer.model import AnswerCheck, Cluster, Finding, Host, Probe, Severity
 
 SUBJECT = "kernel"
 
@@ -33,31 +32,23 @@ _OURS = "90-sealer-"
 """What names of files begin with that Sealer writes."""
 
 
-class ForwardingAtBoot(Check):
+class ForwardingAtBoot(AnswerCheck):
     """Hosts forward packets of pods, and settings for safer servers often switch that off again at boot."""
 
     id = "forwarding-at-boot"
     title = "forwarding is not switched off at boot"
     subject = SUBJECT
     severity = Severity.WARNING
+    probe = FORWARDING_FILES
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question which files set it."""
-        return (FORWARDING_FILES,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host with a file that switches it off behind what Sealer writes."""
-        for host in cluster.hosts:
-            said = answer(host, FORWARDING_FILES)
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-                continue
-            settings = [line.partition(" ")[::2] for line in said.splitlines() if " " in line]
-            later = [(value, file) for value, file in settings if file.rpartition("/")[2] > _OURS]
-            if later and later[-1][0] == "0":
-                yield self.finding(
-                    host.name,
-                    found=f"{later[-1][1]} sets net.ipv4.ip_forward to 0 at each boot",
-                    wanted="1, or no word about it: packets of pods are forwarded",
-                    mend=f"remove the line from {later[-1][1]}",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host has a file that switches it off behind what Sealer writes."""
+        settings = [line.partition(" ")[::2] for line in answer.splitlines() if " " in line]
+        later = [(value, file) for value, file in settings if file.rpartition("/")[2] > _OURS]
+        if later and later[-1][0] == "0":
+            yield self.finding(
+                host.name,
+                found=f"{later[-1][1]} sets net.ipv4.ip_forward to 0 at each boot",
+                wanted="1, or no word about it: packets of pods are forwarded",
+                mend=f"remove the line from {later[-1][1]}",
+            )

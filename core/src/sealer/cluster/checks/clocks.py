@@ -6,8 +6,8 @@ import statistics
 from collections import Counter
 from collections.abc import Iterable
 
-from sealer.cluster.checks.answers import NO_ANSWER, answer, pairs
-from sealer.model import Check, Cluster, Finding, Probe, Severity
+from sealer.cluster.checks.answers import answer, read_pairs
+from sealer.model import AnswerCheck, Check, Cluster, Finding, Host, Probe, Severity
 
 SUBJECT = "time"
 
@@ -65,38 +65,32 @@ class ClockSkew(Check):
                 )
 
 
-class TimeService(Check):
+class TimeService(AnswerCheck):
     """A clock that nobody corrects runs away sooner or later."""
 
     id = "time-service"
     title = "a time service runs and is synchronised"
     subject = SUBJECT
     severity = Severity.WARNING
+    probe = TIME_SERVICE
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question which time service runs, and whether it has found its servers."""
-        return (TIME_SERVICE,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host without a time service, or with one that is not synchronised."""
-        for host in cluster.hosts:
-            said = pairs(host, TIME_SERVICE)
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-            elif said.get("service") == "none":
-                yield self.finding(
-                    host.name,
-                    found="no time service runs",
-                    wanted="one, such as chrony or systemd-timesyncd, on every host",
-                    mend="install and enable one; without a network they can follow one of the hosts",
-                )
-            elif said.get("synchronised") == "no":
-                yield self.finding(
-                    host.name,
-                    found=f"{said['service']} runs, but is not synchronised",
-                    wanted="a clock that follows a time server",
-                    mend="check the servers in its configuration, and that UDP port 123 leads to them",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host has no time service, or one that is not synchronised."""
+        said = read_pairs(answer)
+        if said.get("service") == "none":
+            yield self.finding(
+                host.name,
+                found="no time service runs",
+                wanted="one, such as chrony or systemd-timesyncd, on every host",
+                mend="install and enable one; without a network they can follow one of the hosts",
+            )
+        elif said.get("synchronised") == "no":
+            yield self.finding(
+                host.name,
+                found=f"{said['service']} runs, but is not synchronised",
+                wanted="a clock that follows a time server",
+                mend="check the servers in its configuration, and that UDP port 123 leads to them",
+            )
 
 
 class TimeZones(Check):
@@ -117,7 +111,7 @@ class TimeZones(Check):
         known = Counter(zone for zone in zones.values() if zone is not None)
         for name, zone in zones.items():
             if zone is None:
-                yield self.not_checked(name, NO_ANSWER)
+                yield self.not_checked(name)
             elif zone != (most := known.most_common(1)[0][0]):
                 yield self.finding(
                     name,

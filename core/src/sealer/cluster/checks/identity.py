@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
-from sealer.cluster.checks.answers import NO_ANSWER, answer, others, shared
+from sealer.cluster.checks.answers import answer, others, shared
 from sealer.cluster.checks.network import ADDRESSES, addresses_of
 from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
 
@@ -101,7 +101,7 @@ class UniqueAddresses(Check):
         owners = {host.name: addresses_of(host) for host in cluster.hosts}
         for host in cluster.hosts:
             if not machine_of(host):
-                yield self.not_checked(host.name, NO_ANSWER)
+                yield self.not_checked(host.name)
             yield from self._doubles(host, cluster, owners, same)
 
     def _doubles(

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable
 
 from sealer.changes import Change, File, Module, Sysctl
-from sealer.cluster.checks.answers import NO_ANSWER, answer, number, pairs
-from sealer.model import Check, Cluster, Finding, Probe, Severity
+from sealer.cluster.checks.answers import number, pairs
+from sealer.model import AnswerCheck, Check, Cluster, Finding, Host, Probe, Severity
 
 SUBJECT = "kernel"
 
@@ -96,91 +96,68 @@ class KernelVersion(Check):
                 )
 
 
-class Controllers(Check):
+class Controllers(AnswerCheck):
     """Containers are limited and counted by controllers of control groups."""
 
     id = "cgroup-controllers"
     title = "the controllers of control groups are on"
     subject = SUBJECT
+    probe = CONTROLLERS
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question which controllers are on."""
-        return (CONTROLLERS,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host that lacks some."""
-        for host in cluster.hosts:
-            said, version = answer(host, CONTROLLERS), host.facts.cgroup_version
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-                continue
-            missing = [name for name in _CONTROLLERS.get(version, ()) if name not in said.split()]
-            if missing:
-                options = " ".join(f"cgroup_enable={name}" for name in missing)
-                yield self.finding(
-                    host.name,
-                    found=f"control groups of version {version} without {', '.join(missing)}",
-                    wanted="these controllers",
-                    mend=f"boot with {options}",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host lacks some."""
+        version = host.facts.cgroup_version
+        missing = [name for name in _CONTROLLERS.get(version, ()) if name not in answer.split()]
+        if missing:
+            options = " ".join(f"cgroup_enable={name}" for name in missing)
+            yield self.finding(
+                host.name,
+                found=f"control groups of version {version} without {', '.join(missing)}",
+                wanted="these controllers",
+                mend=f"boot with {options}",
+            )
 
 
-class Netfilter(Check):
+class Netfilter(AnswerCheck):
     """Services of a cluster are rules of netfilter."""
 
     id = "netfilter"
     title = "netfilter can be used"
     subject = SUBJECT
+    probe = NETFILTER
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question which side of netfilter there is."""
-        return (NETFILTER,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host whose kernel has neither nf_tables nor ip_tables."""
-        for host in cluster.hosts:
-            said = answer(host, NETFILTER)
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-            elif said == "none":
-                yield self.finding(
-                    host.name,
-                    found=f"kernel {host.facts.kernel} with neither nf_tables nor ip_tables",
-                    wanted="one of them, loaded, built in or loadable",
-                    mend="install the kernel's package of further modules",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host's kernel has neither nf_tables nor ip_tables."""
+        if answer == "none":
+            yield self.finding(
+                host.name,
+                found=f"kernel {host.facts.kernel} with neither nf_tables nor ip_tables",
+                wanted="one of them, loaded, built in or loadable",
+                mend="install the kernel's package of further modules",
+            )
 
 
-class ConnectionTracking(Check):
+class ConnectionTracking(AnswerCheck):
     """Replies of services find their way back by connection tracking."""
 
     id = "connection-tracking"
     title = "connections can be tracked"
     subject = SUBJECT
+    probe = CONNTRACK
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question whether the module is there."""
-        return (CONNTRACK,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host without nf_conntrack; a module yet to be loaded is a warning."""
-        for host in cluster.hosts:
-            said = answer(host, CONNTRACK)
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-            elif said != "loaded":
-                absent = said == "absent"
-                yield self.finding(
-                    host.name,
-                    found=f"kernel {host.facts.kernel} without nf_conntrack"
-                    if absent
-                    else "nf_conntrack is not loaded",
-                    wanted="nf_conntrack, so that the settings of connections can be written",
-                    mend="install the kernel's package of further modules"
-                    if absent
-                    else "modprobe nf_conntrack",
-                    severity=Severity.ERROR if absent else Severity.WARNING,
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host has no nf_conntrack; a module yet to be loaded is a warning."""
+        if answer != "loaded":
+            absent = answer == "absent"
+            yield self.finding(
+                host.name,
+                found=f"kernel {host.facts.kernel} without nf_conntrack"
+                if absent
+                else "nf_conntrack is not loaded",
+                wanted="nf_conntrack, so that the settings of connections can be written",
+                mend="install the kernel's package of further modules" if absent else "modprobe nf_conntrack",
+                severity=Severity.ERROR if absent else Severity.WARNING,
+            )
 
     def mend(self, cluster: Cluster, finding: Finding) -> tuple[Change, ...]:
         """Return the changes that load it, now and at boot, if it can be loaded."""
@@ -209,7 +186,7 @@ class Inotify(Check):
             said = pairs(host, SETTINGS) or {}
             limits = {name: number(said.get(name)) for name in _INOTIFY}
             if None in limits.values():
-                yield self.not_checked(host.name, NO_ANSWER)
+                yield self.not_checked(host.name)
                 continue
             low = {name: value for name, value in limits.items() if (value or 0) < _INOTIFY[name]}
             if low:
@@ -245,7 +222,7 @@ class ReversePathFilter(Check):
         for host in cluster.hosts:
             said = pairs(host, SETTINGS)
             if said is None or not set(_PATH_FILTERS) <= said.keys():
-                yield self.not_checked(host.name, NO_ANSWER)
+                yield self.not_checked(host.name)
                 continue
             strict = [name for name in _PATH_FILTERS if said[name] == "1"]
             # A loose filter on all cards makes up for a strict one on a card.
@@ -280,7 +257,7 @@ class NeighbourReplies(Check):
         for host in cluster.hosts:
             said = pairs(host, SETTINGS)
             if said is None or not set(_NEIGHBOURS) <= said.keys():
-                yield self.not_checked(host.name, NO_ANSWER)
+                yield self.not_checked(host.name)
                 continue
             filtered = [name for name in _NEIGHBOURS if said[name] != "0"]
             if filtered:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sealer.cluster.checks.answers import NO_ANSWER, answer
-from sealer.model import Check, Cluster, Finding, Probe, Severity
+from sealer.model import AnswerCheck, Cluster, Finding, Host, Probe, Severity
 
 SUBJECT = "kernel"
 
@@ -30,35 +29,28 @@ echo end""",
 _OVERLAY = "vxlan"
 
 
-class Namespaces(Check):
+class Namespaces(AnswerCheck):
     """Each pod has a network of its own, joined to that of the host by a pair of virtual cards."""
 
     id = "network-namespaces"
     title = "networks of pods can be made"
     subject = SUBJECT
+    probe = NAMESPACES
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question what of it works."""
-        return (NAMESPACES,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host where it does not; that of one kind of overlay is a warning."""
-        for host in cluster.hosts:
-            said = answer(host, NAMESPACES)
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-            elif said == "none":
-                yield self.finding(
-                    host.name,
-                    found="network namespaces can't be made",
-                    wanted="a kernel with CONFIG_NET_NS, and a host that may use it",
-                    mend="use another kernel; a container needs to be started as privileged",
-                )
-            elif missing := [kind for kind in ("veth", "bridge", _OVERLAY) if kind in said.split()]:
-                yield self.finding(
-                    host.name,
-                    found=f"network cards of these kinds can't be made: {', '.join(missing)}",
-                    wanted="virtual cards, bridges, and for most networks of pods vxlan",
-                    mend="install the kernel's package of further modules",
-                    severity=Severity.WARNING if missing == [_OVERLAY] else Severity.ERROR,
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if something of it does not work; that of one kind of overlay is a warning."""
+        if answer == "none":
+            yield self.finding(
+                host.name,
+                found="network namespaces can't be made",
+                wanted="a kernel with CONFIG_NET_NS, and a host that may use it",
+                mend="use another kernel; a container needs to be started as privileged",
+            )
+        elif missing := [kind for kind in ("veth", "bridge", _OVERLAY) if kind in answer.split()]:
+            yield self.finding(
+                host.name,
+                found=f"network cards of these kinds can't be made: {', '.join(missing)}",
+                wanted="virtual cards, bridges, and for most networks of pods vxlan",
+                mend="install the kernel's package of further modules",
+                severity=Severity.WARNING if missing == [_OVERLAY] else Severity.ERROR,
+            )

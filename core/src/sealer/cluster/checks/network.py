@@ -6,8 +6,8 @@ import ipaddress
 from collections import Counter
 from collections.abc import Iterable
 
-from sealer.cluster.checks.answers import NO_ANSWER, answer
-from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
+from sealer.cluster.checks.answers import answer
+from sealer.model import NO_ANSWER, Check, Cluster, Finding, Host, Probe, Severity
 
 SUBJECT = "network"
 
@@ -86,7 +86,7 @@ class HostAddress(Check):
                     mend="give the host by an IP address",
                 )
             elif found is None:
-                yield self.not_checked(host.name, NO_ANSWER)
+                yield self.not_checked(host.name)
             elif not any(family_of(item) == family and _is_global(item) for item in found):
                 yield self.finding(
                     host.name,

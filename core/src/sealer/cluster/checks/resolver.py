@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sealer.cluster.checks.answers import NO_ANSWER, answer
-from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
+from sealer.cluster.checks.answers import answer
+from sealer.model import AnswerCheck, Check, Cluster, Finding, Host, Probe, Severity
 
 SUBJECT = "names"
 
@@ -30,10 +30,7 @@ case $? in 0) echo "wildcard $domain" ;; 2) echo "plain $domain" ;; *) exit 1 ;;
 """Prints ``none`` (no search domain), ``plain DOMAIN``, or ``wildcard DOMAIN`` if any name there resolves."""
 
 
-def _servers(host: Host, kind: str) -> list[str] | None:
-    text = answer(host, RESOLVER)
-    if text is None:
-        return None
+def _servers(text: str, kind: str) -> list[str]:
     return [line.split()[1] for line in text.splitlines() if line.startswith(f"{kind} ") and line.split()[1:]]
 
 
@@ -41,60 +38,45 @@ def _is_local(server: str) -> bool:
     return server.startswith("127.") or server == "::1"
 
 
-class NameServers(Check):
+class NameServers(AnswerCheck):
     """Names outside the cluster are looked up at the host's name servers."""
 
     id = "name-servers"
     title = "there is a name server"
     subject = SUBJECT
     severity = Severity.WARNING
+    probe = RESOLVER
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question for the resolver's servers."""
-        return (RESOLVER,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host without any."""
-        for host in cluster.hosts:
-            servers = _servers(host, "nameserver")
-            if servers is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-            elif not servers:
-                yield self.finding(
-                    host.name,
-                    found="no name server in /etc/resolv.conf",
-                    wanted="one, unless nothing outside the cluster has to be found",
-                    mend="add a nameserver line; a site without a network may do without",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host has none."""
+        if not _servers(answer, "nameserver"):
+            yield self.finding(
+                host.name,
+                found="no name server in /etc/resolv.conf",
+                wanted="one, unless nothing outside the cluster has to be found",
+                mend="add a nameserver line; a site without a network may do without",
+            )
 
 
-class LocalResolver(Check):
+class LocalResolver(AnswerCheck):
     """The cluster's DNS asks the host's servers: a loopback address there is its own, and it asks itself."""
 
     id = "local-resolver"
     title = "name servers are not on the loopback"
     subject = SUBJECT
+    probe = RESOLVER
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question for the resolver's servers."""
-        return (RESOLVER,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host with one, unless systemd-resolved says what is behind it."""
-        for host in cluster.hosts:
-            servers = _servers(host, "nameserver")
-            if servers is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-                continue
-            local = [server for server in servers if _is_local(server)]
-            known = [server for server in _servers(host, "upstream") or () if not _is_local(server)]
-            if local and not known:
-                yield self.finding(
-                    host.name,
-                    found=f"the name server in /etc/resolv.conf is {', '.join(local)}",
-                    wanted="the address of a server that pods can reach: DNS of the cluster would ask itself",
-                    mend="name the servers behind it in /etc/resolv.conf",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host has one, unless systemd-resolved says what is behind it."""
+        local = [server for server in _servers(answer, "nameserver") if _is_local(server)]
+        known = [server for server in _servers(answer, "upstream") if not _is_local(server)]
+        if local and not known:
+            yield self.finding(
+                host.name,
+                found=f"the name server in /etc/resolv.conf is {', '.join(local)}",
+                wanted="the address of a server that pods can reach: DNS of the cluster would ask itself",
+                mend="name the servers behind it in /etc/resolv.conf",
+            )
 
 
 class WildcardDomain(Check):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sealer.cluster.checks.answers import NO_ANSWER, answer, pairs
+from sealer.cluster.checks.answers import read_pairs
 from sealer.cluster.checks.given import Given
-from sealer.model import Check, Cluster, Finding, Probe, Severity
+from sealer.model import AnswerCheck, Cluster, Finding, Host, Probe, Severity
 
 SUBJECT = "security"
 
@@ -50,117 +50,89 @@ echo "parser $(command -v apparmor_parser || echo none)\"""",
 """Prints ``selinux 0|1|off``, ``apparmor Y|N`` and ``parser PATH|none``."""
 
 
-class Firewall(Check):
+class Firewall(AnswerCheck):
     """A firewall service must let through what hosts of a cluster say to one another."""
 
     id = "firewall"
     title = "no firewall service filters"
     subject = SUBJECT
     severity = Severity.WARNING
+    probe = FIREWALLS
 
     def __init__(self, given: Given) -> None:
         self._traffic = given.traffic
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question which firewall services filter."""
-        return (FIREWALLS,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host with one, with the ports that must be open there."""
-        for host in cluster.hosts:
-            said = answer(host, FIREWALLS)
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-                continue
-            ports = sorted({way.port for way in self._traffic if host.name in way.targets})
-            listed = ", ".join(map(str, ports)) or "of the cluster"
-            for name in said.split()[:-1]:
-                yield self.finding(
-                    host.name,
-                    found=f"{name} is active",
-                    wanted=f"TCP ports {listed} open to the other hosts, and what the network of pods needs",
-                    mend=f"systemctl disable --now {name}, or open the ports there",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host has one, with the ports that must be open there."""
+        ports = sorted({way.port for way in self._traffic if host.name in way.targets})
+        listed = ", ".join(map(str, ports)) or "of the cluster"
+        for name in answer.split()[:-1]:
+            yield self.finding(
+                host.name,
+                found=f"{name} is active",
+                wanted=f"TCP ports {listed} open to the other hosts, and what the network of pods needs",
+                mend=f"systemctl disable --now {name}, or open the ports there",
+            )
 
 
-class Forwarding(Check):
+class Forwarding(AnswerCheck):
     """Packets between pods of two hosts are forwarded, and rules made by others may drop them."""
 
     id = "forward-policy"
     title = "forwarded packets are not dropped"
     subject = SUBJECT
     severity = Severity.WARNING
+    probe = FORWARDING
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question which tables drop them."""
-        return (FORWARDING,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host with such tables."""
-        for host in cluster.hosts:
-            said = answer(host, FORWARDING)
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-                continue
-            tables = [line.removeprefix("drop ") for line in said.splitlines() if line.startswith("drop ")]
-            if tables:
-                yield self.finding(
-                    host.name,
-                    found=f"netfilter drops forwarded packets by default: table {', '.join(tables)}",
-                    wanted="the policy accept, or rules that let packets of pods and services through",
-                    mend="iptables -P FORWARD ACCEPT, or see that the network of pods brings such rules",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host has such tables."""
+        tables = [line.removeprefix("drop ") for line in answer.splitlines() if line.startswith("drop ")]
+        if tables:
+            yield self.finding(
+                host.name,
+                found=f"netfilter drops forwarded packets by default: table {', '.join(tables)}",
+                wanted="the policy accept, or rules that let packets of pods and services through",
+                mend="iptables -P FORWARD ACCEPT, or see that the network of pods brings such rules",
+            )
 
 
-class SELinux(Check):
+class SELinux(AnswerCheck):
     """Policies that know nothing of containers stop them."""
 
     id = "selinux"
     title = "SELinux is not enforcing"
     subject = SUBJECT
     severity = Severity.WARNING
+    probe = SECURITY_MODULES
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question for the security modules."""
-        return (SECURITY_MODULES,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host where it is."""
-        for host in cluster.hosts:
-            said = pairs(host, SECURITY_MODULES)
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-            elif said.get("selinux") == "1":
-                yield self.finding(
-                    host.name,
-                    found="SELinux is enforcing",
-                    wanted="SELinux permissive, unless its policy knows containers",
-                    mend="setenforce 0, and SELINUX=permissive in /etc/selinux/config",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if it is."""
+        said = read_pairs(answer)
+        if said.get("selinux") == "1":
+            yield self.finding(
+                host.name,
+                found="SELinux is enforcing",
+                wanted="SELinux permissive, unless its policy knows containers",
+                mend="setenforce 0, and SELINUX=permissive in /etc/selinux/config",
+            )
 
 
-class AppArmor(Check):
+class AppArmor(AnswerCheck):
     """Where AppArmor is on, container runtimes load a profile, and need its parser for that."""
 
     id = "apparmor"
     title = "AppArmor is off, or its parser is there"
     subject = SUBJECT
     severity = Severity.WARNING
+    probe = SECURITY_MODULES
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question for the security modules."""
-        return (SECURITY_MODULES,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host with AppArmor and without its parser."""
-        for host in cluster.hosts:
-            said = pairs(host, SECURITY_MODULES)
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-            elif said.get("apparmor") == "Y" and said.get("parser") == "none":
-                yield self.finding(
-                    host.name,
-                    found="AppArmor is on, but there is no apparmor_parser",
-                    wanted="it, because container runtimes load a profile with it",
-                    mend="install the package apparmor, or boot with apparmor=0",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host has AppArmor without its parser."""
+        said = read_pairs(answer)
+        if said.get("apparmor") == "Y" and said.get("parser") == "none":
+            yield self.finding(
+                host.name,
+                found="AppArmor is on, but there is no apparmor_parser",
+                wanted="it, because container runtimes load a profile with it",
+                mend="install the package apparmor, or boot with apparmor=0",
+            )

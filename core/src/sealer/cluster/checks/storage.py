@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sealer.changes import quote
-from sealer.cluster.checks.answers import NO_ANSWER, answer, number, pairs
+from sealer.cluster.checks.answers import answer, number, read_pairs
 from sealer.cluster.checks.given import Given
-from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
+from sealer.model import AnswerCheck, Check, Cluster, Finding, Host, Probe, Severity
 
 SUBJECT = "storage"
 
@@ -126,7 +126,7 @@ class ContainerSpace(Check):
             words = (answer(host, self._probe) or "").split()
             free = number(words[0]) if words else None
             if free is None:
-                yield self.not_checked(host.name, NO_ANSWER)
+                yield self.not_checked(host.name)
                 continue
             room = self._rooms[host.name]
             shared = words[1:] == ["shared"]
@@ -174,7 +174,7 @@ class Inodes(Check):
                 )
 
 
-class DataRoot(Check):
+class DataRoot(AnswerCheck):
     """Programs run from the data root, and tools follow no links on the way there."""
 
     id = "data-root"
@@ -183,23 +183,18 @@ class DataRoot(Check):
 
     def __init__(self, given: Given) -> None:
         self._root = given.data_root
-        self._probe = _root_probe(given.data_root)
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question what stands in the way."""
-        return (self._probe,)
+    @property
+    def probe(self) -> Probe:
+        """The question what stands in the way."""
+        return _root_probe(self._root)
 
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each thing that stands in the way on a host."""
-        for host in cluster.hosts:
-            text = answer(host, self._probe)
-            if text is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-                continue
-            for line in text.splitlines():
-                yield from self._judge(host, *line.partition(" ")[::2])
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding for each thing that stands in the way."""
+        for line in answer.splitlines():
+            yield from self._judge_line(host, *line.partition(" ")[::2])
 
-    def _judge(self, host: Host, kind: str, what: str) -> Iterable[Finding]:
+    def _judge_line(self, host: Host, kind: str, what: str) -> Iterable[Finding]:
         elsewhere = "or choose another place (spec.dataRoot)"
         match kind:
             case "link":
@@ -239,60 +234,49 @@ class DataRoot(Check):
                 )
 
 
-class Writable(Check):
+class Writable(AnswerCheck):
     """Units, settings and state are written to the usual directories."""
 
     id = "read-only"
     title = "/etc, /var and /usr/local can be written"
     subject = SUBJECT
     strict = "an installation writes there"
+    probe = MOUNTS
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question how directories are mounted."""
-        return (MOUNTS,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host where one of them can't be written."""
-        for host in cluster.hosts:
-            said = pairs(host, MOUNTS)
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-                continue
-            closed = [path for path in _WRITTEN if {"read-only", "ro"} & set(said.get(path, "").split(","))]
-            if closed:
-                yield self.finding(
-                    host.name,
-                    found=f"read-only: {', '.join(closed)}",
-                    wanted="directories that can be written",
-                    mend="mount -o remount,rw them; what went read-only by itself is broken: see dmesg",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if one of them can't be written."""
+        said = read_pairs(answer)
+        closed = [path for path in _WRITTEN if {"read-only", "ro"} & set(said.get(path, "").split(","))]
+        if closed:
+            yield self.finding(
+                host.name,
+                found=f"read-only: {', '.join(closed)}",
+                wanted="directories that can be written",
+                mend="mount -o remount,rw them; what went read-only by itself is broken: see dmesg",
+            )
 
 
-class TemporaryPrograms(Check):
+class TemporaryPrograms(AnswerCheck):
     """Installers unpack programs to /tmp and run them there."""
 
     id = "tmp-exec"
     title = "programs can run from /tmp"
     subject = SUBJECT
     severity = Severity.WARNING
+    probe = MOUNTS
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question how directories are mounted."""
-        return (MOUNTS,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host where /tmp is mounted noexec."""
-        for host in cluster.hosts:
-            said = pairs(host, MOUNTS)
-            if said is None or "/tmp" not in said:  # noqa: S108  # a question about it, no use of it
-                yield self.not_checked(host.name, NO_ANSWER)
-            elif "noexec" in said["/tmp"].split(","):  # noqa: S108
-                yield self.finding(
-                    host.name,
-                    found="/tmp is mounted noexec",  # noqa: S108
-                    wanted="programs can run from it: commands of applications may unpack some there",
-                    mend="mount -o remount,exec /tmp, or see that no application needs it",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if /tmp is mounted noexec."""
+        said = read_pairs(answer)
+        if "/tmp" not in said:  # noqa: S108  # a question about it, no use of it
+            yield self.not_checked(host.name)
+        elif "noexec" in said["/tmp"].split(","):  # noqa: S108
+            yield self.finding(
+                host.name,
+                found="/tmp is mounted noexec",  # noqa: S108
+                wanted="programs can run from it: commands of applications may unpack some there",
+                mend="mount -o remount,exec /tmp, or see that no application needs it",
+            )
 
 
 def _bytes(count: int) -> str:

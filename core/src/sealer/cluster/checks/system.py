@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sealer.cluster.checks.answers import NO_ANSWER, answer, number
+from sealer.cluster.checks.answers import answer, number
 from sealer.cluster.checks.given import Given
-from sealer.model import Check, Cluster, Finding, Probe, Severity
+from sealer.model import AnswerCheck, Check, Cluster, Finding, Host, Probe, Severity
 
 SUBJECT = "system"
 
@@ -67,125 +67,96 @@ class InitSystem(Check):
                 )
 
 
-class Programs(Check):
+class Programs(AnswerCheck):
     """Changes are made with a few standard programs."""
 
     id = "host-programs"
     title = "standard programs are there"
     subject = SUBJECT
     strict = "every change to a host is made with them"
+    probe = MISSING_PROGRAMS
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question which of the programs are missing."""
-        return (MISSING_PROGRAMS,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host that lacks some."""
-        for host in cluster.hosts:
-            said = answer(host, MISSING_PROGRAMS)
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-                continue
-            missing = [program for program in PROGRAMS if program in said.split()]
-            if missing:
-                yield self.finding(
-                    host.name,
-                    found=f"missing programs: {', '.join(missing)}",
-                    wanted="all of them",
-                    mend="install them with the system's package manager",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host lacks some."""
+        missing = [program for program in PROGRAMS if program in answer.split()]
+        if missing:
+            yield self.finding(
+                host.name,
+                found=f"missing programs: {', '.join(missing)}",
+                wanted="all of them",
+                mend="install them with the system's package manager",
+            )
 
 
-class KernelPrograms(Check):
+class KernelPrograms(AnswerCheck):
     """Container runtimes mount file systems and load kernel modules by programs of the host."""
 
     id = "kernel-programs"
     title = "mount, umount and modprobe are in the PATH"
     subject = SUBJECT
+    probe = MISSING_KERNEL_PROGRAMS
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question which of the programs are missing."""
-        return (MISSING_KERNEL_PROGRAMS,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host that lacks one; a missing modprobe alone is a warning."""
-        for host in cluster.hosts:
-            said = answer(host, MISSING_KERNEL_PROGRAMS)
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-                continue
-            missing = [program for program in _KERNEL_PROGRAMS if program in said.split()]
-            if missing:
-                yield self.finding(
-                    host.name,
-                    found=f"missing programs: {', '.join(missing)}",
-                    wanted="all of them",
-                    mend="install the packages mount and kmod, or what the system calls them",
-                    severity=Severity.WARNING if missing == ["modprobe"] else Severity.ERROR,
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host lacks one; a missing modprobe alone is a warning."""
+        missing = [program for program in _KERNEL_PROGRAMS if program in answer.split()]
+        if missing:
+            yield self.finding(
+                host.name,
+                found=f"missing programs: {', '.join(missing)}",
+                wanted="all of them",
+                mend="install the packages mount and kmod, or what the system calls them",
+                severity=Severity.WARNING if missing == ["modprobe"] else Severity.ERROR,
+            )
 
 
-class KernelTrees(Check):
+class KernelTrees(AnswerCheck):
     """The kernel is asked and set up by the files below /proc and /sys."""
 
     id = "proc"
     title = "/proc and /sys are there, and settings can be written"
     subject = SUBJECT
     strict = "the kernel is set up by writing there"
+    probe = KERNEL_TREES
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question what of it is there."""
-        return (KERNEL_TREES,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host that lacks some of it."""
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host lacks some of it."""
         wanted = {
             "proc readable": "/proc",
             "sysctl writable": "/proc/sys, writable",
             "sys readable": "/sys",
         }
-        for host in cluster.hosts:
-            said = answer(host, KERNEL_TREES)
-            if said is None:
-                yield self.not_checked(host.name, NO_ANSWER)
-                continue
-            missing = [what for line, what in wanted.items() if line not in said.splitlines()]
-            if missing:
-                yield self.finding(
-                    host.name,
-                    found=f"not there: {'; '.join(missing)}",
-                    wanted="a host that is a machine, or a container with a machine's privileges",
-                    mend="mount them, writable; a container needs to be started as privileged",
-                )
+        missing = [what for line, what in wanted.items() if line not in answer.splitlines()]
+        if missing:
+            yield self.finding(
+                host.name,
+                found=f"not there: {'; '.join(missing)}",
+                wanted="a host that is a machine, or a container with a machine's privileges",
+                mend="mount them, writable; a container needs to be started as privileged",
+            )
 
 
-class OpenFiles(Check):
+class OpenFiles(AnswerCheck):
     """Servers of a cluster keep thousands of files and connections open."""
 
     id = "open-files"
     title = "processes may open many files"
     subject = SUBJECT
     severity = Severity.WARNING
+    probe = OPEN_FILES
 
-    def probes(self) -> tuple[Probe, ...]:
-        """Return the question for the hard limit."""
-        return (OPEN_FILES,)
-
-    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
-        """Return a finding for each host with a low limit."""
-        for host in cluster.hosts:
-            said = answer(host, OPEN_FILES)
-            limit = number(said)
-            if limit is None:
-                if said != "unlimited":
-                    yield self.not_checked(host.name, NO_ANSWER)
-            elif limit < _FEWEST_FILES:
-                yield self.finding(
-                    host.name,
-                    found=f"a process of root may open {limit} files (ulimit -Hn)",
-                    wanted=f"{_FEWEST_FILES} or more",
-                    mend="raise nofile in /etc/security/limits.conf, and DefaultLimitNOFILE of systemd",
-                )
+    def judge(self, cluster: Cluster, host: Host, answer: str) -> Iterable[Finding]:
+        """Return a finding if the host has a low limit."""
+        limit = number(answer)
+        if limit is None:
+            if answer != "unlimited":
+                yield self.not_checked(host.name)
+        elif limit < _FEWEST_FILES:
+            yield self.finding(
+                host.name,
+                found=f"a process of root may open {limit} files (ulimit -Hn)",
+                wanted=f"{_FEWEST_FILES} or more",
+                mend="raise nofile in /etc/security/limits.conf, and DefaultLimitNOFILE of systemd",
+            )
 
 
 class Architecture(Check):
@@ -232,7 +203,7 @@ class CpuFeatures(Check):
                 continue
             flags = answer(host, CPU_FLAGS)
             if flags is None:
-                yield self.not_checked(host.name, NO_ANSWER)
+                yield self.not_checked(host.name)
                 continue
             missing = [flag for flag in _X86_64_V2 if flag not in flags.split()]
             if missing:
