@@ -182,6 +182,18 @@ def test_a_claim_removes_what_came_after_it_and_nothing_else(disk: Disk) -> None
     assert not fresh.exists()
 
 
+def test_a_claim_on_what_is_shared_leaves_what_was_there_with_all_that_came_since(disk: Disk) -> None:
+    old, fresh = disk.root / "old", disk.root / "fresh"
+    old.mkdir()
+    disk.converge(OwnedPath(path=str(old), shared=True), OwnedPath(path=str(fresh), shared=True))
+    for path in (old, fresh):
+        path.mkdir(exist_ok=True)
+        (path / "file").touch()
+    disk.undo()
+    assert [path.name for path in old.iterdir()] == ["file"]
+    assert not fresh.exists()
+
+
 def test_undo_goes_newest_first_and_keeps_what_it_cannot_undo(disk: Disk) -> None:
     log, flag = disk.root / "log", disk.root / "flag"
     disk.converge(

@@ -45,7 +45,7 @@ def test_another_build_of_the_same_kubernetes_is_an_upgrade() -> None:
 
 def test_what_k0s_holds_is_saved_before_anything_else_for_root_alone() -> None:
     planned = steps(cluster(host(1, MASTER), host(2)))
-    backup = planned["k0s/backup@10.0.0.1"]
+    backup = planned["k0s/save@10.0.0.1"]
     (command,) = (change for change in backup.changes if isinstance(change, Command))
     assert "umask 077" in command.run
     assert "k0s backup --save-path=/var/lib/sealer/demo/k0s-1" in command.run
@@ -54,7 +54,7 @@ def test_what_k0s_holds_is_saved_before_anything_else_for_root_alone() -> None:
 
 def test_a_k0s_that_has_no_backup_is_upgraded_without() -> None:
     planned = steps(cluster(image=image("v1.21.14+k0s.0")), "v1.20.6+k0s.0")
-    assert not [name for name in planned if name.startswith("k0s/backup")]
+    assert not [name for name in planned if name.startswith("k0s/save")]
 
 
 def test_the_unit_is_restarted_by_the_new_program_and_the_host_healthy_after_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,26 @@ def test_init_and_join_can_be_taken_back() -> None:
             if isinstance(change, Command) and change.title in ("kubeadm init", "kubeadm join"):
                 assert change.undo()
                 assert change.unless
+
+
+AUDITED = """\
+apiVersion: kubeadm.k8s.io/v1beta2
+kind: ClusterConfiguration
+apiServer:
+  extraVolumes:
+  - {name: audit, hostPath: /etc/kubernetes, mountPath: /etc/kubernetes, pathType: DirectoryOrCreate}
+  - {name: log, hostPath: /var/log/kubernetes/, mountPath: /var/log/kubernetes, pathType: DirectoryOrCreate}
+  - {name: time, hostPath: /etc/localtime, mountPath: /etc/localtime, pathType: File}
+"""
+
+
+def test_what_kubelets_make_for_the_control_plane_is_claimed_on_masters_unless_it_is_there() -> None:
+    view = cluster(
+        host(1, MASTER), host(2), image=replace(cluster().image, files={"etc/kubeadm.yml": AUDITED})
+    )
+    claims = {
+        step.host: [c.path for c in step.changes if isinstance(c, OwnedPath) and c.shared]
+        for step in steps(view)
+        if step.id.startswith("kubernetes/prepare@")
+    }
+    assert claims == {"10.0.0.1": ["/var/log/kubernetes"], "10.0.0.2": []}

@@ -30,9 +30,15 @@ class Claim(Change):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedPath(Claim):
-    """A path that a program will fill. What it adds goes, mounts below it first; what was there stays."""
+    """A path that a program will fill. What it adds goes, mounts below it first; what was there stays.
+
+    Attributes:
+        path: An absolute path.
+        shared: Whether others may write there too: where it is already, it stays with all that is in it.
+    """
 
     path: str
+    shared: bool = False
 
     @property
     def key(self) -> str:
@@ -42,10 +48,14 @@ class OwnedPath(Claim):
         return f"claim on {self.path}"
 
     def capture(self) -> str:
-        return f"save_tree {quote(self.path)}"
+        path = quote(self.path)
+        if not self.shared:
+            return f"save_tree {path}"
+        return f'if [ -e {path} ] || [ -L {path} ]; then : > "$entry/stays"; else save_tree {path}; fi'
 
     def undo(self) -> str:
-        return f"restore_tree {quote(self.path)}"
+        restore = f"restore_tree {quote(self.path)}"
+        return f'[ -e "$entry/stays" ] || {restore}' if self.shared else restore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

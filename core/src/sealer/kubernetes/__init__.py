@@ -19,6 +19,7 @@ from sealer.kubernetes.leaving import (
 from sealer.kubernetes.marks import Taint, mark_step, parse_taint, taint_holds
 from sealer.kubernetes.needs import host_needs
 from sealer.kubernetes.occupancy import MARK, Unused, occupancy, owner, told
+from sealer.kubernetes.one_program import NewProgram, program_upgrade
 from sealer.kubernetes.pause import pause_image
 from sealer.kubernetes.releases import cni_components, cni_downloads, release_minor, require_platform
 from sealer.kubernetes.scripts import brings_script, image_script, script_path
@@ -41,6 +42,7 @@ __all__ = [
     "MARK",
     "PORTS",
     "HostsApart",
+    "NewProgram",
     "NodeNames",
     "PortsFree",
     "Taint",
@@ -68,6 +70,7 @@ __all__ = [
     "parse_taint",
     "pause_image",
     "persistent",
+    "program_upgrade",
     "ready_with",
     "release_minor",
     "remote_endpoint",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import posixpath
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -42,6 +43,9 @@ _DROPPED = (
     ("kubeadm.k8s.io/v1beta3", ("useHyperKubeImage",)),
     ("kubeadm.k8s.io/v1beta4", ("apiServer", "timeoutForControlPlane")),
 )
+
+_MADE = frozenset({"DirectoryOrCreate", "FileOrCreate"})
+"""The types of volumes whose paths are made where they are not."""
 
 _COMPONENT_APIS = {
     "KubeletConfiguration": "kubelet.config.k8s.io/v1beta1",
@@ -248,6 +252,19 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
     if waiting is not None and not version.has_timeouts:
         document["apiServer"]["timeoutForControlPlane"] = waiting
     return document
+
+
+def made_paths(cluster: Cluster) -> tuple[str, ...]:
+    """Return the paths that kubelets make on masters for the control plane, such as one for its audit log.
+
+    Raises:
+        PlanError: The image or the user's settings can't work.
+    """
+    document = cluster_document(cluster)
+    parts = [document.get(name) or {} for name in ("apiServer", "controllerManager", "scheduler")]
+    volumes = [volume for part in parts for volume in part.get("extraVolumes") or ()]
+    found = [str(volume.get("hostPath")) for volume in volumes if volume.get("pathType") in _MADE]
+    return tuple(dict.fromkeys(posixpath.normpath(path) for path in found if path.startswith("/")))
 
 
 def _kubelet_document(cluster: Cluster) -> dict[str, Any]:

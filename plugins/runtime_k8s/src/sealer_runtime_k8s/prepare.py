@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from sealer.changes import (
     Change,
@@ -21,7 +22,7 @@ from sealer.kubernetes import brings_script, image_script, script_path
 from sealer.model import Cluster, Host, Step, at
 from sealer_runtime_k8s import fragments
 from sealer_runtime_k8s.balancer import endpoint_changes
-from sealer_runtime_k8s.kubeadm import is_own_endpoint, networks
+from sealer_runtime_k8s.kubeadm import is_own_endpoint, made_paths, networks
 from sealer_runtime_k8s.names import KUBELET_UNIT, MARK, PROGRAMS
 from sealer_runtime_k8s.probes import ABSENT, AVAILABLE, module_state
 from sealer_runtime_k8s.swap import swap_off
@@ -88,14 +89,14 @@ def prepare_step(cluster: Cluster, host: Host) -> Step:
     """Return the step.
 
     Raises:
-        PlanError: The networks of pods and services can't be.
+        PlanError: The image, the environment or the documents ask for what can't work.
     """
     return Step(
         id=at("kubernetes/prepare", host.name),
         title="prepare for Kubernetes",
         host=host.name,
         changes=(
-            *_claims(cluster),
+            *_claims(cluster, host),
             *_kernel(cluster, host),
             *_by_script(cluster, host),
             *_programs(cluster, host),
@@ -124,14 +125,21 @@ def _by_script(cluster: Cluster, host: Host) -> Iterator[Change]:
         yield File(path="/etc/kubernetes/audit-policy.yml", content=policy, mode=0o600)
 
 
-def _claims(cluster: Cluster) -> Iterator[Change]:
+def _claims(cluster: Cluster, host: Host) -> Iterator[Change]:
     # kube-proxy mounts it, which would make it where the kernel has no modules.
     yield Directory(path="/lib/modules")
     yield from (OwnedPath(path=path) for path in _PATHS)
+    if host.is_master:
+        made = (path for path in made_paths(cluster) if not _is_claimed(path))
+        yield from (OwnedPath(path=path, shared=True) for path in made)
     yield OwnedLinks(patterns=_LINKS)
     yield OwnedRoutes(networks=tuple(str(network) for network in networks(cluster).pods))
     yield OwnedChains(prefixes=_CHAINS)
     yield from (Sysctl(name=name) for name in _WRITTEN_SYSCTLS)
+
+
+def _is_claimed(path: str) -> bool:
+    return any(PurePosixPath(path).is_relative_to(claimed) for claimed in _PATHS)
 
 
 def _kernel(cluster: Cluster, host: Host) -> Iterator[Change]:
