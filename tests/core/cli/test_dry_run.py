@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import click
 import pytest
 
 from sealer.cli.plans import NOTHING, plan_lines
-from sealer.cli.program import root
 from sealer.cluster.certificates import RENEW
 from sealer.cluster.host_aliases import HOST_ALIAS
 from sealer.cluster.launching import UNINSTALL
@@ -21,6 +19,8 @@ from sealer.cluster.planning import RUN
 from sealer.cluster.removal import REMOVALS
 from sealer.cluster.rotation import ROTATE
 from sealer.cluster.upgrading import UPGRADE
+
+from .commands import ALL
 
 READING = {
     "gen",
@@ -44,25 +44,10 @@ TELLING = {"debug node", "debug pod", "debug clean"}
 """What has no plan, and tells in words what it would do."""
 
 
-def commands(
-    group: click.Group = root, context: click.Context | None = None, above: str = ""
-) -> Iterator[tuple[str, click.Command]]:
-    """Yield all commands there are, with their names."""
-    context = context or click.Context(group)
-    for name in group.list_commands(context):
-        command = group.get_command(context, name)
-        assert command is not None
-        if isinstance(command, click.Group):
-            yield from commands(command, click.Context(command, parent=context), f"{above}{name} ")
-        else:
-            yield f"{above}{name}", command
-
-
 def options(command: click.Command) -> set[str]:
     return {name for parameter in command.params for name in parameter.opts}
 
 
-ALL = dict(commands())
 TOUCHING = {name for name, command in ALL.items() if "--concurrency" in options(command)} - READING
 
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealer.cli.application import Application, pass_application
-from sealer.cli.driving import drive, driving_flags, host_options
+from sealer.cli.driving import drive, driving_flags, host_options, say_done
 from sealer.cli.launching import chosen_context, context_options, delivery_options
-from sealer.cli.options import confirm, output_option, yes_option
+from sealer.cli.options import cluster_option, confirm, output_option, yes_option
 from sealer.cli.output import Format, print_document, print_rows, table
-from sealer.cli.plans import dry_run_option, print_plan
-from sealer.cli.run import app_wish, image_app_options, say_done
+from sealer.cli.plans import planned_options, print_plan, show_plan
+from sealer.cli.run import app_wish, image_app_options
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -27,9 +27,6 @@ COLUMNS = ("name", "type", "namespace", "state", "revision", "image", "launched"
 @click.group()
 def app() -> None:
     """Look at the applications on a cluster, compare, upgrade and remove them."""
-
-
-cluster_option = click.option("--cluster", help="The cluster, when there is more than one.")
 
 
 def _there(application: Application, flags: dict[str, Any]) -> Existing:
@@ -145,15 +142,11 @@ def _print_diff(found: AppDiff) -> None:
 @cluster_option
 @context_options
 @delivery_options
-@dry_run_option
-@output_option()
+@planned_options
 @host_options
 @pass_application
 def upgrade(application: Application, /, image: str, *, dry_run: bool, output: Format, **flags: Any) -> None:
-    """Turn the applications of an earlier image into those of IMAGE; what it no longer has of them goes.
-
-    With --dry-run, -o says how what would be done is printed.
-    """
+    """Turn the applications of an earlier image into those of IMAGE; what it no longer has of them goes."""
     from dataclasses import replace
 
     from sealer.cluster.images import available
@@ -181,8 +174,7 @@ def upgrade(application: Application, /, image: str, *, dry_run: bool, output: F
 @click.option("--forget", is_flag=True, help="Leave what runs as it is, and only forget it.")
 @cluster_option
 @context_options
-@dry_run_option
-@output_option()
+@planned_options
 @yes_option
 @host_options
 @pass_application
@@ -198,10 +190,7 @@ def uninstall(
     yes: bool,
     **flags: Any,
 ) -> None:
-    """Take applications away from a cluster, with all that was made for them.
-
-    With --dry-run, -o says how what would be done is printed.
-    """
+    """Take applications away from a cluster, with all that was made for them."""
     from sealer.cluster.launch_choice import LaunchChoice
     from sealer.cluster.launching import look_at_uninstalling
     from sealer.cluster.launching import uninstall as take_away
@@ -211,13 +200,9 @@ def uninstall(
     there = _there(application, flags)
     choice = LaunchChoice(cmds=() if forget else cmds or None)
     if dry_run:
-        found = drive(
-            application,
-            lambda context: look_at_uninstalling(context, there, names, choice),
-            **driving_flags(flags),
-            dry=True,
+        show_plan(
+            application, lambda context: look_at_uninstalling(context, there, names, choice), flags, output
         )
-        print_plan(found, output)
         return
     confirm(f"Take {', '.join(names)} away from cluster {there.records.cluster}?", yes=yes)
     say_done(

@@ -9,10 +9,9 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, driving_flags, host_options
-from sealer.cli.options import confirm, ignore_option, output_option, yes_option
+from sealer.cli.options import confirm, ignore_option, login_options, output_option, yes_option
 from sealer.cli.output import Format, print_document, print_rows
 from sealer.cli.plans import dry_run_option, print_plan
-from sealer.cli.run import login_options
 from sealer.errors import ChecksFailed, UsageError
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sealer.cli.application import Application, pass_application
-from sealer.cli.driving import drive, host_options
-from sealer.cli.options import confirm, output_option, yes_option
+from sealer.cli.driving import drive, host_options, say_done
+from sealer.cli.options import confirm, yes_option
 from sealer.cli.output import Format
-from sealer.cli.plans import dry_run_option, print_plan
+from sealer.cli.plans import planned_options, show_plan
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -20,30 +20,22 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("cluster", required=False)
-@dry_run_option
-@output_option()
+@planned_options
 @host_options
 @pass_application
 def resume(
     application: Application, /, cluster: str | None, *, dry_run: bool, output: Format, **options: Any
 ) -> None:
-    """Go on with the operation that was killed or that failed, from where it was.
-
-    With --dry-run, -o says how what would be done is printed.
-    """
+    """Go on with the operation that was killed or that failed, from where it was."""
     from sealer.cluster.foresight import look_at_resumption
     from sealer.cluster.operations import resume as resume_operation
     from sealer.cluster.state import choose_cluster
 
     records = choose_cluster(application.home, cluster)
     if dry_run:
-        outlook = drive(
-            application, lambda context: look_at_resumption(context, records), **options, dry=True
-        )
-        print_plan(outlook, output)
+        show_plan(application, lambda context: look_at_resumption(context, records), options, output)
         return
-    summary = drive(application, lambda context: resume_operation(context, records), **options)
-    click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)
+    say_done(drive(application, lambda context: resume_operation(context, records), **options))
 
 
 @click.command()
@@ -60,8 +52,7 @@ def resume(
     help="How long the pods of one host may take to move away.",
 )
 @click.option("--force", is_flag=True, help="Leave hosts that can't be reached as they are.")
-@dry_run_option
-@output_option()
+@planned_options
 @yes_option
 @host_options
 @pass_application
@@ -80,10 +71,7 @@ def delete(
     yes: bool,
     **options: Any,
 ) -> None:
-    """Take a cluster away, or some of its hosts: what was changed on them is put back, and nothing else.
-
-    With --dry-run, -o says how what would be done is printed.
-    """
+    """Take a cluster away, or some of its hosts: what was changed on them is put back, and nothing else."""
     from sealer.cluster.foresight import look_at_deletion, look_at_leaving
     from sealer.cluster.leaving import Leaving, remove_hosts, require_removable
     from sealer.cluster.removal import delete as delete_cluster
@@ -107,7 +95,7 @@ def delete(
                 return await look_at_leaving(context, records, leaving)
             return await look_at_deletion(context, records, force=force)
 
-        print_plan(drive(application, look, **options, dry=True), output)
+        show_plan(application, look, options, output)
         return
     if leaving.addresses:
         require_removable(require_state(records).clusterfile.cluster, leaving)

@@ -14,7 +14,7 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, driving_flags, host_options
-from sealer.cli.options import output_option
+from sealer.cli.options import adding, cluster_option, output_option
 from sealer.cli.output import Format, print_document, print_rows
 from sealer.cli.plans import dry_run_option
 
@@ -28,7 +28,6 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Found = TypeVar("Found")
 
 _RAW = {"allow_interspersed_args": False}
-cluster_option = click.option("--cluster", help="The cluster, when there is more than one.")
 
 
 def looking_options(function: Function) -> Function:
@@ -48,9 +47,7 @@ def looking_options(function: Function) -> Function:
         dry_run_option,
         host_options,
     )
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return adding(*options)(function)
 
 
 @click.group()

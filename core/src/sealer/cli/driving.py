@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sealer.cli.application import Application
+from sealer.cli.options import adding
 from sealer.errors import UsageError
 from sealer.events import EventSink, Message
 
 if TYPE_CHECKING:
     from sealer.cluster.session import Context
+    from sealer.operation.engine import Summary
     from sealer.secret import Secret
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -70,9 +72,7 @@ def host_options(function: Function) -> Function:
             help="Whether the first failure ends the operation, or only what depends on it.  [keep going]",
         ),
     )
-    for option in reversed(options):
-        function = option(function)
-    return progress_option(function)
+    return adding(*options)(progress_option(function))
 
 
 def drive(
@@ -128,6 +128,11 @@ def drive(
             dry=dry,
         )
         return asyncio.run(_interruptible(work(context), stoppers, renderer))
+
+
+def say_done(summary: Summary) -> None:
+    """Tell how much was changed."""
+    click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)
 
 
 async def _interruptible(

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.command("exec", context_settings={"allow_interspersed_args": False})
 @click.argument("command", nargs=-1, type=click.UNPROCESSED, required=True)
-@click.option("-c", "--cluster", help="The cluster, when there is more than one.")
+@click.option("-c", "--cluster", metavar="NAME", help="The cluster; needed when there are several.")
 @click.option("-r", "--roles", default="", metavar="ROLE,…", help="Only hosts of these roles, as master.")
 @click.option("--hosts", default="", help="Only these hosts: addresses, A-B, roles, key=value.")
 @click.option("--timeout", type=click.FloatRange(min=0.1), metavar="SECONDS", help="For each host.")

@@ -11,7 +11,7 @@ import click
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, driving_flags, host_options
 from sealer.cli.launching import chosen_context, context_options
-from sealer.cli.run import login_options
+from sealer.cli.options import login_options
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:

@@ -9,14 +9,12 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, host_options
-from sealer.cli.options import output_option
+from sealer.cli.options import cluster_option, output_option
 from sealer.cli.output import Format, print_rows
-from sealer.cli.plans import dry_run_option, print_plan
+from sealer.cli.plans import planned_options, show_plan
 
 if TYPE_CHECKING:
     from sealer.cluster.host_aliases import Aliases
-
-cluster_option = click.option("--cluster", help="The cluster, when there is more than one.")
 
 
 @click.group("host-alias")
@@ -41,8 +39,7 @@ def list_aliases(application: Application, /, cluster: str | None, *, output: Fo
 @click.option("--ip", required=True, help="The address that the names stand for.")
 @click.option("--hostnames", required=True, metavar="NAME,…", help="The names.")
 @cluster_option
-@dry_run_option
-@output_option()
+@planned_options
 @host_options
 @pass_application
 def add(
@@ -56,10 +53,7 @@ def add(
     output: Format,
     **options: Any,
 ) -> None:
-    """Add names of an address, on hosts that there are and on those that join later.
-
-    With --dry-run, -o says how what would be done is printed.
-    """
+    """Add names of an address, on hosts that there are and on those that join later."""
     from sealer.cluster.host_aliases import with_alias
 
     def wanted(aliases: Aliases) -> Aliases:
@@ -72,8 +66,7 @@ def add(
 @click.option("--ip", help="An address, with all its names unless some are named.")
 @click.option("--hostnames", default="", metavar="NAME,…", help="Names.")
 @cluster_option
-@dry_run_option
-@output_option()
+@planned_options
 @host_options
 @pass_application
 def remove(
@@ -87,10 +80,7 @@ def remove(
     output: Format,
     **options: Any,
 ) -> None:
-    """Take names away again.
-
-    With --dry-run, -o says how what would be done is printed.
-    """
+    """Take names away again."""
     from sealer.cluster.host_aliases import without_alias
 
     def wanted(aliases: Aliases) -> Aliases:
@@ -114,10 +104,7 @@ def _change(
     records = choose_cluster(application.home, cluster)
     aliases = wanted(require_state(records).clusterfile.cluster.host_aliases)
     if dry_run:
-        outlook = drive(
-            application, lambda context: look_at_aliases(context, records, aliases), **options, dry=True
-        )
-        print_plan(outlook, output)
+        show_plan(application, lambda context: look_at_aliases(context, records, aliases), options, output)
         return
     summary = drive(application, lambda context: change_aliases(context, records, aliases), **options)
     click.echo(f"done: {summary.changed} hosts were changed, {summary.unchanged} were not", err=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sealer.cli.options import adding
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -70,9 +71,7 @@ def setting_options(function: Function) -> Function:
             help="What to do when an application image lacks the platform of a host.",
         ),
     )
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return adding(*options)(function)
 
 
 def context_options(function: Function) -> Function:
@@ -87,9 +86,7 @@ def context_options(function: Function) -> Function:
             "--context", "kube_context", help="The context of the kubeconfig.  [default: its current one]"
         ),
     )
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return adding(*options)(function)
 
 
 def delivery_options(function: Function) -> Function:
@@ -112,9 +109,7 @@ def delivery_options(function: Function) -> Function:
             "--skip-tls-verify", is_flag=True, help="Accept any certificate of --registry, and plain HTTP."
         ),
     )
-    for option in reversed(options):
-        function = option(function)
-    return function
+    return adding(*options)(function)
 
 
 def launch_choice(

@@ -8,17 +8,14 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, driving_flags, host_options
-from sealer.cli.options import confirm, output_option, yes_option
+from sealer.cli.options import cluster_option, confirm, login_options, output_option, yes_option
 from sealer.cli.output import Format, print_document, print_rows
-from sealer.cli.plans import dry_run_option, print_plan
+from sealer.cli.plans import dry_run_option, planned_options, print_plan, show_plan
 from sealer.cli.render.wording import counted
-from sealer.cli.run import login_options
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
     from sealer.operation.engine import Summary
-
-cluster_option = click.option("--cluster", help="The cluster; not needed when there is only one.")
 
 
 @click.group()
@@ -90,8 +87,7 @@ def abort(application: Application, /, cluster: str | None, *, dry_run: bool, ye
 @operations.command()
 @click.argument("operation", required=False)
 @cluster_option
-@dry_run_option
-@output_option()
+@planned_options
 @yes_option
 @host_options
 @pass_application
@@ -106,10 +102,7 @@ def rollback(
     yes: bool,
     **options: Any,
 ) -> None:
-    """Take back what the newest operation changed on hosts, newest first.
-
-    With --dry-run, -o says how what would be done is printed.
-    """
+    """Take back what the newest operation changed on hosts, newest first."""
     from sealer.cluster.foresight import look_at_rollback
     from sealer.cluster.removal import rollback as roll_back
     from sealer.cluster.removal import rollback_target
@@ -117,10 +110,7 @@ def rollback(
 
     records = choose_cluster(application.home, cluster)
     if dry_run:
-        outlook = drive(
-            application, lambda context: look_at_rollback(context, records, operation), **options, dry=True
-        )
-        print_plan(outlook, output)
+        show_plan(application, lambda context: look_at_rollback(context, records, operation), options, output)
         return
     target = rollback_target(records, operation)
     confirm(f"Take back what operation {target.id} did on {records.cluster}?", yes=yes)
@@ -135,8 +125,7 @@ def rollback(
 @click.option(
     "--verify", is_flag=True, help="Only show what is left on the hosts; exit with 1 if anything is."
 )
-@dry_run_option
-@output_option()
+@planned_options
 @yes_option
 @host_options
 @pass_application
@@ -184,10 +173,7 @@ def reset(
             raise click.exceptions.Exit(1)
         return
     if dry_run:
-        outlook = drive(
-            application, lambda context: look_at_reset(context, found), **driving_flags(flags), dry=True
-        )
-        print_plan(outlook, output)
+        show_plan(application, lambda context: look_at_reset(context, found), flags, output)
         return
     refuse_known(ClusterRecords(application.home, spec.name), spec)
     confirm(f"Take back all that Sealer changed for cluster {spec.name} on {len(spec.hosts)} hosts?", yes=yes)

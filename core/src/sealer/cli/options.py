@@ -38,11 +38,23 @@ class SizeType(_Parameter):
         return size
 
 
-def output_option(*formats: Format) -> Callable[[Function], Function]:
+def adding(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Return a decorator that adds options in the order they are listed."""
+
+    def add(function: Function) -> Function:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return add
+
+
+def output_option(*formats: Format, text: str = "How to print.") -> Callable[[Function], Function]:
     """Return a decorator that adds ``-o``; the command gets a ``Format`` as ``output``.
 
     Args:
         formats: Those that are offered, the default first; all, with the table first, when none is given.
+        text: What help says of it.
     """
     offered: Sequence[Format] = formats or tuple(Format)
     return click.option(
@@ -52,8 +64,41 @@ def output_option(*formats: Format) -> Callable[[Function], Function]:
         callback=lambda _ctx, _option, value: Format(value),
         default=str(offered[0]),
         show_default=True,
-        help="How to print.",
+        help=text,
     )
+
+
+cluster_option = click.option(
+    "--cluster",
+    "--cluster-name",
+    "cluster",
+    metavar="NAME",
+    help="The cluster; needed when there are several.",
+)
+"""Decorator that adds ``--cluster``; the command gets the name, or None."""
+
+
+clusterfile_option = click.option(
+    "-f", "--Clusterfile", "clusterfile", type=click.Path(dir_okay=False), help="A Clusterfile."
+)
+
+login_options = adding(
+    clusterfile_option,
+    click.option("-m", "--masters", default="", help="Addresses of masters: A,B or A-B."),
+    click.option("-n", "--nodes", default="", help="Addresses of nodes: A,B or A-B."),
+    click.option("--cluster-name", help="The cluster's name.  [default: my-cluster]"),
+    click.option("-u", "--user", help="Who logs in.  [default: root]"),
+    click.option("-p", "--passwd", help="The password; others may see it: rather --passwd-from."),
+    click.option("--passwd-from", help="Where the password is: env:NAME, file:PATH, cmd:… or prompt."),
+    click.option("--port", type=click.IntRange(1, 65535), help="Port of sshd.  [default: 22]"),
+    click.option("--pk", help="A private key file."),
+    click.option("--pk-passwd-from", help="Where the key's passphrase is, as for --passwd-from."),
+    click.option("--identities-only", is_flag=True, help="Show the key of --pk and no other to hosts."),
+    click.option(
+        "--jump", default="", metavar="USER@HOST[:PORT]", help="The jump host, or A,B to pass both."
+    ),
+)
+"""Decorator that adds the flags which say which hosts there are and how to log in."""
 
 
 def ignore_option(function: Function) -> Function:

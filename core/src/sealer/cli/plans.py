@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sealer.cli.application import Application
+from sealer.cli.driving import drive, driving_flags
+from sealer.cli.options import output_option
 from sealer.cli.output import Format, print_document
 from sealer.cli.render.wording import counted
 
 if TYPE_CHECKING:
     from sealer.cluster.outlook import Outlook, PlannedStep
+    from sealer.cluster.session import Context
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -23,6 +27,28 @@ def dry_run_option(function: Function) -> Function:
     """Add ``--dry-run``, which every verb has that changes hosts."""
     text = "Only show what would be done on each host, and why. Nothing is changed, neither there nor here."
     return click.option("--dry-run", is_flag=True, help=text)(function)
+
+
+def planned_options(function: Function) -> Function:
+    """Add ``--dry-run``, and ``-o`` for what it prints; see :func:`show_plan`."""
+    return dry_run_option(output_option(text="How --dry-run prints what would be done.")(function))
+
+
+def show_plan(
+    application: Application,
+    look: Callable[[Context], Coroutine[Any, Any, Outlook]],
+    flags: Mapping[str, Any],
+    output: Format,
+) -> None:
+    """Print what an operation would do, for ``--dry-run``.
+
+    Args:
+        application: The run of the program.
+        look: Says what would be done; it gets the context.
+        flags: What the options of ``host_options`` said, among others.
+        output: How to print.
+    """
+    print_plan(drive(application, look, **driving_flags(flags), dry=True), output)
 
 
 def print_plan(outlook: Outlook, form: Format = Format.TABLE, *, err: bool = False) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from sealer.cli.application import Application, pass_application
-from sealer.cli.driving import drive, host_options
-from sealer.cli.options import confirm, output_option, yes_option
+from sealer.cli.driving import drive, host_options, say_done
+from sealer.cli.options import cluster_option, confirm, yes_option
 from sealer.cli.output import Format
-from sealer.cli.plans import dry_run_option, print_plan
+from sealer.cli.plans import planned_options, print_plan, show_plan
 
 
 @click.group()
@@ -20,9 +20,8 @@ def registry() -> None:
 
 @registry.command()
 @click.argument("cluster", required=False)
-@dry_run_option
+@planned_options
 @yes_option
-@output_option()
 @host_options
 @pass_application
 def rotate(
@@ -38,7 +37,7 @@ def rotate(
     """Give the registry a new password, authority and certificate, and let all hosts know them.
 
     Expired ones too. While it lasts, pulls are refused on hosts that do not know the new ones yet, and tried
-    again. With --dry-run, -o says how what would be done is printed.
+    again.
     """
     from sealer.cluster.rotation import look_at_rotation
     from sealer.cluster.rotation import rotate as rotate_credentials
@@ -46,12 +45,10 @@ def rotate(
 
     records = choose_cluster(application.home, cluster)
     if dry_run:
-        outlook = drive(application, lambda context: look_at_rotation(context, records), **options, dry=True)
-        print_plan(outlook, output)
+        show_plan(application, lambda context: look_at_rotation(context, records), options, output)
         return
     confirm(f"Give the registry of cluster {records.cluster} new credentials?", yes=yes)
-    summary = drive(application, lambda context: rotate_credentials(context, records), **options)
-    click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)
+    say_done(drive(application, lambda context: rotate_credentials(context, records), **options))
 
 
 @registry.command()
@@ -63,9 +60,8 @@ def rotate(
     show_default=True,
     help="How many releases of each application image stay; what the cluster uses stays in any case.",
 )
-@dry_run_option
+@planned_options
 @yes_option
-@output_option()
 @host_options
 @pass_application
 def prune(
@@ -90,21 +86,16 @@ def prune(
 
     records = choose_cluster(application.home, cluster)
     if dry_run:
-        outlook = drive(
-            application, lambda context: look_at_pruning(context, records, keep=keep), **options, dry=True
-        )
-        print_plan(outlook, output)
+        show_plan(application, lambda context: look_at_pruning(context, records, keep=keep), options, output)
         return
     confirm(f"Take container images out of the registry of cluster {records.cluster}?", yes=yes)
-    summary = drive(application, lambda context: prune_registry(context, records, keep=keep), **options)
-    click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)
+    say_done(drive(application, lambda context: prune_registry(context, records, keep=keep), **options))
 
 
 @registry.command()
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@click.option("--cluster-name", metavar="NAME", help="The cluster; needed when there are several.")
-@dry_run_option
-@output_option()
+@cluster_option
+@planned_options
 @host_options
 @pass_application
 def add(
@@ -112,7 +103,7 @@ def add(
     /,
     images: tuple[str, ...],
     *,
-    cluster_name: str | None,
+    cluster: str | None,
     dry_run: bool,
     output: Format,
     **options: Any,
@@ -126,10 +117,9 @@ def add(
     from sealer.cluster.launching import Existing
     from sealer.cluster.state import choose_cluster, require_state
 
-    records = choose_cluster(application.home, cluster_name)
+    records = choose_cluster(application.home, cluster)
     there = Existing(records=records, state=require_state(records, foreign=True))
     if dry_run:
         print_plan(look_at_adding(there, images), output)
         return
-    summary = drive(application, lambda context: add_images(context, there, images), **options)
-    click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)
+    say_done(drive(application, lambda context: add_images(context, there, images), **options))

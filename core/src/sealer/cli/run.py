@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sealer.cli.application import Application, pass_application
-from sealer.cli.driving import drive, driving_flags, host_options
+from sealer.cli.driving import drive, driving_flags, host_options, say_done
 from sealer.cli.launching import (
     chosen_context,
     chosen_delivery,
@@ -19,9 +19,17 @@ from sealer.cli.launching import (
     launch_choice,
     setting_options,
 )
-from sealer.cli.options import confirm, ignore_option, output_option, yes_option
+from sealer.cli.options import (
+    adding,
+    clusterfile_option,
+    confirm,
+    ignore_option,
+    login_options,
+    output_option,
+    yes_option,
+)
 from sealer.cli.output import Format
-from sealer.cli.plans import dry_run_option, print_plan
+from sealer.cli.plans import planned_options, print_plan
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,45 +37,11 @@ if TYPE_CHECKING:
     from sealer.cluster.launch_choice import LaunchChoice
     from sealer.cluster.planning import Look
     from sealer.clusterfile import Clusterfile
-    from sealer.operation.engine import Summary
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def _adding(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
-    """Return a decorator that adds options in the order they are listed."""
-
-    def add(function: Function) -> Function:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return add
-
-
-clusterfile_option = click.option(
-    "-f", "--Clusterfile", "clusterfile", type=click.Path(dir_okay=False), help="A Clusterfile."
-)
-
-login_options = _adding(
-    clusterfile_option,
-    click.option("-m", "--masters", default="", help="Addresses of masters: A,B or A-B."),
-    click.option("-n", "--nodes", default="", help="Addresses of nodes: A,B or A-B."),
-    click.option("--cluster-name", help="The cluster's name.  [default: my-cluster]"),
-    click.option("-u", "--user", help="Who logs in.  [default: root]"),
-    click.option("-p", "--passwd", help="The password; others may see it: rather --passwd-from."),
-    click.option("--passwd-from", help="Where the password is: env:NAME, file:PATH, cmd:… or prompt."),
-    click.option("--port", type=click.IntRange(1, 65535), help="Port of sshd.  [default: 22]"),
-    click.option("--pk", help="A private key file."),
-    click.option("--pk-passwd-from", help="Where the key's passphrase is, as for --passwd-from."),
-    click.option("--identities-only", is_flag=True, help="Show the key of --pk and no other to hosts."),
-    click.option(
-        "--jump", default="", metavar="USER@HOST[:PORT]", help="The jump host, or A,B to pass both."
-    ),
-)
-"""Decorator that adds the flags which say which hosts there are and how to log in."""
-
-launch_options = _adding(
+launch_options = adding(
     click.option("-e", "--env", multiple=True, metavar="K=V", help="Environment, over the image's."),
     click.option("--apps", multiple=True, help="Applications to launch instead of the image's: A,B."),
     click.option("--cmds", multiple=True, help="A command to launch instead of what the image says."),
@@ -90,8 +64,7 @@ def image_app_options(function: Function) -> Function:
 @cluster_options
 @context_options
 @delivery_options
-@dry_run_option
-@output_option()
+@planned_options
 @yes_option
 @host_options
 @pass_application
@@ -108,8 +81,7 @@ def run(
     """Make a cluster from a cluster IMAGE, or put an application IMAGE on a cluster.
 
     The hosts come from -m and -n, from a Clusterfile, or from both. An application image runs on the cluster
-    that --cluster-name names, on the only one there is, or on any that --kubeconfig names. With --dry-run, -o
-    says how what would be done is printed.
+    that --cluster-name names, on the only one there is, or on any that --kubeconfig names.
     """
     _run(application, _wish(image, flags), flags, dry_run=dry_run, output=output, yes=yes)
 
@@ -117,8 +89,7 @@ def run(
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
 @cluster_options
-@dry_run_option
-@output_option()
+@planned_options
 @yes_option
 @host_options
 @pass_application
@@ -135,8 +106,7 @@ def apply(
     """Make the cluster of a Clusterfile what it says (-f), or carry out the plan in FILE.
 
     Hosts of the cluster that the Clusterfile does not name any more leave it. A plan that sealer plan --out
-    wrote is refused when the hosts have changed since. With --dry-run, -o says how what would be done is
-    printed.
+    wrote is refused when the hosts have changed since.
     """
     if (file is None) == (flags["clusterfile"] is None):
         raise UsageError(
@@ -301,8 +271,3 @@ def app_wish(image: str, flags: dict[str, Any]) -> Wish:
         foreign=chosen_context(flags),
         delivery=chosen_delivery(flags),
     )
-
-
-def say_done(summary: Summary) -> None:
-    """Tell how much was changed."""
-    click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)

@@ -7,11 +7,10 @@ from typing import Any
 import click
 
 from sealer.cli.application import Application, pass_application
-from sealer.cli.driving import drive, driving_flags, host_options
-from sealer.cli.options import ignore_option, output_option
+from sealer.cli.driving import drive, driving_flags, host_options, say_done
+from sealer.cli.options import ignore_option, login_options
 from sealer.cli.output import Format
-from sealer.cli.plans import dry_run_option, print_plan
-from sealer.cli.run import login_options
+from sealer.cli.plans import planned_options, print_plan
 
 
 @click.command("scale-up")
@@ -19,8 +18,7 @@ from sealer.cli.run import login_options
 @login_options
 @click.option("-e", "--env", multiple=True, metavar="K=V", help="Environment of the cluster.")
 @ignore_option
-@dry_run_option
-@output_option()
+@planned_options
 @host_options
 @pass_application
 def scale_up(
@@ -28,8 +26,7 @@ def scale_up(
 ) -> None:
     """Add masters (-m) and nodes (-n) to CLUSTER.
 
-    The log-in flags are for the hosts that are added. Those that the cluster has are left as they are. With
-    --dry-run, -o says how what would be done is printed.
+    The log-in flags are for the hosts that are added. Those that the cluster has are left as they are.
     """
     from sealer.cli.describing import describe_cluster
     from sealer.cluster.install import Wish, install
@@ -51,8 +48,7 @@ def scale_up(
         found = drive(application, lambda context: look(context, wish), **driving_flags(flags), dry=True)
         print_plan(found.outlook, output)
         return
-    summary = drive(application, lambda context: install(context, wish), **driving_flags(flags))
-    click.echo(f"done: {summary.changed} steps changed something, {summary.unchanged} did not", err=True)
+    say_done(drive(application, lambda context: install(context, wish), **driving_flags(flags)))
 
 
 @click.command("join", epilog="The same as sealer scale-up.")
@@ -60,8 +56,7 @@ def scale_up(
 @login_options
 @click.option("-e", "--env", multiple=True, metavar="K=V", help="Environment of the cluster.")
 @ignore_option
-@dry_run_option
-@output_option()
+@planned_options
 @host_options
 @click.pass_context
 def join(context: click.Context, /, **flags: Any) -> None:

@@ -9,14 +9,14 @@ import click
 
 from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, host_options
-from sealer.cli.options import confirm, output_option, yes_option
+from sealer.cli.options import cluster_option, confirm, yes_option
 from sealer.cli.output import Format
-from sealer.cli.plans import dry_run_option, print_plan
+from sealer.cli.plans import planned_options, show_plan
 
 
 @click.command()
 @click.argument("images", metavar="IMAGE...", nargs=-1, required=True)
-@click.option("--cluster-name", help="The cluster, where there are several.")
+@cluster_option
 @click.option(
     "--batch",
     type=click.IntRange(1),
@@ -32,9 +32,8 @@ from sealer.cli.plans import dry_run_option, print_plan
     metavar="SECONDS",
     help="How long the pods of one host may take to move away.",
 )
-@dry_run_option
+@planned_options
 @yes_option
-@output_option()
 @host_options
 @pass_application
 def upgrade(
@@ -42,7 +41,7 @@ def upgrade(
     /,
     images: tuple[str, ...],
     *,
-    cluster_name: str | None,
+    cluster: str | None,
     batch: int,
     drain_timeout: int,
     dry_run: bool,
@@ -60,13 +59,10 @@ def upgrade(
     from sealer.cluster.upgrading import UpgradeWish, look_at_upgrade
     from sealer.cluster.upgrading import upgrade as upgrade_cluster
 
-    records = choose_cluster(application.home, cluster_name)
+    records = choose_cluster(application.home, cluster)
     wishes = [UpgradeWish(reference=image, batch=batch, drain_seconds=drain_timeout) for image in images]
     if dry_run:
-        outlook = drive(
-            application, lambda context: look_at_upgrade(context, records, wishes[0]), **options, dry=True
-        )
-        print_plan(outlook, output)
+        show_plan(application, lambda context: look_at_upgrade(context, records, wishes[0]), options, output)
         return
     confirm(f"Upgrade cluster {records.cluster} to {', then '.join(images)}?", yes=yes)
     for wish in wishes:
