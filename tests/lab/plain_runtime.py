@@ -23,8 +23,18 @@ from sealer.changes import (
     Sysctl,
     Unit,
 )
-from sealer.model import Cluster, Departure, Host, RegistryEndpoint, Step, Task, at
-from sealer.providers import ClusterRuntime, TaskType
+from sealer.model import (
+    RUNTIME_VERSION_LABEL,
+    Cluster,
+    Departure,
+    Host,
+    RegistryEndpoint,
+    Step,
+    Task,
+    Upgrade,
+    at,
+)
+from sealer.providers import ClusterRuntime, SupportsUpgrade, TaskType
 
 COMMANDS = "/var/lib/plain/commands"
 """Where each command writes its name when it runs, so that a test can count."""
@@ -48,7 +58,7 @@ def noted(name: str, script: str = "", *, seconds: float = 0.2) -> str:
     return f"sleep {seconds}\n{script}\necho {name} >> {COMMANDS}"
 
 
-class Plain(ClusterRuntime):
+class Plain(ClusterRuntime, SupportsUpgrade):
     """Hosts with a service each, and a token of the first master on all of them."""
 
     name = "plain"
@@ -103,9 +113,30 @@ class Plain(ClusterRuntime):
                 id=at(f"plain/remove/{node.name}", master.name),
                 title="forget",
                 host=master.name,
-                changes=(Command(title=f"forget {node.name}", run=":"),),
+                changes=(
+                    *_gate(cluster, "forget"),
+                    Command(title=f"forget {node.name}", run=noted(f"forget {node.name}")),
+                ),
                 provides=(at("removed", node.name),),
             )
+
+    def upgrade(self, cluster: Cluster, upgrade: Upgrade) -> Iterable[Step]:
+        version = cluster.image.labels[RUNTIME_VERSION_LABEL]
+        before: tuple[str, ...] = ()
+        for host in cluster.hosts:
+            yield Step(
+                id=at("plain/upgrade", host.name),
+                title="upgrade",
+                host=host.name,
+                changes=(
+                    File(path="/etc/plain/version", content=f"{version}\n"),
+                    *_gate(cluster, "upgrade"),
+                    Command(title=f"upgrade to {version}", run=noted(f"upgrade to {version}")),
+                ),
+                provides=(at("turn", host.name), at("member", host.name)),
+                requires=(at("rootfs", host.name), *before),
+            )
+            before = (at("member", host.name),)
 
     def kubeconfig_path(self, cluster: Cluster) -> str:
         return "/etc/plain/settings"

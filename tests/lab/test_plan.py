@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -309,7 +310,8 @@ def test_what_would_be_taken_back_is_shown_and_nothing_is_done(
     with untouched(operator, lab):
         found = json.loads(operator.sealer("delete", "--all", "--dry-run", "-o", "json").stdout)
         leaving = json.loads(operator.sealer("delete", "-n", second, "--dry-run", "-o", "json").stdout)
-        back = json.loads(operator.sealer("operations", "rollback", "--dry-run", "-o", "json").stdout)
+        looked = operator.sealer("operations", "rollback", "--dry-run", "-o", "json")
+        back = json.loads(looked.stdout)
         known = operator.sealer("reset", "--hosts", second, "--dry-run", code=2).stderr
         assert "nothing to resume" in operator.sealer("resume", "--dry-run", code=1).stderr
         assert "nothing to abort" in operator.sealer("operations", "abort", "--dry-run", code=1).stderr
@@ -321,6 +323,16 @@ def test_what_would_be_taken_back_is_shown_and_nothing_is_done(
     assert (second, "file:/etc/plain/settings", reason) in actions(found)
     assert {host for host, change, _ in actions(leaving) if change.startswith("file:")} == {second}
     assert (second, "unit:plain.service", reason) in actions(back)
+    assert lasting(looked.stderr) == {
+        lab.node("n1").address: "make a chain; make a link",
+        second: "join; make a chain; make a link",
+    }
+    assert lasting(operator.sealer("operations", "rollback", "--yes").stderr) == lasting(looked.stderr)
+
+
+def lasting(said: str) -> dict[str, str]:
+    """Return what a rollback says, of each host, that nothing undoes."""
+    return dict(re.findall(r"WARN +(\S+) - no undo is known of: (.*) - what", said))
 
 
 TASK = """

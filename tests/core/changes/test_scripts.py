@@ -286,6 +286,16 @@ def test_garbage_is_no_report(lines: list[str]) -> None:
     read_report(lines)
 
 
+def test_an_entry_that_a_power_cut_left_half_made_goes_with_the_next_run(disk: Disk) -> None:
+    change = File(path=str(disk.root / "a"), content="x", owner=owner())
+    disk.converge(change)
+    half = disk.data / "journal" / "new-0123456789abcdef"
+    half.mkdir()
+    (half / "key").write_text("wait:something\n")
+    assert disk.converge(change).complete
+    assert not half.exists()
+
+
 def test_one_operation_is_taken_back_alone(disk: Disk) -> None:
     path, other = disk.root / "a", disk.root / "b"
     path.write_text("theirs")

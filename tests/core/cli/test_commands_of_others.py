@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sealer.cluster.request import Request
 from sealer.cluster.state import save_state
 from sealer.clusterfile import Clusterfile
 from sealer.clusterfile.flags import cluster_from_flags
+from sealer.errors import OperationLocked, UsageError
 from sealer.operation.records import ClusterRecords
 
 
@@ -48,3 +50,36 @@ def test_what_debug_would_make_is_shown(capsys: pytest.CaptureFixture[str]) -> N
     assert run(["debug", "pod", "--dry-run", "--image", "i:1", "--copy", "web", "ps"]) == 0
     said = capsys.readouterr().out
     assert "kubectl debug -n default web --image=i:1 --copy-to=" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "script", "hosts"),
+    [
+        (["exec", "--dry-run", "-o", "json", "ls", "a b"], "ls 'a b'", ["10.0.0.1", "10.0.0.2"]),
+        (
+            ["debug", "node", "--dry-run", "-o", "json", "--image", "i:1", "n2"],
+            '"nodeName": "n2"',
+            ["10.0.0.1"],
+        ),
+        (["debug", "pod", "--dry-run", "-o", "json", "--image", "i:1", "web"], "kubectl debug", ["10.0.0.1"]),
+    ],
+)
+def test_programs_get_the_form_of_plans(
+    words: list[str], script: str, hosts: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 0
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["verb"], plan["version"], list(plan["summary"]["hosts"])) == (words[0], 1, hosts)
+    assert [step["host"] for step in plan["steps"]] == hosts
+    assert all(script in change["change"] for step in plan["steps"] for change in step["changes"])
+
+
+def test_what_can_not_be_done_is_refused_by_a_dry_run_too(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = cluster_from_flags("10.0.0.1", "10.0.0.2").name
+    with ClusterRecords(tmp_path, name).lock("run"):
+        assert run(["exec", "--dry-run", "ls"]) == OperationLocked.exit_code
+        assert run(["exec", "--dry-run", "--anyway", "ls"]) == 0
+    assert run(["debug", "pod", "--dry-run", "--image", "i:1", "No such"]) == UsageError.exit_code
+    assert "is no name of a pod" in capsys.readouterr().err

@@ -14,7 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealer.changes import Command, Output
-from sealer.errors import ChangeFailed, HostsFailed, HostUnreachable, Interrupted, SealerError
+from sealer.errors import (
+    ChangeFailed,
+    HostsFailed,
+    HostUnreachable,
+    Interrupted,
+    SealerError,
+    VerificationError,
+)
 from sealer.events import Event, Outcome, StepFinished, discard
 from sealer.hosts.connection import Connection
 from sealer.model import Step
@@ -308,9 +315,28 @@ async def test_a_stopped_run_finishes_what_runs_and_can_be_resumed(tmp_path: Pat
             await machine.run()
     assert hosts.done == {"s0"}
     outcomes = [event.outcome for event in seen if isinstance(event, StepFinished)]
-    assert outcomes == [Outcome.CHANGED]
+    assert outcomes == [Outcome.CHANGED, Outcome.BLOCKED]
     await run(plan, hosts, path)
     assert hosts.visits == {"s0": 1, "s1": 1}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (ChangeFailed("no", host="n0"), "no"),
+        (VerificationError("damaged", place="the store"), "the store: damaged"),
+    ],
+)
+async def test_a_failure_names_its_place_unless_it_is_the_host_that_stands_beside_it(
+    tmp_path: Path, error: SealerError, said: str
+) -> None:
+    plan = make_plan([step(0, 0, frozenset())])
+    path = tmp_path / "journal"
+    seen: list[Event] = []
+    with pytest.raises(HostsFailed):
+        await run(plan, Hosts(plan, failing={"s0": [error]}), path, events=seen.append)
+    assert [event.error for event in seen if isinstance(event, StepFinished)] == [said]
+    assert read_history(path).failed == {"s0": said}
 
 
 async def test_steps_in_a_row_are_visited_together_and_a_failure_ends_what_depends_on_it(
@@ -352,6 +378,7 @@ async def test_a_failure_ends_the_visits_of_other_hosts_behind_their_step_if_it_
     plan = make_plan([step(0, 0, frozenset()), step(1, 1, frozenset()), step(2, 1, frozenset({1}))])
     hosts = Hosts(plan, failing={"s0": [ChangeFailed("no", host="n0")]})
     path = tmp_path / "journal"
+    seen: list[Event] = []
     with Journal(path) as journal:
         machine = Engine(
             plan=plan,
@@ -360,12 +387,14 @@ async def test_a_failure_ends_the_visits_of_other_hosts_behind_their_step_if_it_
             journal=journal,
             history=read_history(path),
             concurrency=2,
-            events=discard,
+            events=seen.append,
             fail_fast=True,
         )
         with pytest.raises(HostsFailed):
             await machine.run()
     assert "s2" not in hosts.done
+    ends = {event.step: event.outcome for event in seen if isinstance(event, StepFinished)}
+    assert ends["s2"] is Outcome.BLOCKED
     assert hosts.halted
     assert not any(hosts.halted)
 

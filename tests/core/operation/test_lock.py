@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from sealer.errors import OperationLocked
+from sealer.errors import OperationLocked, SealerError
 from sealer.operation import lock as lock_module
 from sealer.operation.lock import Owner, hold, require_free
 
@@ -107,3 +107,12 @@ def test_without_locks_of_the_file_system_the_heartbeat_decides(
     path.write_text(json.dumps({**content, "heartbeat": time.time() - 600}))
     with hold(path, "c1", "delete"):
         assert json.loads(path.read_text())["verb"] == "delete"
+
+
+def test_a_cluster_is_not_begun_with_on_a_disk_that_is_full(tmp_path: Path) -> None:
+    (tmp_path / "lock").symlink_to("/dev/full")
+    refused = pytest.raises(SealerError, match="can't be locked: No space left")
+    with refused as caught, hold(tmp_path / "lock", "c1", "run"):
+        raise AssertionError("it is held")
+    assert caught.value.hint is not None
+    assert "nothing was begun" in caught.value.hint

@@ -93,7 +93,7 @@ async def stop_in_the_middle(tmp_path: Path, connection: Connection) -> None:
             await running
     assert log.read_text() == "1\n"
     ends = [(event.step, event.outcome) for event in events if isinstance(event, StepFinished)]
-    assert ends == [("a", Outcome.INTERRUPTED)]
+    assert ends == [("a", Outcome.INTERRUPTED), ("b", Outcome.BLOCKED)]
     engine, journal = make_engine(tmp_path, connection, events.append, *steps)
     with journal:
         await engine.run()

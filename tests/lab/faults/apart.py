@@ -13,13 +13,22 @@ from pathlib import Path
 from sealer.testing.lab import Lab, Mode, Node
 from sealer.testing.lab.abandoned import name_for_test
 from tests.lab import kills
-from tests.lab.faults.ground import DELETE, MIB, NORMALISED, Ground, claim_systemd, make_ground, noise
+from tests.lab.faults.ground import (
+    DELETE,
+    MIB,
+    NORMALISED,
+    Ground,
+    claim_systemd,
+    make_ground,
+    noise,
+)
+from tests.lab.faults.sequels import GATE, HALFWAY, KUBECTL, LAUNCH, SEQUELS
 from tests.lab.faults.table import FAULTS
 from tests.lab.operator import Operator, Running
 from tests.lab.plain import plain_operator
 
-GATE = "/tmp/plain-gate"
-"""A file that a script waits for until its host is in trouble; on hosts that are on again nobody waits."""
+GATES = {"app": "launch", "leave": "delete"}
+"""The gates of stages that have another one's: what is done there is the same."""
 
 PREPARING = threading.Semaphore(2)
 """To learn what an undisturbed run comes to takes all that the machine has."""
@@ -28,8 +37,15 @@ STEPS = {
     "prepare": "plain/prepare@",
     "create": "plain/create@",
     "join": "plain/join@",
+    "launch": "/commands",
+    "app": "/commands",
+    "ready": "cluster/ready",
+    "upgrade": "plain/upgrade@",
+    "forget": "plain/remove/",
+    "leave": "take-back@",
     "delete": "take-back@",
 }
+"""By which step it is known that a stage has begun on its host."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,14 +55,16 @@ class Case:
     Attributes:
         fault: Its name in the table.
         host: The name of the host.
-        stage: What is done on the host then; ``before`` is nothing yet, ``rootfs`` the sending of layers.
+        stage: What is done then; ``before`` is nothing yet, ``rootfs`` the sending of layers.
         mode: What the hosts are.
+        place: The name of the host on which it is done, if that is another one.
     """
 
     fault: str
     host: str
     stage: str
     mode: Mode = "sshd"
+    place: str = ""
 
     def __str__(self) -> str:
         return f"{self.fault}@{self.host}"
@@ -54,13 +72,23 @@ class Case:
     def attempt(self, number: int, directory: Path) -> None:
         """Try it, on hosts of its own."""
         without = "passing" if self.mode == "systemd" else "service,passing"
-        env = {"PLAIN_WITHOUT": without, "PLAIN_GATE": GATE, "PLAIN_GATE_AT": self.stage}
-        layers = [{"data": noise(3 * MIB)}] if self.stage == "rootfs" else [{"bin/tool": b"tool"}]
+        gate = GATES.get(self.stage, self.stage)
+        env = {"PLAIN_WITHOUT": without, "PLAIN_GATE": GATE, "PLAIN_GATE_AT": gate}
+        data = {"data": noise(3 * MIB)} if self.stage == "rootfs" else {"bin/tool": b"tool"}
         with Lab(name_for_test(1010 + number)) as lab:
             with PREPARING:
-                ground = make_ground(directory, lab, 2, self.mode, layers=layers, env=env)
+                ground = make_ground(
+                    directory,
+                    lab,
+                    2,
+                    self.mode,
+                    layers=[{**data, "bin/kubectl": KUBECTL}],
+                    launch=LAUNCH if self.fault in {"power/launch", "power/ready"} else None,
+                    env=env,
+                    sequel=SEQUELS.get(self.fault),
+                )
             node = lab.node(self.host)
-            node.run(["rm", "-f", GATE])
+            lab.node(self.place or self.host).run(["rm", "-f", GATE])
             if self.stage == "before":
                 node.power_off()
             ground.survive(
@@ -81,7 +109,7 @@ class Case:
             node.shape(rate="8mbit")
             running.until("transfer-progress", host=node.address)
         else:
-            running.until("step-started", step=f"{STEPS[self.stage]}{node.address}")
+            self._reach(lab, running)
         match self.fault:
             case "link/short":
                 node.cut()
@@ -97,6 +125,17 @@ class Case:
                 self._mend(lab, node)
             case _:
                 node.power_off()
+                if self.place:
+                    lab.node(self.place).run(["touch", GATE])
+
+    def _reach(self, lab: Lab, running: Running) -> None:
+        """Wait until the stage has begun, and a launch stands at its gate."""
+        place = lab.node(self.place or self.host)
+        event = "step-waiting" if self.stage == "ready" else "step-started"
+        running.until(event, step=STEPS[self.stage], host=place.address)
+        if self.stage in {"launch", "app"}:
+            there = ["sh", "-c", f"until [ -e {HALFWAY} ]; do sleep 0.1; done"]
+            place.run(there)
 
     def _mend(self, lab: Lab, node: Node) -> None:
         for one in lab.nodes:
@@ -178,6 +217,13 @@ CASES: tuple[Case | OutOfReach, ...] = (
     Case(fault="power/prepare", host="n2", stage="prepare"),
     Case(fault="power/create", host="n1", stage="create"),
     Case(fault="power/join", host="n2", stage="join", mode="systemd"),
+    Case(fault="power/launch", host="n1", stage="launch"),
+    Case(fault="power/ready", host="n1", stage="ready"),
+    Case(fault="power/app", host="n1", stage="app"),
+    Case(fault="power/upgrade", host="n2", stage="upgrade"),
+    Case(fault="power/forget", host="n1", stage="forget"),
+    Case(fault="power/forgotten", host="n2", stage="forget", place="n1"),
+    Case(fault="power/leave", host="n2", stage="leave"),
     Case(fault="power/delete", host="n1", stage="delete"),
     Case(fault="power/rootfs", host="n2", stage="rootfs"),
     Case(fault="link/long", host="n2", stage="prepare"),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
+from sealer.model import Launch
 from sealer.testing.lab import DEFAULT_IGNORED, Ignored, Lab, Mode, Node, Snapshot, snapshot
 from tests.lab import kills
+from tests.lab.faults.sequels import MakeSequel
 from tests.lab.faults.table import Fault, Outcome
 from tests.lab.operator import CLUSTER, DATA, Operator, Running
 from tests.lab.plain import IMAGE, make_plain_image, plain_operator
@@ -36,8 +40,12 @@ class Ground:
         operator: Who runs.
         flags: Further words of a run.
         before: What was on each host before anything.
-        after: What an undisturbed run makes of each.
-        events: How many events that run had.
+        after: What undisturbed commands make of each.
+        events: How many events the run had.
+        further: The commands behind the run; the last one is disturbed.
+        settled: The words of ``plan`` that describe the cluster then, or none for those of the run.
+        leaving: The names of hosts that are no longer in the cluster then.
+        remembered: What the operator remembers of the cluster then.
     """
 
     lab: Lab
@@ -46,6 +54,10 @@ class Ground:
     before: tuple[Snapshot, ...] = ()
     after: tuple[Snapshot, ...] = ()
     events: int = field(default=0)
+    further: tuple[tuple[str, ...], ...] = ()
+    settled: tuple[str, ...] = ()
+    leaving: frozenset[str] = frozenset()
+    remembered: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def run_words(self) -> tuple[str, ...]:
@@ -62,6 +74,11 @@ class Ground:
     def state(self) -> Path:
         """What the operator remembers of the cluster."""
         return self.operator.sealer_home / "clusters" / CLUSTER / "cluster.json"
+
+    def recall(self) -> Mapping[str, Any]:
+        """Return what the operator remembers of the cluster, but for facts such as the room on disks."""
+        content: dict[str, Any] = json.loads(self.state.read_text())
+        return {name: found for name, found in content.items() if name != "facts"}
 
     def look(self) -> tuple[Snapshot, ...]:
         """Take down what is on the hosts."""
@@ -90,9 +107,10 @@ class Ground:
         Returns:
             What the disturbed command said.
         """
-        if deletion:
-            self.operator.sealer(*self.run_words)
-        words = DELETE if deletion else self.run_words
+        commands = [self.run_words, *self.further, *([DELETE] if deletion else [])]
+        *made, words = commands
+        for one in made:
+            self.operator.sealer(*one)
         with self.operator.start(*words, *further) as running:
             disturb(running)
             said = running.finish(code=-9 if fault.code is None else fault.code)
@@ -155,10 +173,13 @@ class Ground:
                 # Each command adds a line whenever it runs.
                 node.run(["sh", "-c", f"once=$(awk '!seen[$0]++' {COMMANDS}); echo \"$once\" > {COMMANDS}"])
         else:
-            kills.require_kept(kept, kills.marks(self.lab))
+            staying = {host: done for host, done in kept.items() if host not in self.leaving}
+            kills.require_kept(staying, kills.marks(self.lab))
             kills.require_once(self.operator, may_repeat=token_is_needed)
         kills.require_equal(self.after, self.lab.nodes, NORMALISED)
-        done = self.operator.sealer("plan", *self.run_words[1:], "--detailed-exitcode")
+        assert self.recall() == self.remembered
+        words = self.settled or self.run_words[1:]
+        done = self.operator.sealer("plan", *words, "--detailed-exitcode")
         assert done.stdout == "nothing to do\n"
 
     def delete(self) -> None:
@@ -174,10 +195,12 @@ def make_ground(
     mode: Mode = "sshd",
     *,
     layers: Sequence[Mapping[str, bytes]] = LAYERS,
+    launch: Launch | None = None,
     env: Mapping[str, str] | None = None,
     disk_size: int | None = None,
+    sequel: MakeSequel | None = None,
 ) -> Ground:
-    """Start hosts, and learn what an undisturbed run makes of them.
+    """Start hosts, and learn what an undisturbed run makes of them, with what comes behind it.
 
     Args:
         directory: For the operator.
@@ -186,8 +209,10 @@ def make_ground(
         mode: Whether they are whole systems, or have no more than an SSH server, which is faster. The latter
             get a cluster without a service, and say that they have systemd, without which none is installed.
         layers: The files of the image.
+        launch: What the image launches.
         env: Of the cluster, for ``plain_runtime``.
         disk_size: Bytes of the disk of each, if it is to be small.
+        sequel: Makes what comes behind the run.
     """
     nodes = lab.up(count, mode, disk_size=disk_size)
     settings = dict(env or {})
@@ -199,17 +224,21 @@ def make_ground(
     for node in nodes if "PLAIN_GATE" in settings else ():
         node.run(["touch", settings["PLAIN_GATE"]])
     operator = plain_operator(directory).trusting(lab)
-    make_plain_image(operator, layers=layers)
+    make_plain_image(operator, layers=layers, launch=launch)
     ground = Ground(lab=lab, operator=operator, flags=flags)
+    if sequel is not None:
+        found = sequel(operator, flags)
+        ground = replace(ground, further=found.commands, settled=found.settled, leaving=found.leaving)
     before = ground.look()
     with operator.start(*ground.run_words) as running:
         events = sum(1 for _ in running.events())
         running.finish()
-    after = ground.look()
+    for words in ground.further:
+        operator.sealer(*words)
+    after, remembered = ground.look(), ground.recall()
     operator.sealer(*DELETE)
-    ground = Ground(lab=lab, operator=operator, flags=flags, before=before, after=after, events=events)
     kills.require_equal(before, lab.nodes, NORMALISED)
-    return ground
+    return replace(ground, before=before, after=after, events=events, remembered=remembered)
 
 
 def require_said(fault: Fault, said: str) -> None:

@@ -16,13 +16,15 @@ from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, driving_flags, host_options
 from sealer.cli.options import adding, cluster_option, output_option
 from sealer.cli.output import Format, print_document, print_rows
-from sealer.cli.plans import dry_run_option
+from sealer.cli.plans import dry_run_option, print_plan
 
 if TYPE_CHECKING:
     from sealer.cluster.debug_pods import Debugging
     from sealer.cluster.debugging import Opened
     from sealer.cluster.launching import Asking
+    from sealer.cluster.outlook import Outlook
     from sealer.cluster.session import Context
+    from sealer.operation.records import ClusterRecords
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 Found = TypeVar("Found")
@@ -45,6 +47,7 @@ def looking_options(function: Function) -> Function:
             help="How long to wait until the container runs.",
         ),
         dry_run_option,
+        output_option(),
         host_options,
     )
     return adding(*options)(function)
@@ -64,14 +67,22 @@ def node(application: Application, /, name: str, command: tuple[str, ...], **fla
     """Look into node NAME, or the one with that address: its processes, its network, its files at /host.
 
     Options come first. COMMAND is run, and the pod removed; one word is a script for sh. Without a command
-    there is a shell, by the kubectl of this machine.
+    there is a shell, by the kubectl of this machine. With --dry-run, -o says how what would be done is
+    printed.
     """
+    from sealer.cluster.debug_outlook import NEW, look_at_node
     from sealer.cluster.debug_pods import node_pod
     from sealer.cluster.debugging import debug_node
 
     wanted = _wanted(command, flags)
     if flags["dry_run"]:
-        print_document(node_pod("sealer-debug-ID", name, wanted), Format.YAML)
+        outlook, wanted = _looked(
+            application, flags, lambda context, records: look_at_node(context, records, name, wanted)
+        )
+        if flags["output"] is Format.TABLE:
+            print_document(node_pod(NEW, name, wanted), Format.YAML)
+        else:
+            print_plan(outlook, flags["output"])
         return
     opened = _at_a_master(
         application,
@@ -101,18 +112,19 @@ def pod(
     """Look into pod NAME, from a container that is added to it, or with --copy to a copy of it.
 
     Options come first. COMMAND is run; one word is a script for sh. Without a command there is a shell, by
-    the kubectl of this machine.
+    the kubectl of this machine. With --dry-run, -o says how what would be done is printed.
     """
-    from sealer.cluster.debug_pods import CONTAINER, add_container, copy_pod
+    from sealer.cluster.debug_outlook import look_at_pod
     from sealer.cluster.debugging import debug_pod
 
     wanted = _wanted(command, flags)
     if flags["dry_run"]:
-        click.echo(
-            copy_pod(name, "sealer-debug-ID", wanted)
-            if copy
-            else add_container(name, container, CONTAINER, wanted)
+        outlook = _looked(
+            application,
+            flags,
+            lambda context, records: look_at_pod(context, records, name, wanted, target=container, copy=copy),
         )
+        _print_scripts(outlook, flags["output"])
         return
     opened = _at_a_master(
         application,
@@ -140,19 +152,29 @@ def list_pods(application: Application, /, *, output: Format, **flags: Any) -> N
 @click.argument("ids", nargs=-1, metavar="[ID]...")
 @cluster_option
 @dry_run_option
+@output_option()
 @host_options
 @pass_application
-def clean(application: Application, /, ids: tuple[str, ...], *, dry_run: bool, **flags: Any) -> None:
+def clean(
+    application: Application,
+    /,
+    ids: tuple[str, ...],
+    *,
+    dry_run: bool,
+    output: Format,
+    **flags: Any,
+) -> None:
     """Remove pods that were made for looking: some, or all.
 
-    Containers that were added to pods go with their pods.
+    Containers that were added to pods go with their pods. With --dry-run, -o says how what would be done is
+    printed.
     """
+    from sealer.cluster.debug_outlook import look_at_cleaning
     from sealer.cluster.debugging import clean as clean_pods
-    from sealer.cluster.debugging import opened_pods
 
     if dry_run:
-        there = [row["id"] for row in _at_a_master(application, flags, opened_pods)]
-        click.echo("\n".join(f"{one} would be removed" for one in there if not ids or one in ids))
+        outlook = _at_a_master(application, flags, lambda asking: look_at_cleaning(asking, ids))
+        print_plan(outlook, output)
         return
     gone = _at_a_master(application, flags, lambda asking: clean_pods(asking, ids))
     click.echo(f"removed: {', '.join(gone) or 'nothing'}", err=True)
@@ -184,6 +206,30 @@ def _wanted(command: tuple[str, ...], flags: dict[str, Any]) -> Debugging:
     return Debugging(
         image=flags["image"], words=words, namespace=flags["namespace"], seconds=flags["timeout"]
     )
+
+
+def _looked(
+    application: Application,
+    flags: dict[str, Any],
+    look: Callable[[Context, ClusterRecords], Found],
+) -> Found:
+    """Return what is seen of what would be done, for which no host has to be reached."""
+    from sealer.cluster.state import choose_cluster
+
+    records = choose_cluster(application.home, flags["cluster"])
+
+    async def work(context: Context) -> Found:
+        return look(context, records)
+
+    return drive(application, work, **driving_flags(flags), dry=True)
+
+
+def _print_scripts(outlook: Outlook, output: Format) -> None:
+    """Print what would be done; as a table it is the sh that would be run."""
+    if output is Format.TABLE:
+        click.echo("\n".join(change.change for step in outlook.steps for change in step.changes))
+    else:
+        print_plan(outlook, output)
 
 
 def _at_a_master(

@@ -10,7 +10,7 @@ from sealer.cli.application import Application, pass_application
 from sealer.cli.driving import drive, host_options
 from sealer.cli.options import output_option
 from sealer.cli.output import Format, print_document
-from sealer.cli.plans import dry_run_option
+from sealer.cli.plans import dry_run_option, print_plan
 
 if TYPE_CHECKING:
     from sealer.cluster.executing import Executed
@@ -49,15 +49,18 @@ def execute(
     in sealer exec 'df -h / | tail -1'. Options come before the command. The exit code is 0 when it ended
     with 0 on all hosts, and 1 when it did not.
     """
-    from sealer.cluster.executing import Execution, chosen_hosts, script_of
+    from sealer.cluster.executing import Execution, look_at_executing, script_of
     from sealer.cluster.executing import execute as execute_on_hosts
-    from sealer.cluster.state import choose_cluster, require_state
+    from sealer.cluster.state import choose_cluster
 
     records = choose_cluster(application.home, cluster)
     wanted = Execution(words=command, roles=roles, hosts=hosts, timeout=timeout, anyway=anyway)
     if dry_run:
-        chosen = chosen_hosts(require_state(records).clusterfile.cluster, wanted)
-        click.echo(f"on {', '.join(host.address for host in chosen)}: {script_of(command)}")
+        outlook = look_at_executing(records, wanted)
+        if output is Format.TABLE:
+            click.echo(f"on {', '.join(outlook.hosts)}: {script_of(command)}")
+        else:
+            print_plan(outlook, output)
         return
 
     def line(host: str, text: str, complaint: bool) -> None:

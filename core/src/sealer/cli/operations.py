@@ -63,10 +63,16 @@ def show(application: Application, /, operation: str, cluster: str | None, outpu
 @operations.command()
 @cluster_option
 @dry_run_option
+@output_option()
 @yes_option
 @pass_application
-def abort(application: Application, /, cluster: str | None, *, dry_run: bool, yes: bool) -> None:
-    """Give the open operation up: what it did stays, and others may begin."""
+def abort(
+    application: Application, /, cluster: str | None, *, dry_run: bool, output: Format, yes: bool
+) -> None:
+    """Give the open operation up: what it did stays, and others may begin.
+
+    With --dry-run, -o says how that operation is printed.
+    """
     from sealer.cluster.operations import abort as abort_operation
     from sealer.cluster.operations import summarise, to_abort
     from sealer.cluster.state import choose_cluster
@@ -74,6 +80,9 @@ def abort(application: Application, /, cluster: str | None, *, dry_run: bool, ye
     records = choose_cluster(application.home, cluster)
     if dry_run:
         found = summarise(to_abort(records))
+        if output is not Format.TABLE:
+            print_document(found.to_plain(), output)
+            return
         done = sum(state == "done" for state in found.steps.values())
         click.echo(
             f"operation {found.id} would be given up: {done} steps are done, "

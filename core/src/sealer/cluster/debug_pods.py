@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sealer.changes import quote, words
@@ -85,6 +85,21 @@ def likely_image(images: Iterable[str]) -> str:
         "no image of the cluster's registry looks as if it had a shell",
         hint="name one with --image; sealer debug images lists those that the cluster has",
     )
+
+
+def with_image(wanted: Debugging, known: Callable[[], Iterable[str]]) -> Debugging:
+    """Return what is wanted with an image: the one that was named, or one of the cluster's with tools.
+
+    Args:
+        wanted: What is wanted.
+        known: Returns the images of the cluster's registry.
+
+    Raises:
+        UsageError: No image was named, and none looks as if it had tools.
+    """
+    found = wanted if wanted.image else replace(wanted, image=likely_image(known()))
+    found.require_sound()
+    return found
 
 
 def images_of(cluster: Cluster, stored: Iterable[str]) -> tuple[str, ...]:

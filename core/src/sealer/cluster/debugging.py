@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
@@ -15,13 +15,13 @@ from sealer.cluster.debug_pods import (
     copy_pod,
     end_container,
     images_of,
-    likely_image,
     make_pod,
     node_pod,
     remove_pod,
     require_name,
     run_in,
     wait_for_container,
+    with_image,
 )
 from sealer.cluster.install import prepare_again
 from sealer.cluster.launching import Asking, prelude
@@ -85,18 +85,9 @@ def known_images(context: Context, request: Request) -> tuple[str, ...]:
     return images_of(prepare_again(context, request).cluster, request.stored_images)
 
 
-def with_image(asking: Asking, wanted: Debugging) -> Debugging:
-    """Return what is wanted with an image: the one that was named, or one of the cluster's with tools.
-
-    Raises:
-        UsageError: No image was named, and none looks as if it had tools.
-    """
-    if not wanted.image:
-        prepared = asking.prepared
-        known = images_of(prepared.cluster, prepared.request.stored_images)
-        wanted = replace(wanted, image=likely_image(known))
-    wanted.require_sound()
-    return wanted
+def _with_image(asking: Asking, wanted: Debugging) -> Debugging:
+    prepared = asking.prepared
+    return with_image(wanted, lambda: images_of(prepared.cluster, prepared.request.stored_images))
 
 
 async def debug_node(
@@ -117,7 +108,7 @@ async def debug_node(
         UsageError: There is no such node.
         HostError: The container does not run.
     """
-    wanted = with_image(asking, wanted)
+    wanted = _with_image(asking, wanted)
     name = await node_name(asking, node)
     pod = f"sealer-debug-{secrets.token_hex(4)}"
     await _do(asking, make_pod(node_pod(pod, name, wanted)))
@@ -151,7 +142,7 @@ async def debug_pod(
         HostError: The container can't be added, or does not run.
     """
     require_name(pod, "pod")
-    wanted = with_image(asking, wanted)
+    wanted = _with_image(asking, wanted)
     if copy:
         made = f"sealer-debug-{secrets.token_hex(4)}"
         await _do(asking, copy_pod(pod, made, wanted))
@@ -197,22 +188,35 @@ async def opened_pods(asking: Asking) -> tuple[dict[str, str], ...]:
     return tuple(dict(zip(("namespace", "id", "node", "state"), row, strict=False)) for row in rows)
 
 
+def to_clean(opened: Iterable[Mapping[str, str]], identities: Sequence[str]) -> dict[str, str]:
+    """Return the pods that are meant, some or all, with their namespaces.
+
+    Args:
+        opened: What ``opened_pods`` returned.
+        identities: Of pods, or none for all.
+
+    Raises:
+        UsageError: There is no such pod.
+    """
+    there = {row["id"]: row["namespace"] for row in opened}
+    missing = [identity for identity in identities if identity not in there]
+    if missing:
+        raise UsageError(
+            f"there is no {', '.join(missing)} to clean", hint=f"there are: {', '.join(there) or 'none'}"
+        )
+    return {identity: there[identity] for identity in identities or there}
+
+
 async def clean(asking: Asking, identities: Sequence[str]) -> tuple[str, ...]:
     """Remove pods that were made for looking: some, or all.
 
     Raises:
         UsageError: There is no such pod.
     """
-    there = {row["id"]: row["namespace"] for row in await opened_pods(asking)}
-    missing = [identity for identity in identities if identity not in there]
-    if missing:
-        raise UsageError(
-            f"there is no {', '.join(missing)} to clean", hint=f"there are: {', '.join(there) or 'none'}"
-        )
-    chosen = tuple(identities or there)
-    for identity in chosen:
-        await _do(asking, remove_pod(there[identity], identity))
-    return chosen
+    chosen = to_clean(await opened_pods(asking), identities)
+    for identity, namespace in chosen.items():
+        await _do(asking, remove_pod(namespace, identity))
+    return tuple(chosen)
 
 
 async def _look(

@@ -10,6 +10,7 @@ from typing import Any
 
 from sealer.changes import quote
 from sealer.cluster.install import prepare_again
+from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
 from sealer.cluster.pipeline import launch_site
 from sealer.cluster.request import Request
 from sealer.cluster.session import Context, reach
@@ -19,7 +20,11 @@ from sealer.clusterfile.selectors import selects
 from sealer.errors import HostError, SealerError, UsageError
 from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
+from sealer.model import at
 from sealer.operation.records import ClusterRecords
+
+EXEC = "exec"
+"""What running commands is called in plans."""
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -138,12 +143,8 @@ async def execute(
         OperationLocked: Another process works on the cluster.
         SealerError: Nothing is known of the cluster.
     """
-    request = require_state(records)
+    request, script, hosts = _asked(records, wanted)
     spec = request.clusterfile.cluster
-    script = script_of(wanted.words)
-    hosts = chosen_hosts(spec, wanted)
-    if not wanted.anyway:
-        records.require_unlocked()
     kubeconfig = _kubeconfig(context, request)
     gate = asyncio.Semaphore(context.concurrency)
 
@@ -159,6 +160,37 @@ async def execute(
 
     async with reach(context, replace(spec, hosts=hosts), Redactor()) as connections:
         return tuple(await asyncio.gather(*(run(host, connections[host.address]) for host in hosts)))
+
+
+def look_at_executing(records: ClusterRecords, wanted: Execution) -> Outlook:
+    """Say what running a command would do; no host is reached for that.
+
+    Raises:
+        SealerError: As for running it, as far as nothing but the hosts stands in the way.
+    """
+    request, script, hosts = _asked(records, wanted)
+    change = PlannedChange(change=script, reason="commands run each time")
+    names = tuple(host.address for host in hosts)
+    return Outlook(
+        verb=EXEC,
+        cluster=records.cluster,
+        image=request.image.reference,
+        hosts=names,
+        steps=tuple(
+            PlannedStep(step=at(EXEC, name), title="run a command", host=name, changes=(change,))
+            for name in names
+        ),
+    )
+
+
+def _asked(records: ClusterRecords, wanted: Execution) -> tuple[Request, str, tuple[HostSpec, ...]]:
+    """Return the cluster, what is to be run as sh, and where."""
+    request = require_state(records)
+    script = script_of(wanted.words)
+    hosts = chosen_hosts(request.clusterfile.cluster, wanted)
+    if not wanted.anyway:
+        records.require_unlocked()
+    return request, script, hosts
 
 
 def environment(spec: ClusterSpec, kubeconfig: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from sealer.changes.lasting import what_stays
 from sealer.cluster.certificates import RENEW, new_renewal, renewal_plan, with_names
 from sealer.cluster.comparison import compare
 from sealer.cluster.install import prepare_again
@@ -222,19 +223,15 @@ async def _taking_back(
     context: Context, spec: ClusterSpec, connections: Connections, *, operation: str | None
 ) -> tuple[PlannedStep, ...]:
     steps = []
-    kept: dict[str, list[str]] = {}
     for found in await residue(context, connections, spec, operation=operation):
         step = take_back_step(found.host)
-        for entry in found.entries if operation is not None else ():
-            if not entry.undoable:
-                kept.setdefault(entry.subject, []).append(found.host)
+        kept = [entry.key for entry in found.entries if not entry.undoable]
+        if operation is not None and (text := what_stays(kept)):
+            context.events(Message(text=text, host=found.host, warning=True))
         changes = tuple(
             PlannedChange(change=entry.key, reason=f"operation {entry.operation} made it")
             for entry in found.entries
             if entry.undoable
         )
         steps.append(PlannedStep(step=step.id, title=step.title, host=found.host, changes=changes))
-    for subject, hosts in kept.items():
-        text = f"{subject} can't be taken back on {', '.join(hosts)}; it would stay as it is"
-        context.events(Message(text=text, warning=True))
     return tuple(steps)

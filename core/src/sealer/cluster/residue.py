@@ -27,11 +27,6 @@ class Entry:
     operation: str
     undoable: bool
 
-    @property
-    def subject(self) -> str:
-        """What was changed, without its kind."""
-        return self.key.partition(":")[2]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Residue:

@@ -253,6 +253,8 @@ async def drive(
         )
         try:
             summary = await engine.run()
+            conclude()
+            journal.finished(DONE)
         except (HostsFailed, Interrupted) as error:
             error.hint = hint
             raise
@@ -262,6 +264,4 @@ async def drive(
         except SealerError as error:
             error.hint = f"{error.hint}; {hint}" if error.hint else hint
             raise
-        conclude()
-        journal.finished(DONE)
     return summary

@@ -23,6 +23,11 @@ _KNOWN = (
         "a file system is read-only",
         "find out why (dmesg tells of disks that fail), make it writable, then resume",
     ),
+    (
+        re.compile(r"a later run has come while this one waited"),
+        "another run of sealer works on this host",
+        "let it come to its end and see what it made, then resume",
+    ),
 )
 
 

@@ -274,9 +274,10 @@ class Engine:
         self._failures[step.id] = error
         if self._fail_fast:
             self._stop(at_once=False)
-        await self._journal.failed(step.id, str(error))
+        said = _said(step, error)
+        await self._journal.failed(step.id, said)
         self._schedule.over(step)
-        self._finish(step, Outcome.FAILED, began, error=str(error))
+        self._finish(step, Outcome.FAILED, began, error=said)
 
     def _stop(self, *, at_once: bool) -> None:
         """Start nothing more, and have visits end behind the running change, or the running step."""
@@ -317,13 +318,11 @@ class Engine:
         )
 
     def _report(self, seconds: float) -> None:
-        """Announce what failures blocked and the end, and raise what went wrong."""
+        """Announce what failures or the stop left undone and the end, and raise what went wrong."""
         unstarted = self._schedule.open
         for step in unstarted:
-            if not self._stopping:
-                self._finish(step, Outcome.BLOCKED, time.monotonic())
-            elif self._attempts[step.id]:
-                self._finish(step, Outcome.INTERRUPTED, time.monotonic())
+            begun = self._stopping and self._attempts[step.id]
+            self._finish(step, Outcome.INTERRUPTED if begun else Outcome.BLOCKED, time.monotonic())
         undone = len(unstarted) + self._interrupted
         done = Summary(done=self._done)
         self._events(
@@ -343,6 +342,11 @@ class Engine:
             )
         if self._stopping and undone:
             raise Interrupted(f"stopped with {undone} of {len(self._plan.steps)} steps not done")
+
+
+def _said(step: Step, error: SealerError) -> str:
+    """Return what an error of a step says, and where, unless that is the host: it stands beside it anyway."""
+    return error.message if error.place == step.host else str(error)
 
 
 def skippable(plan: Plan, history: History) -> frozenset[str]:

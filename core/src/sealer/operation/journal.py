@@ -177,5 +177,5 @@ def _unwritable(path: Path, error: OSError) -> SealerError:
     return SealerError(
         f"the journal can't be written: {error.strerror}",
         place=str(path),
-        hint="free space or mend the permissions there, then run sealer resume",
+        hint="free space or mend the permissions there",
     )

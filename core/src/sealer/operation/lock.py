@@ -95,16 +95,19 @@ def hold(path: Path, cluster: str, verb: str) -> Iterator[None]:
 
     Raises:
         OperationLocked: Another process holds it; the message says who.
-        SealerError: The file can't be made.
+        SealerError: The file can't be made or written.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise SealerError(f"the cluster can't be locked: {error.strerror}", place=str(path)) from error
+        raise _unlockable(path, error) from error
     try:
         _require_free(descriptor, cluster, fcntl.LOCK_EX)
         owner = Owner.of_this_process(verb)
-        _write(descriptor, owner)
+        try:
+            _write(descriptor, owner)
+        except OSError as error:
+            raise _unlockable(path, error) from error
         ended = threading.Event()
         beating = threading.Thread(target=_beat, args=(descriptor, owner, ended), daemon=True)
         beating.start()
@@ -159,6 +162,14 @@ def _write(descriptor: int, owner: Owner) -> None:
     content = json.dumps({**asdict(owner), "heartbeat": time.time()}).encode()
     os.pwrite(descriptor, content, 0)
     os.ftruncate(descriptor, len(content))
+
+
+def _unlockable(path: Path, error: OSError) -> SealerError:
+    return SealerError(
+        f"the cluster can't be locked: {error.strerror}",
+        place=str(path),
+        hint="nothing was begun: free space or mend the permissions there, then do the same again",
+    )
 
 
 def _locked(cluster: str, owner: Owner | None) -> OperationLocked:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import secrets
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -172,12 +174,14 @@ class ClusterRecords:
         directory = self.directory / "operations" / identity
         new = directory.with_name(f".{identity}.new")
         self._make(new)
-        write_json(new / REQUEST_FILE, {"verb": verb, "request": dict(request), "before": before})
         try:
+            write_json(new / REQUEST_FILE, {"verb": verb, "request": dict(request), "before": before})
             new.rename(directory)
             _sync(directory.parent)
         except OSError as error:
-            raise SealerError(f"can't write {directory}: {error.strerror}") from error
+            raise _unwritable(directory, error) from error
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
         return self._read(directory)
 
     def _stamp(self) -> str:
@@ -239,7 +243,7 @@ class ClusterRecords:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise SealerError(f"can't make {directory}: {error.strerror}") from error
+            raise _unwritable(directory, error) from error
 
 
 def _read_asked(path: Path) -> Asked | RecordDamaged:
@@ -271,7 +275,15 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
         new.rename(path)
         _sync(path.parent)
     except OSError as error:
-        raise SealerError(f"can't write {path}: {error.strerror}") from error
+        with contextlib.suppress(OSError):
+            new.unlink(missing_ok=True)
+        raise _unwritable(path, error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> SealerError:
+    return SealerError(
+        f"can't write {path}: {error.strerror}", hint="free space or mend the permissions there"
+    )
 
 
 def _sync(directory: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from sealer.changes import Blob, quote
+from sealer.changes.lasting import what_stays
 from sealer.changes.report import ScriptReport, read_report
 from sealer.changes.script import (
     Planned,
@@ -272,10 +273,9 @@ class Remover:
                 output=output,
                 hint=found.hint if found else "mend what the log says, then run the same command again",
             )
-        for change in report.changes:
-            if change.state == "kept" and self.only is not None:
-                text = f"{change.reason.partition(':')[2]} can't be taken back; it stays as it is"
-                self.events(Message(text=text, host=step.host, warning=True))
+        kept = [change.reason for change in report.changes if change.state == "kept"]
+        if self.only is not None and (text := what_stays(kept)):
+            self.events(Message(text=text, host=step.host, warning=True))
         done = tuple(change.reason for change in report.changes if change.state == "changed")
         return Visit(changed=done, values={})
 

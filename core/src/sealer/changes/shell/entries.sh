@@ -137,8 +137,8 @@ drop_needless() {
   done
   if [ $# -gt 0 ]; then rm -rf "$@"; fi
 }
-# let_go: the end of what began with take_lock
+# let_go: the end of what began with take_lock; what a power cut left half made goes too
 let_go() {
   drop_needless
-  rm -rf "$journal/new" "$data/lock"
+  rm -rf "$journal/new" "$journal"/new-* "$data/lock"
 }
