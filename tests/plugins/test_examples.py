@@ -14,7 +14,7 @@ import yaml
 
 from sealer.kubefile import read
 from sealer_app_kube import sealer_app_types
-from tests.plugins.kit import SHELLS
+from tests.shells import every_shell
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NAMES = ("cni-bridge", "demo-app")
@@ -45,7 +45,7 @@ def test_all_pods_run_the_one_image_that_travels_along(name: str) -> None:
     assert images == ["docker.io/library/busybox:1.35"]
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@every_shell
 def test_the_script_of_the_pod_network_can_be_read(shell: tuple[str, ...]) -> None:
     (config,) = (m for m in manifests("cni-bridge") if m["kind"] == "ConfigMap")
     script = config["data"]["cni-bridge.sh"]

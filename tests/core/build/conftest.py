@@ -1,4 +1,4 @@
-"""Stores, contexts and registries for builds."""
+"""Contexts and registries for builds."""
 
 from __future__ import annotations
 
@@ -12,11 +12,6 @@ from sealer.testing.registry import RegistryServer
 
 from .helpers import Workshop
 from .supplier import Supplier
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> ImageStore:
-    return ImageStore(tmp_path / "home")
 
 
 @pytest.fixture

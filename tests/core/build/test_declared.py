@@ -23,7 +23,7 @@ from sealer.model import (
 )
 from sealer.plugins import Plugins
 from sealer.providers import Component
-from sealer.testing.shells import SHELLS
+from tests.shells import every_shell
 
 from .helpers import AMD64, Workshop
 
@@ -144,7 +144,7 @@ def test_what_no_plugin_knows_is_left_out(labels: Mapping[str, str], platform: P
     assert declared_programs(labels, platform, PLUGINS) == ()
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@every_shell
 def test_a_host_refuses_a_program_of_another_version(shell: tuple[str, ...], tmp_path: Path) -> None:
     declared = Declared(component=TOOL, label=RUNTIME_VERSION_LABEL, version="v1.20.2")
     change = verification(declared, str(tmp_path))

@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
 from sealer.build.prune import prune
-from sealer.cli.program import run
 from sealer.image.oci import Index
 from sealer.image.store import ImageStore
 from sealer.testing.images import make_image
+from tests.core.program import Run
 
 from .helpers import Workshop
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def sealer(store: ImageStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setenv("SEALER_HOME", str(store.home))
-
-    def invoke(*words: str) -> tuple[int, str, str]:
-        code = run(words)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return invoke
 
 
 def tree(directory: Path) -> dict[str, int]:

@@ -45,11 +45,6 @@ def request(
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> ImageStore:
-    return ImageStore(tmp_path / "home")
-
-
-@pytest.fixture
 def artifacts(tmp_path: Path) -> Path:
     """A directory with everything that a toy needs, whose programs are not marked as such."""
     directory = write(tmp_path / "artifacts", toy_programs(images=SERVER))

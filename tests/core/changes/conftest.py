@@ -13,8 +13,7 @@ import pytest
 from sealer.changes import Change
 from sealer.changes.report import ScriptReport, read_report
 from sealer.changes.script import Planned, Setting, converge_script, observe_script, undo_script
-
-SHELLS = {"dash": ["dash"], "bash": ["bash", "--posix"], "busybox": ["busybox", "sh"]}
+from sealer.testing.shells import SHELLS
 
 
 @dataclass(frozen=True)
@@ -49,8 +48,8 @@ def planned(changes: Sequence[Change]) -> list[Planned]:
     return [Planned(change=change, fingerprint=change.fingerprint()) for change in changes]
 
 
-@pytest.fixture(params=sorted(SHELLS))
+@pytest.fixture(params=SHELLS, ids=lambda shell: shell[0])
 def disk(request: pytest.FixtureRequest, tmp_path: Path) -> Disk:
-    shell = SHELLS[request.param]
+    shell: tuple[str, ...] = request.param
     assert shutil.which(shell[0]), f"install {shell[0]} to run these tests"
-    return Disk(root=tmp_path, shell=tuple(shell))
+    return Disk(root=tmp_path, shell=shell)

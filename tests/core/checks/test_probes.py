@@ -20,8 +20,8 @@ from sealer.hosts.local import LocalConnection
 from sealer.model import Probe
 from tests.core.checks.examples import machine
 from tests.core.cluster.examples import cluster
+from tests.shells import every_shell
 
-SHELLS = (("dash",), ("bash", "--posix"), ("busybox", "sh"))
 PROBES = {probe.name: probe for check in core_checks() for probe in check.probes()}
 # This machine may have no sshd or no name server.
 MAY_FAIL = {"core/sshd", "core/wildcard"}
@@ -34,7 +34,7 @@ def ask(shell: tuple[str, ...], probe: Probe) -> subprocess.CompletedProcess[str
     )
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@every_shell
 @pytest.mark.parametrize("name", sorted(set(PROBES) - MAY_FAIL))
 def test_a_probe_answers_in_any_shell(shell: tuple[str, ...], name: str) -> None:
     done = ask(shell, PROBES[name])
@@ -58,7 +58,7 @@ def test_probes_of_one_name_are_the_same() -> None:
     assert {name for name, found in scripts.items() if len(found) > 1} == set()
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@every_shell
 def test_links_and_closed_directories_on_the_way_to_the_data_root_are_seen(
     shell: tuple[str, ...], tmp_path: Path
 ) -> None:
@@ -73,7 +73,7 @@ def test_links_and_closed_directories_on_the_way_to_the_data_root_are_seen(
     assert f"writable {tmp_path}/link/closed" in lines
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@every_shell
 def test_missing_programs_are_seen(shell: tuple[str, ...], tmp_path: Path) -> None:
     for program in ("tar", "gzip"):
         (tmp_path / program).symlink_to(f"/bin/{program}")
@@ -91,7 +91,7 @@ def test_missing_programs_are_seen(shell: tuple[str, ...], tmp_path: Path) -> No
     assert "tar" not in said
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@every_shell
 def test_the_scripts_of_the_second_round_parse(shell: tuple[str, ...]) -> None:
     view = cluster(machine(1), machine(2))
     probes = tuple(p for check in core_checks() for p in check.probes_for(view, view.hosts[1]))
@@ -119,7 +119,7 @@ def reach_probe(*ways: tuple[str, int | str]) -> Probe:
     return Probe(name=REACHED, script=REACH.replace("WAYS", words))
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@every_shell
 @pytest.mark.parametrize("hidden", [(), ("python3",), ("python3", "perl"), ("python3", "perl", "bash")])
 def test_ports_are_tried_with_whatever_program_there_is(
     shell: tuple[str, ...], hidden: tuple[str, ...], tmp_path: Path

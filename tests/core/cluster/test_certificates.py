@@ -18,7 +18,7 @@ from sealer.cluster.certificates import Certificate, listing_script, read_listin
 from sealer.cluster.request import Request
 from sealer.clusterfile import Clusterfile
 from sealer.clusterfile.flags import cluster_from_flags
-from sealer.testing.shells import SHELLS
+from tests.shells import every_shell
 
 BEGIN = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -50,7 +50,7 @@ def listed(shell: tuple[str, ...], *patterns: str) -> tuple[str, list[Certificat
     return done.stdout, list(read_listing("n1", done.stdout))
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@every_shell
 def test_certificates_are_found_in_files_and_kubeconfigs_and_keys_stay_there(
     shell: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -62,12 +63,13 @@ async def test_a_signal_is_a_status_as_sh_writes_it(host: Connection) -> None:
 
 
 async def test_the_host_shows_no_script_in_its_process_list(host: Connection) -> None:
-    script = "p=open-sesame\nfor f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $f; echo; done 2>/dev/null"
+    word = uuid.uuid4().hex  # no process of anybody else has it
+    script = f"p={word}\nfor f in /proc/[0-9]*/cmdline; do tr '\\0' ' ' < $f; echo; done 2>/dev/null"
     shown = (await host.run_script(script)).stdout
     assert "sealer-ready" in shown
-    assert "sesame" not in shown
-    shown = (await host.send(f"{script}\ncat", _chunks(b"sesame"))).stdout
-    assert shown.count("sesame") == 1
+    assert word not in shown
+    shown = (await host.send(f"{script}\ncat", _chunks(word.encode()))).stdout
+    assert shown.count(word) == 1
 
 
 async def test_many_scripts_at_once(host: Connection) -> None:

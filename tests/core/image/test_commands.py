@@ -3,30 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import yaml
 
-from sealer.cli.program import run
 from sealer.image.store import ImageStore
 from sealer.model import ImageType
 from sealer.testing.images import make_image
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def sealer(store: ImageStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setenv("SEALER_HOME", str(store.home))
-
-    def invoke(*words: str) -> tuple[int, str, str]:
-        code = run(words)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return invoke
+from tests.core.program import Run
 
 
 def test_images_are_a_table(sealer: Run, store: ImageStore) -> None:

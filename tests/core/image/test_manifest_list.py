@@ -3,32 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 
-from sealer.cli.program import run
 from sealer.image.oci import OCI_INDEX, Index
 from sealer.image.store import ImageStore
 from sealer.model import Platform
 from sealer.testing.images import AMD64, make_image
+from tests.core.program import Run
 
-Run = Callable[..., tuple[int, str, str]]
 ARM64 = Platform(architecture="arm64")
 
 
 @pytest.fixture
-def sealer(store: ImageStore, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.setenv("SEALER_HOME", str(store.home))
+def sealer(sealer: Run, store: ImageStore) -> Run:
+    """The program, over a store with an image for each of two platforms."""
     make_image(store, "app:amd64")
     make_image(store, "app:arm64", platform=ARM64)
-
-    def invoke(*words: str) -> tuple[int, str, str]:
-        code = run(words)
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return invoke
+    return sealer
 
 
 def listed(sealer: Run, name: str = "app:1") -> dict[str, str]:

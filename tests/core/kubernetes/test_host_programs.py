@@ -10,23 +10,7 @@ import pytest
 
 from sealer.kubernetes import end_containers
 from sealer.kubernetes.cni import cni_is_installed, install_cni, restore_cni
-from sealer.testing.shells import SHELLS
-
-
-@pytest.fixture(params=SHELLS, ids=lambda shell: shell[0])
-def shell(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    return tuple(request.param)
-
-
-def run(shell: tuple[str, ...], script: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*shell, "-e", "-s"],
-        input=script,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **env},
-    )
+from tests.shells import every_shell, run
 
 
 @pytest.fixture
@@ -43,6 +27,7 @@ def pretender(tmp_path: Path) -> Iterator[tuple[str, subprocess.Popen[bytes], su
             shim.kill()
 
 
+@every_shell
 def test_the_shims_of_one_containerd_end_with_all_their_children(
     shell: tuple[str, ...], pretender: tuple[str, subprocess.Popen[bytes], subprocess.Popen[bytes]]
 ) -> None:
@@ -63,6 +48,7 @@ def test_the_shims_of_one_containerd_end_with_all_their_children(
     subprocess.run(["kill", survivor], check=True)
 
 
+@every_shell
 def test_cni_programs_come_and_those_before_come_back(shell: tuple[str, ...], tmp_path: Path) -> None:
     source, target, entry = (tmp_path / name for name in ("source", "opt/cni/bin", "entry"))
     for directory in (source, target, entry):
@@ -82,5 +68,6 @@ def test_cni_programs_come_and_those_before_come_back(shell: tuple[str, ...], tm
     assert (target / "bridge").read_text() == "theirs"
 
 
+@every_shell
 def test_an_image_without_cni_programs_changes_nothing(shell: tuple[str, ...], tmp_path: Path) -> None:
     assert run(shell, cni_is_installed(str(tmp_path), "/opt/cni/bin")).returncode == 0

@@ -13,7 +13,8 @@ from sealer.kubernetes import Taint, mark_step, parse_taint, taint_holds
 from sealer.model import Host
 from sealer.testing import example_cluster, example_host
 from sealer.testing.conformance.fragments import fragments
-from sealer.testing.shells import SHELLS, syntax_errors
+from sealer.testing.shells import syntax_errors
+from tests.shells import every_shell
 
 
 @pytest.mark.parametrize(
@@ -42,7 +43,7 @@ def test_what_is_no_taint_is_refused(text: str) -> None:
     assert repr(text) in caught.value.message
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@every_shell
 @pytest.mark.parametrize(
     ("wanted", "held", "holds"),
     [

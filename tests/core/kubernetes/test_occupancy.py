@@ -11,7 +11,7 @@ import pytest
 from sealer.kubernetes import MARK, HostsApart, Unused, occupancy, owner
 from sealer.model import Cluster, Host, Probe
 from sealer.testing import example_cluster, example_facts, example_host
-from sealer.testing.shells import SHELLS
+from tests.shells import every_shell
 
 STATE = Probe(name="toy/state", script="")
 
@@ -32,7 +32,7 @@ def answer(shell: tuple[str, ...], directory: Path, runs: str) -> str:
     return subprocess.run(shell, input=stub + script, capture_output=True, text=True, check=True).stdout
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@every_shell
 def test_a_host_says_whose_it_is_or_what_it_has_of_others(shell: tuple[str, ...], tmp_path: Path) -> None:
     assert answer(shell, tmp_path, "") == "none\n"
     (tmp_path / "left").mkdir()

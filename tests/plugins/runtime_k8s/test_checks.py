@@ -14,7 +14,8 @@ from sealer_runtime_k8s.disk import LATENCY, DiskLatency
 from sealer_runtime_k8s.prepare import prepare_step
 from sealer_runtime_k8s.runtime import Kubernetes
 from sealer_runtime_k8s.swap import NoSwap
-from tests.plugins.kit import SHELLS, balanced_image, cluster, facts, host, image
+from tests.plugins.kit import balanced_image, cluster, facts, host, image
+from tests.shells import every_shell
 
 
 def found(view: Cluster) -> list[Finding]:
@@ -164,7 +165,7 @@ def test_a_full_disk_is_a_warning() -> None:
     assert text.startswith("14 %")
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@every_shell
 def test_the_trial_of_a_disk_leaves_nothing(shell: tuple[str, ...], tmp_path: Path) -> None:
     script = LATENCY.script.replace("/var/lib/etcd", f"{tmp_path}/not/there")
     done = subprocess.run([*shell, "-c", f"( {script}\n)"], capture_output=True, text=True, check=True)

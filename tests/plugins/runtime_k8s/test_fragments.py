@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import socket
-import subprocess
 from pathlib import Path
-
-import pytest
 
 from sealer.kubernetes import PORTS, listening_ports
 from sealer_runtime_k8s import fragments
 from sealer_runtime_k8s.probes import ALL, MODULES, module_state
-from tests.plugins.kit import SHELLS, facts, host
+from tests.plugins.kit import facts, host
+from tests.shells import every_shell, run
 
 FSTAB = """\
 # swap is not wanted here
@@ -22,22 +20,7 @@ UUID=2 /swap ext4 defaults 0 2
 """
 
 
-@pytest.fixture(params=SHELLS, ids=lambda shell: shell[0])
-def shell(request: pytest.FixtureRequest) -> tuple[str, ...]:
-    return tuple(request.param)
-
-
-def run(shell: tuple[str, ...], script: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*shell, "-e", "-s"],
-        input=script,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **env},
-    )
-
-
+@every_shell
 def test_swap_is_taken_out_of_fstab_and_put_back(shell: tuple[str, ...], tmp_path: Path) -> None:
     fstab, entry = tmp_path / "fstab", tmp_path / "entry"
     fstab.write_text(FSTAB)
@@ -56,6 +39,7 @@ def test_swap_is_taken_out_of_fstab_and_put_back(shell: tuple[str, ...], tmp_pat
     assert fstab.read_text() == FSTAB
 
 
+@every_shell
 def test_a_host_without_fstab_has_nothing_to_take_out(shell: tuple[str, ...], tmp_path: Path) -> None:
     missing = str(tmp_path / "fstab")
     for script in (fragments.take_swap_out(missing), fragments.put_swap_back(missing)):
@@ -63,6 +47,7 @@ def test_a_host_without_fstab_has_nothing_to_take_out(shell: tuple[str, ...], tm
     assert not Path(missing).exists()
 
 
+@every_shell
 def test_probes_answer_in_every_shell(shell: tuple[str, ...]) -> None:
     answers = {probe.name: run(shell, probe.script) for probe in ALL}
     assert {name: answer.returncode for name, answer in answers.items()} == {p.name: 0 for p in ALL}
@@ -72,6 +57,7 @@ def test_probes_answer_in_every_shell(shell: tuple[str, ...]) -> None:
     assert answers[MODULES.name].stdout.count("\n") == 2
 
 
+@every_shell
 def test_a_port_that_is_listened_on_is_seen(shell: tuple[str, ...]) -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))

@@ -15,7 +15,8 @@ from sealer.model import MASTER, Cluster, Departure, Host, Step
 from sealer.operation.plan import make_plan
 from sealer_runtime_k8s import etcd
 from sealer_runtime_k8s.removal import removal_steps
-from tests.plugins.kit import SHELLS, assert_parses, balanced_image, cluster, host
+from tests.plugins.kit import assert_parses, balanced_image, cluster, host
+from tests.shells import every_shell
 
 MASTERS = (host(1, MASTER), host(2, MASTER), host(3, MASTER))
 NODES = (host(4), host(5))
@@ -159,7 +160,7 @@ esac
     return f"{done.returncode} {done.stdout}{done.stderr}".strip()
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@every_shell
 def test_etcd_itself_is_asked_whether_it_can_do_without(shell: tuple[str, ...], tmp_path: Path) -> None:
     guard = etcd.require_quorum_without(view(), MASTERS[0], MASTERS[2])
     three = member_list(1, 2, 3)
@@ -174,7 +175,7 @@ def test_etcd_itself_is_asked_whether_it_can_do_without(shell: tuple[str, ...], 
     assert run(guard, tmp_path, shell, members=member_list(1, 2), healthy=(1, 2)) == "0"
 
 
-@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@every_shell
 def test_the_member_of_a_host_is_found_by_its_address(shell: tuple[str, ...], tmp_path: Path) -> None:
     removal = etcd.remove_member(view(), MASTERS[0], MASTERS[2])
     members = member_list(1, 2, 3)

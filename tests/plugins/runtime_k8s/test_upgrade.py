@@ -13,7 +13,8 @@ from sealer.errors import PlanError
 from sealer.model import MASTER, Cluster, Step, Upgrade, at
 from sealer.operation.plan import Plan, make_plan
 from sealer_runtime_k8s.runtime import Kubernetes
-from tests.plugins.kit import SHELLS, assert_parses, cluster, facts, host, image
+from tests.plugins.kit import assert_parses, cluster, facts, host, image
+from tests.shells import every_shell
 
 # Keeps one annotation, as kubectl 1.34 does; it takes the dots of the name with a backslash alone.
 KUBECTL = r"""#!/bin/sh
@@ -120,7 +121,7 @@ def test_pods_of_an_only_host_stay_where_they_are() -> None:
     assert "left=77\n" in commands(steps(drain_seconds=77)["kubernetes/drain/10.0.0.4@10.0.0.1"])
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@every_shell
 @pytest.mark.parametrize("socket", ["unix:///run/containerd/containerd.sock", ""])
 def test_the_annotation_that_a_newer_kubeadm_takes_away_comes_back(
     tmp_path: Path, shell: tuple[str, ...], socket: str
@@ -146,7 +147,7 @@ def test_the_annotation_that_a_newer_kubeadm_takes_away_comes_back(
     assert (annotation.read_text() if annotation.exists() else "") == socket
 
 
-@pytest.mark.parametrize("shell", SHELLS)
+@every_shell
 @pytest.mark.parametrize("had", [True, False])
 def test_the_settings_of_a_kubelet_come_back_and_what_it_did_not_have_goes(
     tmp_path: Path, shell: tuple[str, ...], had: bool

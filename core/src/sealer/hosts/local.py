@@ -12,18 +12,11 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
-from sealer.errors import HostError, HostUnreachable, PrivilegesRefused
+from sealer.errors import HostError, HostUnreachable
 from sealer.hosts.child import Child
 from sealer.hosts.launcher import launch_words, terminal_command
-from sealer.hosts.privilege import (
-    PRIVILEGE_SCRIPT,
-    PRIVILEGE_TIMEOUT,
-    Privilege,
-    last_line,
-    read_privilege,
-    sudo_refused,
-)
-from sealer.hosts.runner import ScriptRunner
+from sealer.hosts.privilege import last_line
+from sealer.hosts.privileged import PrivilegedRunner
 from sealer.hosts.shell import Shell
 from sealer.secret import Secret
 
@@ -57,7 +50,7 @@ def _is_own(family: int, where: tuple[Any, ...]) -> bool:
         return bool(probe.getsockname()[0] == where[0])
 
 
-class LocalConnection(ScriptRunner):
+class LocalConnection(PrivilegedRunner):
     """Runs scripts on this machine, each in a session of its own: no key pressed in the terminal ends it.
 
     Args:
@@ -66,12 +59,10 @@ class LocalConnection(ScriptRunner):
     """
 
     def __init__(self, host: str, *, password: Secret | None = None) -> None:
-        super().__init__(host)
-        self._password = password
+        super().__init__(host, user=_user(), password=password)
         self._sessions = asyncio.Semaphore(SESSIONS)
         self._running: set[Shell] = set()
         self._closed = False
-        self._use(Privilege())
 
     async def connect(self) -> None:
         """Find out now how scripts get root's privileges.
@@ -80,16 +71,7 @@ class LocalConnection(ScriptRunner):
             PrivilegesRefused: They do not.
             HostError: There is no sh.
         """
-        result = await self.run_script(PRIVILEGE_SCRIPT, timeout=PRIVILEGE_TIMEOUT)
-        has_password = self._password is not None
-        self._use(read_privilege(result.stdout, host=self.host, user=_user(), has_password=has_password))
-        if self._privilege.password:
-            await self._try_password()
-
-    def _use(self, privilege: Privilege) -> None:
-        self._privilege = privilege
-        prefix = privilege.prefix
-        self._words = ("sh", "-c", terminal_command(prefix)) if privilege.terminal else launch_words(prefix)
+        await self._become_root()
 
     async def close(self) -> None:
         """Let go of what still runs."""
@@ -97,73 +79,37 @@ class LocalConnection(ScriptRunner):
         for shell in tuple(self._running):
             shell.abandon()
 
-    def _refused(self, errors: tuple[str, ...]) -> HostError:
-        said = "\n".join(errors)
-        if self._privilege.sudo:
-            return self._sudo_refused(said)
+    def _not_started(self, said: str) -> HostError:
         return HostError(f"sh could not be started: {last_line(said)}", host=self.host)
 
-    def _sudo_refused(self, said: str) -> PrivilegesRefused:
-        return sudo_refused(said, host=self.host, user=_user(), has_password=self._password is not None)
-
-    def _launch(self) -> AbstractAsyncContextManager[Shell]:
-        return self._lend(self._sessions)
+    @contextlib.asynccontextmanager
+    async def _launch(self) -> AsyncIterator[Shell]:
+        async with self._sessions, self._launch_apart() as shell:
+            yield shell
 
     def _launch_apart(self) -> AbstractAsyncContextManager[Shell]:
-        return self._lend(contextlib.nullcontext())
-
-    @contextlib.asynccontextmanager
-    async def _lend(self, gate: AbstractAsyncContextManager[None]) -> AsyncIterator[Shell]:
-        async with gate, self._start() as shell:
-            if self._privilege.password:
-                await self._await_sudo(shell)
-            yield shell
+        return self._privileged(self._start())
 
     @contextlib.asynccontextmanager
     async def _start(self) -> AsyncIterator[Shell]:
         shell = Shell(self.host)
+        prefix = self._privilege.prefix
+        terminal = self._privilege.terminal
+        words = ("sh", "-c", terminal_command(prefix)) if terminal else launch_words(prefix)
         try:
-            await Child(self._words, shell).start()
+            await Child(words, shell).start()
         except OSError as error:
-            raise self._refused((f"{self._words[0]}: {error.strerror}",)) from error
+            raise self._refused((f"{words[0]}: {error.strerror}",)) from error
         self._running.add(shell)
         try:
             if self._closed:
                 raise HostUnreachable("the connection was closed", host=self.host)
-            if self._privilege.password and self._password is not None:
-                await shell.write(f"{self._password.reveal()}\n".encode(errors="surrogateescape"))
+            if self._greeting:
+                await shell.write(self._greeting)
             yield shell
         finally:
             self._running.discard(shell)
             shell.abandon()
-
-    async def _try_password(self) -> None:
-        """Try sudo with the password, once: nothing follows it that sudo could take for a second attempt.
-
-        Raises:
-            PrivilegesRefused: It is refused.
-        """
-        async with self._start() as shell:
-            shell.write_eof()
-            try:
-                async with asyncio.timeout(PRIVILEGE_TIMEOUT):
-                    await shell.started()
-            except TimeoutError:
-                raise self._sudo_refused("no answer in time") from None
-        if shell.ready is None:
-            raise self._sudo_refused("\n".join(shell.noise()))
-
-    async def _await_sudo(self, shell: Shell) -> None:
-        """Wait until sudo took the password: one that refuses it reads on, and must not get a script to read.
-
-        Raises:
-            PrivilegesRefused: It did not take it.
-        """
-        try:
-            async with asyncio.timeout(PRIVILEGE_TIMEOUT):
-                await shell.started()
-        except TimeoutError:
-            raise self._sudo_refused("\n".join(shell.noise())) from None
 
 
 def _user() -> str:
