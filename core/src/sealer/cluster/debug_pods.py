@@ -162,7 +162,9 @@ def add_container(pod: str, target: str, name: str, wanted: Debugging) -> str:
     asked = ("kubectl", "get", "pod", "-n", wanted.namespace, pod, "-o", f"go-template={_FIRST_CONTAINER}")
     first = f"target=$({words(asked)}) || exit\ntarget=${{target%% *}}"
     debug = (*_debug(pod, wanted), f"--container={name}")
-    sleep = ("--", "sh", "-c", f"echo $$ > {_PROCESS}; exec sleep {LONGEST_SECONDS}")
+    # Not by $$: kubelets replace that by one dollar in the command of a container, as its API says.
+    note = f"read -r process rest < /proc/self/stat; echo $process > {_PROCESS}"
+    sleep = ("--", "sh", "-c", f"{note}; exec sleep {LONGEST_SECONDS}")
     given = f"target={quote(target)}" if target else first
     return f'{given}\n{words(debug)} "--target=$target" {words(sleep)} >&2'
 

@@ -13,7 +13,7 @@ from sealer.providers import Download
 
 _OLDEST_MINOR = 20
 
-# Nodes balance by it, and masters are asked and saved by its etcdctl, whichever etcd their image has.
+# Nodes balance by it. Its etcdctl is for people: Sealer calls the one in the pod of etcd.
 _ETCD_VERSION = "v3.5.21"
 # cri-tools has a release of every minor version of Kubernetes; this is the newest that is known here.
 _NEWEST_CRICTL_MINOR = 36
