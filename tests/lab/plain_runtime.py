@@ -146,7 +146,8 @@ class Plain(ClusterRuntime, SupportsUpgrade):
     ) -> Iterable[Change]:
         below = " ".join(registry.below(domain) for domain in domains)
         authority = registry.certificate_authority or ""
-        text = f"{registry.location} {registry.credentials} {below}\n{authority}"
+        caches = "".join(f"{cache.upstream} {cache.netloc}\n" for cache in registry.caches)
+        text = f"{registry.location} {registry.credentials} {below}\n{caches}{authority}"
         yield File(path="/etc/plain/registry", content=text, mode=0o600)
 
 

@@ -28,7 +28,7 @@ from sealer.model import (
 )
 from sealer.testing import example_cluster, example_facts, example_host, example_image
 from sealer.testing.conformance.fragments import fragments
-from sealer.testing.examples import AMD64
+from sealer.testing.examples import AMD64, with_cache
 from sealer.testing.shells import SHELLS, syntax_errors
 
 __all__ = ["AMD64", "SHELLS"]
@@ -96,6 +96,9 @@ REGISTRY = RegistryEndpoint(
     credentials=Value(step="registry", key="credentials", secret=True),
     certificate_authority=Value(step="registry", key="ca"),
 )
+
+CACHING, CACHE = with_cache(REGISTRY, "docker.io")
+"""The same registry, and its cache of Docker Hub's images."""
 
 OUTSIDE = dataclasses.replace(
     REGISTRY,

@@ -239,6 +239,66 @@ def test_an_error_beside_a_secret_does_not_show_it(ssh: str) -> None:
             "spec.registry.localRegistry.domain must be a host name, such as sea.hub",
         ),
         (
+            "registry: {localRegistry: {caches: [{url: https://a.example}]}}",
+            5,
+            39,
+            "spec.registry.localRegistry.caches[0].domain is missing",
+        ),
+        (
+            "registry: {localRegistry: {caches: [{domain: index.docker.io}]}}",
+            5,
+            48,
+            "spec.registry.localRegistry.caches[0].domain is not what names of images begin with",
+        ),
+        (
+            "registry: {localRegistry: {caches: [{domain: https://a}]}}",
+            5,
+            48,
+            "spec.registry.localRegistry.caches[0].domain must be a host name, perhaps with a port",
+        ),
+        (
+            "registry: {localRegistry: {caches: [{domain: 'a:0'}]}}",
+            5,
+            48,
+            "spec.registry.localRegistry.caches[0].domain must be a host name, perhaps with a port",
+        ),
+        (
+            "registry: {localRegistry: {caches: [{domain: a, url: ftp://a}]}}",
+            5,
+            56,
+            "spec.registry.localRegistry.caches[0].url must be the address of a registry",
+        ),
+        (
+            "registry: {localRegistry: {caches: [{domain: a, url: 'https://me:word@a'}]}}",
+            5,
+            56,
+            "spec.registry.localRegistry.caches[0].url must be the address of a registry",
+        ),
+        (
+            "registry: {localRegistry: {caches: [{domain: a, username: ann}]}}",
+            5,
+            61,
+            "spec.registry.localRegistry.caches[0].username has no password",
+        ),
+        (
+            "registry: {localRegistry: {caches: [{domain: a, url: 'http://a', username: ann, password: b}]}}",
+            5,
+            78,
+            "spec.registry.localRegistry.caches[0].username would cross the network in the clear",
+        ),
+        (
+            "registry: {localRegistry: {caches: [{domain: a, mirror: b}]}}",
+            5,
+            51,
+            "spec.registry.localRegistry.caches[0].mirror is not a known field",
+        ),
+        (
+            "registry: {localRegistry: {caches: [{domain: a}, {domain: a}]}}",
+            5,
+            61,
+            "spec.registry.localRegistry.caches[1].domain a is cached already",
+        ),
+        (
             "containerRuntime: {type: Docker!}",
             5,
             28,
@@ -298,6 +358,24 @@ def test_an_error_beside_a_secret_does_not_show_it(ssh: str) -> None:
 )
 def test_each_mistake_is_told_with_its_place(spec: str, line: int, column: int, message: str) -> None:
     assert problems_of(document(spec)) == [(line, column, message)]
+
+
+def test_registries_that_are_cached_have_addresses() -> None:
+    spec = cluster("""
+        registry:
+          localRegistry:
+            caches:
+            - domain: docker.io
+              username: ann
+              passwordFrom: env:WORD
+            - {domain: "registry.example.org:5000", caFile: ca.crt}
+            - {domain: quay.io, url: "https://mirror.example.org/quay/"}
+    """)
+    first, second, third = spec.registry.caches
+    assert (first.domain, first.url, first.username) == ("docker.io", "https://registry-1.docker.io", "ann")
+    assert first.password == SecretReference(scheme=SecretScheme.ENV, argument="WORD")
+    assert (second.url, second.ca_file) == ("https://registry.example.org:5000", "ca.crt")
+    assert (third.url, third.username, third.password) == ("https://mirror.example.org/quay", None, None)
 
 
 def test_the_nearest_name_is_offered() -> None:

@@ -76,6 +76,10 @@ def test_every_kind_is_there() -> None:
         ({"spec": {"hosts": [{"roles": ["master"]}]}}, ".spec.hosts[0]: no ips"),
         ({"spec": {"hosts": "n1"}}, ".spec.hosts: str"),
         ({"spec": {"ssh": {"port": [22]}}}, ".spec.ssh.port: list"),
+        (
+            {"spec": {"registry": {"localRegistry": {"caches": [{"url": "https://a"}]}}}},
+            ".spec.registry.localRegistry.caches[0]: no domain",
+        ),
         ({"metadata": {}}, ".metadata: no name"),
         ({"apiVersion": "sealer.io/v1"}, ".apiVersion: 'sealer.io/v1'"),
     ],

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sealer.clusterfile import (
     PROMPT,
+    CachedRegistry,
     Clusterfile,
     ClusterSpec,
     Document,
@@ -105,11 +107,27 @@ def host(number: int, secrets: st.SearchStrategy[Secret | SecretReference]) -> s
     )
 
 
+def accounts(secrets: st.SearchStrategy[Secret | SecretReference]) -> st.SearchStrategy[Any]:
+    return st.tuples(lines.filter(lambda text: ":" not in text), secrets) | st.just((None, None))
+
+
+def cached(secrets: st.SearchStrategy[Secret | SecretReference]) -> st.SearchStrategy[CachedRegistry]:
+    return accounts(secrets).flatmap(
+        lambda account: st.builds(
+            CachedRegistry,
+            domain=st.sampled_from(["docker.io", "registry.example.org:5000", "192.0.2.9"]),
+            url=st.sampled_from(["https://mirror.example.org/a", "https://[2001:db8::1]:5000"]),
+            username=st.just(account[0]),
+            password=st.just(account[1]),
+            ca_file=st.none() | lines,
+        )
+    )
+
+
 def externals(
     secrets: st.SearchStrategy[Secret | SecretReference],
 ) -> st.SearchStrategy[ExternalRegistry | None]:
-    accounts = st.tuples(lines.filter(lambda text: ":" not in text), secrets) | st.just((None, None))
-    return st.none() | accounts.flatmap(
+    return st.none() | accounts(secrets).flatmap(
         lambda account: st.builds(
             ExternalRegistry,
             domain=st.sampled_from(["registry.example.org", "192.0.2.9"]),
@@ -143,7 +161,12 @@ def inside(secrets: st.SearchStrategy[Secret | SecretReference]) -> st.SearchStr
             cmds=st.none() | st.lists(texts, max_size=2).map(tuple),
             data_root=st.sampled_from(["/var/lib/sealer", "/data/${A}", "/a b"]),
             container_runtime=st.none() | names,
-            registry=st.builds(LocalRegistry, domain=st.none() | st.just("sea.hub"), port=ports),
+            registry=st.builds(
+                LocalRegistry,
+                domain=st.none() | st.just("sea.hub"),
+                port=ports,
+                caches=st.lists(cached(secrets), max_size=2, unique_by=lambda one: one.domain).map(tuple),
+            ),
             host_aliases=st.lists(st.just(HostAlias(ip="192.0.2.1", hostnames=("a", "b"))), max_size=2).map(
                 tuple
             ),

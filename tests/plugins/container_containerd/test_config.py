@@ -8,7 +8,7 @@ from typing import Any
 
 from sealer.model import fill
 from sealer_container_containerd.config import config_toml, hosts_toml, unit_text
-from tests.plugins.kit import OUTSIDE, REGISTRY
+from tests.plugins.kit import CACHE, CACHING, OUTSIDE, REGISTRY
 
 CRI = "io.containerd.grpc.v1.cri"
 VALUES = {("registry", "credentials"): "c2VhbGVyOnNlY3JldA=="}
@@ -49,6 +49,15 @@ def test_a_mirror_asks_the_registry_below_the_domain_with_its_credentials() -> N
         # Where the Go tool puts images of every domain.
         ("https://sea.hub:5000/v2", host),
     ]
+
+
+def test_what_the_registry_lacks_is_asked_of_its_cache_as_upstream_would_be() -> None:
+    hosts = parse(fill(hosts_toml("docker.io", CACHING, "/ca.crt"), VALUES))["host"]
+    *before, last = hosts
+    assert before == ["https://sea.hub:5000/v2/docker.io", "https://sea.hub:5000/v2"]
+    assert last == f"https://{CACHE.netloc}/v2" == "https://cache.sea.hub:5001/v2"
+    assert hosts[last] == hosts["https://sea.hub:5000/v2"]
+    assert hosts_toml("quay.io", CACHING, "/ca.crt") == hosts_toml("quay.io", REGISTRY, "/ca.crt")
 
 
 def test_a_mirror_names_no_server_so_that_upstream_is_asked_next() -> None:

@@ -20,7 +20,9 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def credentials() -> Credentials:
-    return issue_credentials(username="sealer", domain="sea.hub", addresses=("10.0.0.1", "fd00::1"), now=NOW)
+    return issue_credentials(
+        username="sealer", domains=("sea.hub",), addresses=("10.0.0.1", "fd00::1"), now=NOW
+    )
 
 
 def verifier(credentials: Credentials, subject: x509.DNSName | x509.IPAddress, at: datetime) -> None:
@@ -77,7 +79,7 @@ def test_the_password_opens_the_hash_and_the_basic_text(credentials: Credentials
 
 
 def test_no_two_are_alike_and_none_shows_itself(credentials: Credentials) -> None:
-    other = issue_credentials(username="sealer", domain="sea.hub", addresses=("10.0.0.1",), now=NOW)
+    other = issue_credentials(username="sealer", domains=("sea.hub",), addresses=("10.0.0.1",), now=NOW)
     assert other.password != credentials.password
     assert other.key != credentials.key
     assert credentials.password not in repr(credentials)

@@ -213,6 +213,6 @@ def test_the_certificate_is_for_the_domain_and_another_domain_gets_another() -> 
     first, place = certificate("hub.example.org")
     second, other_place = certificate("sea.hub")
     names = first.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    assert names.get_values_for_type(x509.DNSName) == ["hub.example.org"]
+    assert names.get_values_for_type(x509.DNSName) == ["hub.example.org", "cache.hub.example.org"]
     assert place != other_place
     assert second.subject != first.subject

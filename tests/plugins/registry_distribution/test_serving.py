@@ -44,7 +44,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     credentials = issue_credentials(
-        username="sealer", domain="localhost", addresses=("127.0.0.1",), now=datetime.now(UTC)
+        username="sealer", domains=("localhost",), addresses=("127.0.0.1",), now=datetime.now(UTC)
     )
     subprocess.run(["sh", "-es"], input=write_credentials(str(directory), credentials).encode(), check=True)
     config = directory / "config.yml"

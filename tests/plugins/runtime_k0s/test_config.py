@@ -18,7 +18,7 @@ from sealer_runtime_k0s.config import accounts, configuration, has_etcd, is_work
 from sealer_runtime_k0s.containerd import hosts_toml, mirrors, prepared
 from sealer_runtime_k0s.version import image_version, parse_version
 from tests.plugins import kit
-from tests.plugins.kit import OUTSIDE, REGISTRY, facts, host
+from tests.plugins.kit import CACHING, OUTSIDE, REGISTRY, facts, host
 from tests.plugins.runtime_k0s.samples import IMAGE, OLD_VERSION, VERSION, image
 
 
@@ -283,6 +283,26 @@ def test_a_file_of_an_earlier_k0s_makes_room_and_comes_back(tmp_path: Path) -> N
 def test_the_registry_itself_is_no_mirror_of_itself() -> None:
     way = tomllib.loads(hosts_toml(REGISTRY.netloc, REGISTRY))["host"]["https://sea.hub:5000/v2"]
     assert "override_path" not in way
+
+
+def test_what_the_registry_lacks_is_asked_of_its_cache_as_upstream_would_be() -> None:
+    old, new = (cluster(image=image(version)) for version in (OLD_VERSION, VERSION))
+    files = text_of(*mirrors(old, old.hosts[0], CACHING, ("docker.io", "quay.io")))
+    cri = tomllib.loads(files["/etc/k0s/containerd.toml"])["plugins"]["io.containerd.grpc.v1.cri"]
+    assert cri["registry"]["mirrors"]["docker.io"]["endpoint"] == [
+        "https://sea.hub:5000/v2/docker.io",
+        "https://cache.sea.hub:5001",
+        "https://registry-1.docker.io",
+    ]
+    assert len(cri["registry"]["mirrors"]["quay.io"]["endpoint"]) == 2
+    registry, cache = (cri["registry"]["configs"][name] for name in ("sea.hub:5000", "cache.sea.hub:5001"))
+    assert registry == cache
+    files = text_of(*mirrors(new, new.hosts[0], CACHING, ("docker.io", "quay.io")))
+    ways = tomllib.loads(files["/etc/k0s/certs.d/docker.io/hosts.toml"])["host"]
+    first, last = ways
+    assert (first, last) == ("https://sea.hub:5000/v2/docker.io", "https://cache.sea.hub:5001/v2")
+    assert {**ways[last], "override_path": True} == ways[first]
+    assert len(tomllib.loads(files["/etc/k0s/certs.d/quay.io/hosts.toml"])["host"]) == 1
 
 
 def test_secrets_are_in_files_for_root_alone() -> None:

@@ -30,7 +30,7 @@ from sealer_runtime_k3s.config import (
 from sealer_runtime_k3s.units import environment_file, unit_change
 from sealer_runtime_k3s.version import image_version
 from tests.plugins import kit
-from tests.plugins.kit import AMD64, OUTSIDE, REGISTRY, host
+from tests.plugins.kit import AMD64, CACHING, OUTSIDE, REGISTRY, host
 from tests.plugins.runtime_k3s.samples import IMAGE, image
 
 
@@ -203,6 +203,16 @@ def test_registries_are_yaml_that_rewrites_names() -> None:
     }
     assert set(loaded["mirrors"]) == {"docker.io", "registry.example:5000"}
     assert set(loaded["configs"]) == {"sea.hub:5000"}
+
+
+def test_what_the_registry_lacks_is_asked_of_its_cache_as_upstream_would_be() -> None:
+    loaded = yaml.safe_load(registries(CACHING, ("docker.io", "quay.io")))
+    # Names are not rewritten: that would go for the cache too.
+    assert loaded["mirrors"]["docker.io"] == {
+        "endpoint": ["https://sea.hub:5000/v2/docker.io", "https://cache.sea.hub:5001"]
+    }
+    assert loaded["mirrors"]["quay.io"]["rewrite"] == {"^(.*)$": "quay.io/$1"}
+    assert loaded["configs"]["cache.sea.hub:5001"] == loaded["configs"]["sea.hub:5000"]
 
 
 def test_a_registry_outside_may_need_no_account_and_no_authority_of_its_own() -> None:

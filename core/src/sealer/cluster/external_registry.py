@@ -132,16 +132,16 @@ class External(Registry):
         """Return the user, and the password or where it is: from the Clusterfile or ``sealer login``."""
         spec, netloc = self.spec, self.spec.netloc
         if spec.username is not None and spec.password is not None:
-            return spec.username, _where(spec.password, f"password of {spec.username} for {netloc}")
+            return spec.username, where_secret_is(spec.password, f"password of {spec.username} for {netloc}")
         login = Access(home=self.home).login(netloc)
         return None if login is None else (login.username, f"login:{netloc}")
 
     def _authority(self) -> str | None:
         """Return the authorities that hosts are to verify it by, or None for those they trust anyway."""
         if self.spec.ca_file is not None:
-            return _pem(Path(self.spec.ca_file).expanduser())
+            return read_authorities(self.spec.ca_file)
         kept = sorted(Access(home=self.home).certificates(self.spec.netloc).glob("*.crt"))
-        return "".join(_pem(path) for path in kept) or None
+        return "".join(read_authorities(path) for path in kept) or None
 
 
 class NameIsKnown(Check):
@@ -180,13 +180,20 @@ class NameIsKnown(Check):
                 )
 
 
-def _where(password: Secret | SecretReference, what: str) -> Secret | str:
+def where_secret_is(password: Secret | SecretReference, what: str) -> Secret | str:
+    """Return a password, or where it is, as ``Step.secrets`` has it; who is asked for it is told ``what``."""
     if isinstance(password, Secret):
         return password
     return f"prompt:{what}" if password == PROMPT else str(password)
 
 
-def _pem(path: Path) -> str:
+def read_authorities(file: str | Path) -> str:
+    """Return the PEM text of a file with authorities of a registry.
+
+    Raises:
+        SealerError: It can't be read, or holds none.
+    """
+    path = Path(file).expanduser()
     try:
         text = path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from sealer.cluster.install import Prepared, Wish, prepare_again
-from sealer.cluster.registry_access import registry_name
+from sealer.cluster.registry_access import registry_names
 from sealer.cluster.removal import REMOVE, abandon, left_behind, say_without_gone, take_back_step
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.session import Connections, Context, applying, drive, reach
@@ -276,6 +276,6 @@ def _registry_steps(departure: Departure, now: Prepared, then: Prepared) -> Iter
             id=at("registry-name", host.name),
             title="forget the registries of hosts that leave",
             host=host.name,
-            changes=(registry_name(then.cluster, host, then.cluster.registry),),
+            changes=tuple(registry_names(then.cluster, host, then.cluster.registry)),
             provides=(at("registry-name", host.name),),
         )

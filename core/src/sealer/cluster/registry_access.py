@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,6 +11,7 @@ from sealer.cluster.delivery_steps import Delivering, Destination, pushing, with
 from sealer.cluster.distribution import UPLOAD_TIMEOUT, image_store, store_steps
 from sealer.cluster.external_registry import External
 from sealer.cluster.parts import Parts
+from sealer.cluster.upstreams import require_caches
 from sealer.errors import PlanError
 from sealer.image.access import Access
 from sealer.image.oci import Descriptor
@@ -35,6 +36,7 @@ Layers = Mapping[str, Sequence[Descriptor]]
 
 def registry_steps(cluster: Cluster, layers: Layers, parts: Parts, served: Sequence[str]) -> list[Step]:
     """Return the steps after which the cluster's registry serves, and every host pulls from it."""
+    require_caches(cluster, parts)
     if parts.registry is None:
         return []
     images = named_images(cluster, cluster.image, served)
@@ -119,7 +121,10 @@ def access_steps(
     source: str,
 ) -> list[Step]:
     """Return a step for each host: it gets ``images``, and finds those too that were ``known`` before."""
-    domains = tuple(sorted({image.domain for image in (*images, *known)}))
+    cached = cluster.registry.caches if cluster.registry is not None else ()
+    domains = tuple(
+        sorted({image.domain for image in (*images, *known)} | {cache.upstream for cache in cached})
+    )
     steps = [_access_step(cluster, host, parts, domains, images, source=source) for host in cluster.hosts]
     if parts.container is not None or not parts.runtime.restarts_for_mirrors:
         return steps
@@ -146,7 +151,7 @@ def _access_step(
     registry = cluster.registry
     if registry is None:
         raise PlanError("a registry is to be used, but the cluster has none")
-    changes: list[Change] = [] if registry.is_outside else [registry_name(cluster, host, registry)]
+    changes: list[Change] = list(registry_names(cluster, host, registry))
     brought: tuple[Change, ...] = ()
     requires: tuple[str, ...] = ()
     if parts.container is not None:
@@ -166,10 +171,17 @@ def _access_step(
     return replace(step, timeout=UPLOAD_TIMEOUT) if brought else step
 
 
-def registry_name(cluster: Cluster, host: Host, registry: RegistryEndpoint) -> Change:
-    """Return the change after which a host finds the registry by its name, wherever one still runs."""
+def registry_names(cluster: Cluster, host: Host, registry: RegistryEndpoint) -> Iterator[HostsEntry]:
+    """Yield the changes after which a host finds registry and caches by their names, wherever one still runs.
+
+    Hosts spread over the registries, for all have the same. Caches fetch what they lack: all hosts ask one.
+    """
+    if registry.is_outside:
+        return
     address, *further = cluster.in_turn(host, registry.addresses)
-    return HostsEntry(address=address, names=(registry.domain,), further=tuple(further))
+    yield HostsEntry(address=address, names=(registry.domain,), further=tuple(further))
+    for domain, (first, *others) in {cache.domain: cache.addresses for cache in registry.caches}.items():
+        yield HostsEntry(address=first, names=(domain,), further=tuple(others))
 
 
 def named_images(cluster: Cluster, image: ImageMetadata, others: Sequence[str]) -> tuple[ContainerImage, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from sealer.cluster.parts import Parts
+from sealer.cluster.upstreams import upstreams
 from sealer.clusterfile import Clusterfile, HostSpec
 from sealer.clusterfile.addresses import ip_version
 from sealer.model import Cluster, Facts, Host, ImageMetadata, ImageType, RegistrySettings
@@ -21,6 +22,9 @@ def cluster_view(
         image: The metadata of the cluster image.
         facts: What was observed on each host, by address.
         parts: The providers.
+
+    Raises:
+        SealerError: A file that the settings of a registry name can't be read.
     """
     spec = clusterfile.cluster
     hosts = tuple(_host(host, facts[host.address]) for host in (*spec.masters, *spec.nodes))
@@ -34,7 +38,9 @@ def cluster_view(
         host_aliases={alias.ip: alias.hostnames for alias in spec.host_aliases},
         data_root=spec.data_root,
         container_runtime=container.settings(replace(image, env=env), hosts) if container else None,
-        registry_settings=RegistrySettings(domain=spec.registry.domain, port=spec.registry.port),
+        registry_settings=RegistrySettings(
+            domain=spec.registry.domain, port=spec.registry.port, caches=upstreams(spec.registry)
+        ),
         documents=tuple(document.data for document in clusterfile.documents),
     )
     if parts.registry is None:

@@ -5,6 +5,7 @@ from sealer.clusterfile.login import parse_reference
 from sealer.clusterfile.model import (
     DEFAULT_NAME,
     PROMPT,
+    CachedRegistry,
     ClusterSpec,
     Document,
     ExternalRegistry,
@@ -27,6 +28,7 @@ __all__ = [
     "AppConfig",
     "AppFile",
     "ApplicationSpec",
+    "CachedRegistry",
     "ClusterSpec",
     "Clusterfile",
     "ConfigSpec",

@@ -17,12 +17,22 @@ from sealer.clusterfile.settings_documents import CONFIG_API_VERSION, read_appli
 from sealer.clusterfile.source import Problems, Source
 from sealer.clusterfile.tree import Node, compose_documents
 
+_CLUSTER = """\
+metadata: {}
+spec:
+  hosts: [{ssh: &s {jump: [{host: x}]}}]
+  hostAliases: [{}]
+  ssh: *s
+  registry: {localRegistry: {caches: [{}]}}
+"""
+_CACHED = "spec.registry.localRegistry.caches[].domain"
+
 _SPECIMENS: dict[str, tuple[str, Callable[[Reader, Node], object], str, tuple[str, ...]]] = {
     "Cluster": (
         CLUSTER_API_VERSION,
         read_cluster,
-        "metadata: {}\nspec: {hosts: [{ssh: &s {jump: [{host: x}]}}], hostAliases: [{}], ssh: *s}",
-        ("metadata", "metadata.name", "spec.hosts[].ips", "spec.hosts[].roles"),
+        _CLUSTER,
+        ("metadata", "metadata.name", "spec.hosts[].ips", "spec.hosts[].roles", _CACHED),
     ),
     "Application": (
         CLUSTER_API_VERSION,

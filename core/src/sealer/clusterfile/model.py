@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from sealer.errors import Place
 from sealer.model import DEFAULT_DATA_ROOT, MASTER
-from sealer.model.cluster import netloc
+from sealer.model.registry import netloc
 from sealer.secret import Secret
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
@@ -144,11 +144,32 @@ class HostAlias:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CachedRegistry:
+    """A registry elsewhere whose images the one inside the cluster fetches for hosts, and keeps.
+
+    Attributes:
+        domain: What the names of its images begin with, such as ``docker.io``.
+        url: Where it is.
+        username: Who fetches, or None when everybody may.
+        password: Of that user (``password``, ``passwordFrom``).
+        ca_file: The path of a file with the authorities it is verified by (``caFile``), besides those that
+            machines trust anyway.
+    """
+
+    domain: str
+    url: str
+    username: str | None = None
+    password: Secret | SecretReference | None = None
+    ca_file: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalRegistry:
     """What the user says of the registry inside the cluster; None leaves it to the registry."""
 
     domain: str | None = None
     port: int | None = None
+    caches: tuple[CachedRegistry, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

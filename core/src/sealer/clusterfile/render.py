@@ -13,6 +13,7 @@ import yaml
 from sealer.clusterfile.model import (
     CLUSTER_API_VERSION,
     PROMPT,
+    CachedRegistry,
     ClusterSpec,
     ExternalRegistry,
     HostSpec,
@@ -56,7 +57,12 @@ def without_secrets(cluster: ClusterSpec) -> ClusterSpec:
     external = cluster.external
     if external is not None and isinstance(external.password, Secret):
         external = replace(external, password=PROMPT)
-    return replace(cluster, ssh=_prompting(cluster.ssh), hosts=hosts, external=external)
+    caches = tuple(
+        replace(cached, password=PROMPT) if isinstance(cached.password, Secret) else cached
+        for cached in cluster.registry.caches
+    )
+    registry = replace(cluster.registry, caches=caches)
+    return replace(cluster, ssh=_prompting(cluster.ssh), hosts=hosts, registry=registry, external=external)
 
 
 def _prompting(ssh: SshSpec) -> SshSpec:
@@ -76,7 +82,11 @@ def with_defaults(cluster: ClusterSpec) -> ClusterSpec:
 
 
 def _cluster(cluster: ClusterSpec, *, defaults: bool = False) -> dict[str, object]:
-    registry = _said(domain=cluster.registry.domain, port=cluster.registry.port)
+    registry = _said(
+        domain=cluster.registry.domain,
+        port=cluster.registry.port,
+        caches=[_cached(cached) for cached in cluster.registry.caches],
+    )
     data_root = None if cluster.data_root == DEFAULT_DATA_ROOT and not defaults else cluster.data_root
     spec = _said(
         image=cluster.image,
@@ -96,6 +106,16 @@ def _cluster(cluster: ClusterSpec, *, defaults: bool = False) -> dict[str, objec
         "metadata": {"name": cluster.name},
         "spec": spec,
     }
+
+
+def _cached(registry: CachedRegistry) -> dict[str, object]:
+    return _said(
+        domain=registry.domain,
+        url=registry.url,
+        username=registry.username,
+        passwordFrom=_reference(registry.password),
+        caFile=registry.ca_file,
+    )
 
 
 def _external(registry: ExternalRegistry | None) -> dict[str, object]:

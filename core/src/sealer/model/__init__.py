@@ -5,8 +5,6 @@ from sealer.model.cluster import (
     DEFAULT_DATA_ROOT,
     Cluster,
     ContainerRuntimeSettings,
-    RegistryEndpoint,
-    RegistrySettings,
 )
 from sealer.model.departure import DRAIN_SECONDS, Departure
 from sealer.model.host import MASTER, NODE, Facts, Host, Probe
@@ -26,6 +24,7 @@ from sealer.model.image import (
     Launch,
     Platform,
 )
+from sealer.model.registry import RegistryCache, RegistryEndpoint, RegistrySettings, Upstream
 from sealer.model.renewal import Renewal
 from sealer.model.step import OPERATOR, Step, at
 from sealer.model.task import Phase, Task
@@ -64,6 +63,7 @@ __all__ = [
     "Phase",
     "Platform",
     "Probe",
+    "RegistryCache",
     "RegistryEndpoint",
     "RegistrySettings",
     "Renewal",
@@ -72,6 +72,7 @@ __all__ = [
     "Task",
     "Traffic",
     "Upgrade",
+    "Upstream",
     "Value",
     "at",
     "fill",

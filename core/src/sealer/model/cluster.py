@@ -9,83 +9,12 @@ from types import MappingProxyType
 
 from sealer.model.host import Host
 from sealer.model.image import EMPTY, ImageMetadata
-from sealer.model.value import Value
+from sealer.model.registry import RegistryEndpoint, RegistrySettings
 
 DEFAULT_DATA_ROOT = "/var/lib/sealer"
 ROOTFS = "rootfs"
 STORE = "store"
-HTTPS_PORT = 443
 NO_ALIASES: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-
-
-def netloc(domain: str, port: int) -> str:
-    """Return a registry as names of images begin with it: HTTPS's own port is left out."""
-    return domain if port == HTTPS_PORT else f"{domain}:{port}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistrySettings:
-    """What the user wants of the cluster's registry; None leaves it to the registry.
-
-    Attributes:
-        domain: The name that hosts reach it by.
-        port: The TCP port it listens on.
-    """
-
-    domain: str | None = None
-    port: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryEndpoint:
-    """How hosts reach the cluster's registry.
-
-    Attributes:
-        domain: Its name, such as ``sea.hub``; hosts resolve it to ``addresses``.
-        port: TCP port; it speaks TLS.
-        addresses: The IP addresses that serve it, all the same; hosts go on to the next when one is down. A
-            registry outside of the cluster has none: hosts know it by its name.
-        username: Of the account hosts pull with, or "" where none is needed.
-        password: A secret that the registry's own step produces, or None where none is needed.
-        credentials: ``username:password`` in base64, as HTTP's Basic scheme and docker's ``auth`` want it;
-            a secret of the registry's own step, because the password is not known while planning.
-        certificate_authority: The PEM text hosts verify it by: a value of the registry's own step, or known
-            already. None where those authorities suffice that hosts trust anyway.
-        path: What all repositories in it begin with, such as the name of a project, or "".
-    """
-
-    domain: str
-    port: int
-    addresses: tuple[str, ...]
-    username: str
-    password: Value | None
-    credentials: Value | None
-    certificate_authority: Value | str | None
-    path: str = ""
-
-    @property
-    def is_outside(self) -> bool:
-        """Whether it is a registry outside of the cluster."""
-        return not self.addresses
-
-    @property
-    def netloc(self) -> str:
-        """``domain:port`` as names of images have it: HTTPS's own port is left out."""
-        return netloc(self.domain, self.port)
-
-    @property
-    def location(self) -> str:
-        """What the names of images in it begin with: ``netloc`` and the path."""
-        return f"{self.netloc}/{self.path}" if self.path else self.netloc
-
-    def below(self, domain: str) -> str:
-        """Return what the repositories of another domain's images begin with in it; "" for its own domain.
-
-        It is that domain, a colon in it written as an underscore, behind the path.
-        """
-        if domain in {self.netloc, f"{self.domain}:{self.port}"}:
-            return ""
-        return "/".join(part for part in (self.path, domain.replace(":", "_")) if part)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

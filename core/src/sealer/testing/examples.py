@@ -19,6 +19,7 @@ from sealer.model import (
     ImageType,
     Launch,
     Platform,
+    RegistryCache,
     RegistryEndpoint,
     Value,
 )
@@ -36,6 +37,17 @@ REGISTRY = RegistryEndpoint(
     certificate_authority=Value(step="registry", key="ca"),
 )
 """A registry on the first master; a step ``registry`` would produce its values."""
+
+
+def with_cache(registry: RegistryEndpoint, domain: str) -> tuple[RegistryEndpoint, RegistryCache]:
+    """Return a registry that caches the images of a domain, and where it does."""
+    cache = RegistryCache(
+        upstream=domain,
+        domain=f"cache.{registry.domain}",
+        port=registry.port + 1,
+        addresses=registry.addresses,
+    )
+    return replace(registry, caches=(cache,)), cache
 
 
 def example_facts(**changes: Any) -> Facts:

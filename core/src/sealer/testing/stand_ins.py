@@ -107,7 +107,8 @@ class Box(ContainerRuntime):
     def mirrors(self, registry: RegistryEndpoint, domains: Sequence[str]) -> Iterable[Change]:
         """Return a file for each domain."""
         for domain in domains:
-            content = f"{registry.netloc} {registry.password}"
+            cache = registry.cache_of(domain)
+            content = f"{registry.netloc} {registry.password} {cache.netloc if cache else ''}"
             yield File(path=f"/etc/box/{domain}", content=content, mode=0o600)
 
 

@@ -77,7 +77,7 @@ def crictl_yaml() -> str:
 
 
 def hosts_toml(domain: str, registry: RegistryEndpoint, ca_path: str) -> str:
-    """Return how containerd finds the images of a domain: in the cluster's registry, then upstream.
+    """Return how containerd finds images of a domain: in the cluster's registry, its cache, then upstream.
 
     Images that the Go tool packed are in the cluster's own without their domain, so that is asked second. No
     ``server`` is named, so that what the cluster's registry lacks, or all when it can't be reached, is
@@ -87,11 +87,15 @@ def hosts_toml(domain: str, registry: RegistryEndpoint, ca_path: str) -> str:
     paths = [f"/v2/{below}"] if below else []
     if not below or not registry.is_outside:
         paths.append("/v2")
-    return "\n".join(["# Written by Sealer.", *(_host(path, registry, ca_path) for path in paths)])
+    hosts = [_host(registry.netloc, path, registry, ca_path) for path in paths]
+    cache = registry.cache_of(domain)
+    if cache is not None:
+        hosts.append(_host(cache.netloc, "/v2", registry, ca_path))
+    return "\n".join(["# Written by Sealer.", *hosts])
 
 
-def _host(path: str, registry: RegistryEndpoint, ca_path: str) -> str:
-    host = _string(f"https://{registry.netloc}{path}")
+def _host(netloc: str, path: str, registry: RegistryEndpoint, ca_path: str) -> str:
+    host = _string(f"https://{netloc}{path}")
     account = [f"  [host.{host}.header]", f'    Authorization = "Basic {registry.credentials}"']
     return "\n".join(
         chain(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
+from typing import Any
 
 import yaml
 
 PROGRAM = "/usr/local/bin/sealer-registry"
 UNIT = "sealer-registry.service"
+CACHE_UNIT_PREFIX = "sealer-registry-cache-"
+"""How the units of caches begin; the domain follows."""
 UNIT_PATH = f"/etc/systemd/system/{UNIT}"
 MARK = "# Written by Sealer for the cluster "
 """How our unit's first line begins; the cluster's name follows."""
@@ -20,8 +24,19 @@ def listen_address(address: str, port: int) -> str:
 
 
 def config_yml(*, store: str, directory: str, address: str, port: int, domain: str) -> str:
-    """Return the registry's configuration: files below ``store``, TLS and one account from ``directory``."""
-    document = {
+    """Return the registry's configuration."""
+    found = document(store=store, directory=directory, address=address, port=port, domain=domain)
+    return text_of(found)
+
+
+def text_of(configuration: Mapping[str, Any]) -> str:
+    """Return the text of a configuration."""
+    return "# Written by Sealer.\n" + yaml.safe_dump(dict(configuration), sort_keys=False)
+
+
+def document(*, store: str, directory: str, address: str, port: int, domain: str) -> dict[str, Any]:
+    """Return what it says: files below ``store``, TLS and one account from ``directory``."""
+    return {
         "version": 0.1,
         "log": {"level": "warn", "accesslog": {"disabled": True}},
         "storage": {
@@ -36,7 +51,6 @@ def config_yml(*, store: str, directory: str, address: str, port: int, domain: s
         },
         "auth": {"htpasswd": {"realm": domain, "path": f"{directory}/htpasswd"}},
     }
-    return "# Written by Sealer.\n" + yaml.safe_dump(document, sort_keys=False)
 
 
 def unit_text(*, cluster: str, config: str, environment: str) -> str:

@@ -50,12 +50,15 @@ class Credentials:
     upload_secret: str
 
 
-def issue_credentials(*, username: str, domain: str, addresses: Sequence[str], now: datetime) -> Credentials:
-    """Make new keys, certificates for the domain and the addresses, and a random password."""
+def issue_credentials(
+    *, username: str, domains: Sequence[str], addresses: Sequence[str], now: datetime
+) -> Credentials:
+    """Make new keys, certificates for the domains and the addresses, and a random password."""
     authority_key = ec.generate_private_key(ec.SECP256R1())
-    authority = _authority(authority_key, domain, now)
+    authority = _authority(authority_key, domains[0], now)
     key = ec.generate_private_key(ec.SECP256R1())
-    names = [x509.DNSName(domain), *(x509.IPAddress(ipaddress.ip_address(text)) for text in addresses)]
+    names: list[x509.GeneralName] = [x509.DNSName(domain) for domain in domains]
+    names += [x509.IPAddress(ipaddress.ip_address(text)) for text in addresses]
     certificate = _server(key, names, authority, authority_key, now)
     password = secrets.token_urlsafe(32)
     hashed = bcrypt.hashpw(password.encode(), bcrypt.gensalt(_BCRYPT_COST)).decode()

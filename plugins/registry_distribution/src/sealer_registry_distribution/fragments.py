@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sealer.changes import quote
-from sealer_registry_distribution.config import MARK, UNIT, UNIT_PATH
+from sealer_registry_distribution.config import CACHE_UNIT_PREFIX, MARK, UNIT, UNIT_PATH
 from sealer_registry_distribution.credentials import Credentials
 
 STATE = f"""\
@@ -79,30 +79,32 @@ rm -rf {quote(f"{directory}.new")}
 if [ -d {kept} ]; then
   rm -rf {place}
   mv {kept} {place}
-  systemctl try-restart {UNIT}
+  systemctl try-restart {UNIT} '{CACHE_UNIT_PREFIX}*.service'
 fi"""
 
 
-def listens(port: int) -> str:
-    """Return sh that succeeds when the unit's own process listens on the port.
+def listens(port: int, unit: str = UNIT) -> str:
+    """Return sh that succeeds when the unit's own process, or a child of it, listens on the port.
 
     It reads /proc, because a host need not have a program that speaks HTTP.
     """
     return f"""\
-pid=$(systemctl show -p MainPID {UNIT} | cut -d = -f 2)
+pid=$(systemctl show -p MainPID {unit} | cut -d = -f 2)
 [ "${{pid:-0}}" != 0 ] || exit 1
 sockets=$(cat /proc/net/tcp /proc/net/tcp6 2>/dev/null)
 for inode in $(echo "$sockets" | awk '$2 ~ /:{port:04X}$/ && $4 == "0A" {{ print $10 }}'); do
-  if ls -l "/proc/$pid/fd" | grep -Fq "socket:[$inode]"; then exit 0; fi
+  for process in $pid $(cat "/proc/$pid/task/$pid/children" 2>/dev/null); do
+    if ls -l "/proc/$process/fd" | grep -Fq "socket:[$inode]"; then exit 0; fi
+  done
 done
 exit 1"""
 
 
-def why_it_does_not_listen(port: int) -> str:
+def why_it_does_not_listen(port: int, unit: str = UNIT) -> str:
     """Return sh that prints what systemd and the registry itself say."""
     return f"""\
-echo "nothing of {UNIT}, which is $(systemctl is-active {UNIT}), listens on port {port}"
-journalctl -q --no-pager -o cat -n 2 -u {UNIT}"""
+echo "nothing of {unit}, which is $(systemctl is-active {unit}), listens on port {port}"
+journalctl -q --no-pager -o cat -n 2 -u {unit}"""
 
 
 def is_listened_on(port: int) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from sealer.changes import quote
 from sealer.kubernetes import UnitRuns, brings_script
-from sealer.model import Check, Cluster, Finding, Host, Probe
-from sealer_registry_distribution.config import UNIT
+from sealer.model import Check, Cluster, Finding, Host, Probe, Severity
+from sealer_registry_distribution import cache_fragments
+from sealer_registry_distribution.caches import Instance
+from sealer_registry_distribution.config import CACHE_UNIT_PREFIX, UNIT
 from sealer_registry_distribution.script import SCRIPT
 
 _AUTHORITY = Probe(name="registry/authority", script="")
@@ -28,13 +30,59 @@ class Runs(UnitRuns):
         return UNIT if host.is_master and cluster.registry is not None else None
 
 
+class CachesRun(Check):
+    """The caches run on each master, and reach what they fetch from."""
+
+    id = "registry-caches"
+    title = "the caches of registries run, and reach them"
+    subject = "services"
+
+    def __init__(self, caches: Sequence[Instance]) -> None:
+        self._caches = caches
+
+    def probes_for(self, cluster: Cluster, host: Host) -> tuple[Probe, ...]:
+        """Return the question what each cache does."""
+        return tuple(self._probe(cache) for cache in self._caches) if host.is_master else ()
+
+    def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
+        """Return a finding for each cache that does not run, or that can fetch nothing."""
+        for host in cluster.masters:
+            for cache in self._caches:
+                yield from self._judge(host, cache, host.facts.answers.get(self._probe(cache).name, ""))
+
+    def _judge(self, host: Host, cache: Instance, said: str) -> Iterable[Finding]:
+        unit, upstream = cache.unit, cache.upstream
+        if not said.strip():
+            yield self.not_checked(host.name, "the host could not answer")
+        elif said.strip() == cache_fragments.KEPT:
+            yield self.finding(
+                host.name,
+                found=f"the cache of {upstream.domain} has only what it fetched before: "
+                f"{upstream.url} does not answer",
+                wanted="a cache that can fetch what it lacks",
+                mend=f"see why {host.name} can't reach it: journalctl -u {unit}; it tries again by itself",
+                severity=Severity.WARNING,
+            )
+        elif said.strip() != cache_fragments.FETCHES:
+            yield self.finding(
+                host.name,
+                found=f"the cache of {upstream.domain} does not run",
+                wanted="a cache that runs",
+                mend=f"systemctl restart {unit}; what it says: journalctl -u {unit}",
+            )
+
+    @staticmethod
+    def _probe(cache: Instance) -> Probe:
+        return Probe(name=f"registry/cache-{cache.name}", script=cache_fragments.what_it_does(cache.unit))
+
+
 class Answers(Check):
-    """Every host reaches the registry by its name, and its certificate holds; masters log in as well.
+    """Every host reaches registry and caches by their names, and certificates hold; masters log in as well.
 
     kubectl asks, the one program with TLS that hosts of a cluster have for sure.
 
     Args:
-        address: Of the registry, with https.
+        addresses: Of the registry and its caches, with https.
         directory: Where masters keep the registry's credentials.
         programs: A directory that comes first in PATH.
     """
@@ -43,8 +91,8 @@ class Answers(Check):
     title = "the registry answers with TLS"
     subject = "services"
 
-    def __init__(self, *, address: str, directory: str, programs: str) -> None:
-        self._address = address
+    def __init__(self, *, addresses: Sequence[str], directory: str, programs: str) -> None:
+        self._addresses = addresses
         self._directory = directory
         self._programs = programs
 
@@ -76,9 +124,10 @@ class Answers(Check):
             elif said != "yes":
                 yield self.finding(
                     host.name,
-                    found=f"{self._address} does not answer as it should: {said.removeprefix('no ')}",
+                    found=f"no answer as it should be from {said.removeprefix('no ')}",
                     wanted="a registry that answers, with a certificate of the cluster's authority",
-                    mend=f"on masters: journalctl -u {UNIT}; sealer cert shows when certificates end",
+                    mend=f"on masters: journalctl -u {UNIT} -u '{CACHE_UNIT_PREFIX}*'; "
+                    "sealer cert shows when certificates end",
                 )
 
     def _authority(self, cluster: Cluster) -> str | None:
@@ -95,26 +144,27 @@ class Answers(Check):
         Hosts without it are content when the registry asks for one: then TLS holds.
         """
         password = quote(f"{self._directory}/password")
+        addresses = " ".join(quote(address) for address in self._addresses)
         return f"""\
 PATH={quote(self._programs)}:$PATH
 command -v kubectl >/dev/null || exit 1
 umask 077
 work=$(mktemp -d) && trap 'rm -rf "$work"' EXIT
 printf '%s\\n' {quote(authority)} > "$work/ca.crt"
-{{
+for address in {addresses}; do {{
   printf '%s\\n' 'apiVersion: v1' 'kind: Config' 'current-context: r' 'clusters:' '- name: r' '  cluster:'
-  printf '    server: %s\\n    certificate-authority: %s\\n' {quote(self._address)} "$work/ca.crt"
+  printf '    server: %s\\n    certificate-authority: %s\\n' "$address" "$work/ca.crt"
   printf '%s\\n' 'contexts:' '- {{name: r, context: {{cluster: r, user: r}}}}' 'users:' '- name: r' '  user:'
   if [ -r {password} ]; then
     printf '    username: %s\\n    password: "%s"\\n' {quote(username)} "$(cat {password})"
   else echo '    token: none'; fi  # kubectl would ask for a name otherwise
 }} > "$work/config"
-if said=$(kubectl --kubeconfig "$work/config" --request-timeout=20s get --raw /v2/ 2>&1); then
-  echo yes
-  exit 0
-fi
+if said=$(kubectl --kubeconfig "$work/config" --request-timeout=20s get --raw /v2/ 2>&1); then continue; fi
 if [ ! -r {password} ]; then
-  case $said in *nauthorized*|*"provide credentials"*|*"logged in"*) echo yes; exit 0 ;; esac
+  case $said in *nauthorized*|*"provide credentials"*|*"logged in"*) continue ;; esac
 fi
-printf 'no %s\\n' "$said"
+printf 'no %s: %s\\n' "$address" "$said"
+exit 0
+done
+echo yes
 """

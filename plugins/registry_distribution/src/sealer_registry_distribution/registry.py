@@ -22,10 +22,17 @@ from sealer.model import (
 )
 from sealer.providers import Component, Download, Registry, SupportsBaseImages, SupportsRotation
 from sealer_registry_distribution import fragments
-from sealer_registry_distribution.checks import STATE, PortIsFree
+from sealer_registry_distribution.caches import (
+    cache_changes,
+    cache_domain,
+    endpoints,
+    instances,
+    secrets_of,
+)
+from sealer_registry_distribution.checks import STATE, PortsAreFree
 from sealer_registry_distribution.config import PROGRAM, UNIT, config_yml, unit_text
 from sealer_registry_distribution.credentials import Credentials, issue_credentials
-from sealer_registry_distribution.health import Answers, Runs
+from sealer_registry_distribution.health import Answers, CachesRun, Runs
 from sealer_registry_distribution.script import IMAGE_FILES, SCRIPT, by_script
 
 DEFAULT_DOMAIN = "sea.hub"
@@ -47,17 +54,27 @@ class Distribution(Registry, SupportsBaseImages, SupportsRotation):
         return (STATE,)
 
     def checks(self, cluster: Cluster) -> Iterable[Check]:
-        return (PortIsFree(_port(cluster)),)
+        return (PortsAreFree(_ports(cluster)),)
 
     def health(self, cluster: Cluster) -> Iterable[Check]:
         directory = f"{cluster.data}/registry/{_domain(cluster)}"
-        address = f"https://{_domain(cluster)}:{_port(cluster)}"
-        return (Runs(), Answers(address=address, directory=directory, programs=f"{cluster.rootfs}/bin"))
+        endpoint = self.endpoint(cluster)
+        places = (f"{endpoint.domain}:{endpoint.port}", *(cache.netloc for cache in endpoint.caches))
+        return (
+            Runs(),
+            CachesRun(instances(cluster, endpoint.port) if endpoint.caches else ()),
+            Answers(
+                addresses=tuple(f"https://{place}" for place in places),
+                directory=directory,
+                programs=f"{cluster.rootfs}/bin",
+            ),
+        )
 
     def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
         everyone = tuple(host.name for host in cluster.hosts)
         targets = tuple(host.name for host in cluster.masters)
-        yield Traffic(purpose="registry", port=_port(cluster), sources=everyone, targets=targets)
+        for port in _ports(cluster):
+            yield Traffic(purpose="registry", port=port, sources=everyone, targets=targets)
 
     def certificate_files(self, cluster: Cluster, host: Host) -> tuple[str, ...]:
         return (f"{cluster.data}/registry/{_domain(cluster)}/*.crt",) if host.is_master else ()
@@ -86,6 +103,7 @@ class Distribution(Registry, SupportsBaseImages, SupportsRotation):
             password=Value(step=step, key="password", secret=True),
             credentials=Value(step=step, key="basic", secret=True),
             certificate_authority=Value(step=step, key="authority"),
+            caches=() if _is_by_script(cluster) else endpoints(cluster, _domain(cluster), _port(cluster)),
         )
 
     def serve(self, cluster: Cluster) -> Iterable[Step]:
@@ -105,7 +123,7 @@ def _serve_steps(cluster: Cluster, *, stamp: str = "") -> Iterator[Step]:
     first = cluster.first_master
     credentials = issue_credentials(
         username=USERNAME,
-        domain=_domain(cluster),
+        domains=(_domain(cluster), cache_domain(_domain(cluster))),
         addresses=(*(host.address for host in cluster.masters), "127.0.0.1"),
         now=datetime.now(UTC),
     )
@@ -128,10 +146,14 @@ def _serve_step(cluster: Cluster, host: Host, credentials: Credentials, stamp: s
         stamp=stamp,
     )
     started: Iterable[Change]
-    if brings_script(cluster.image, SCRIPT):
+    cached = () if _is_by_script(cluster) else instances(cluster, port)
+    if _is_by_script(cluster):
         started = by_script(cluster, host, domain=domain, port=port, directory=directory, stamp=stamp)
     else:
-        started = _by_us(cluster, host, domain=domain, port=port, directory=directory)
+        started = (
+            *_by_us(cluster, host, domain=domain, port=port, directory=directory),
+            *cache_changes(cluster, host, cached, credentials=directory, domain=domain),
+        )
     return Step(
         id=_step_id(host),
         title="serve the container images",
@@ -139,13 +161,14 @@ def _serve_step(cluster: Cluster, host: Host, credentials: Credentials, stamp: s
         changes=(credential_files, *started),
         provides=(at("registry", host.name),),
         requires=tuple(_requires(cluster, host)),
+        secrets=secrets_of(cached),
     )
 
 
 def _requires(cluster: Cluster, host: Host) -> Iterator[str]:
     yield at("rootfs", host.name)
     yield at("registry-store", host.name)
-    if brings_script(cluster.image, SCRIPT) and cluster.container_runtime is not None:
+    if _is_by_script(cluster) and cluster.container_runtime is not None:
         # It runs in a container.
         yield at("container-runtime", host.name)
 
@@ -217,6 +240,16 @@ def _domain(cluster: Cluster) -> str:
 
 def _port(cluster: Cluster) -> int:
     return cluster.registry_settings.port or DEFAULT_PORT
+
+
+def _ports(cluster: Cluster) -> tuple[int, ...]:
+    """Return all ports that masters listen on: those of caches come behind that of the registry."""
+    port = _port(cluster)
+    return (port, *(instance.port for instance in instances(cluster, port)))
+
+
+def _is_by_script(cluster: Cluster) -> bool:
+    return brings_script(cluster.image, SCRIPT)
 
 
 def _step_id(host: Host) -> str:

@@ -68,20 +68,27 @@ def mirrors(
 
 
 def hosts_toml(domain: str, registry: RegistryEndpoint) -> str:
-    """Return how containerd finds the images of a domain: in the cluster's registry, then upstream.
+    """Return how containerd finds images of a domain: in the cluster's registry, its cache, then upstream.
 
     It may hold a secret.
     """
-    below = registry.below(domain)
-    host = _text(f"https://{registry.netloc}/v2{f'/{below}' if below else ''}")
-    lines = ["# Written by Sealer.", f"[host.{host}]", '  capabilities = ["pull", "resolve"]']
+    below, cache = registry.below(domain), registry.cache_of(domain)
+    lines = ["# Written by Sealer.", *_host_lines(registry, registry.netloc, below)]
+    if cache is not None:
+        lines += _host_lines(registry, cache.netloc, "")
+    return "\n".join(lines) + "\n"
+
+
+def _host_lines(registry: RegistryEndpoint, netloc: str, below: str) -> list[str]:
+    host = _text(f"https://{netloc}/v2{f'/{below}' if below else ''}")
+    lines = [f"[host.{host}]", '  capabilities = ["pull", "resolve"]']
     if below:
         lines.append("  override_path = true")
     if registry.certificate_authority is not None:
         lines.append(f"  ca = {_text(REGISTRY_AUTHORITY)}")
     if registry.credentials is not None:
         lines += [f"  [host.{host}.header]", f'    Authorization = "Basic {registry.credentials}"']
-    return "\n".join(lines) + "\n"
+    return lines
 
 
 def _own(cluster: Cluster, host: Host, registry: Sequence[str]) -> str:
@@ -110,13 +117,17 @@ def _mirror_lines(registry: RegistryEndpoint, domains: Iterable[str]) -> list[st
     lines = []
     for domain in sorted(set(domains) - {registry.netloc}):
         ways = [f"https://{registry.netloc}/v2/{registry.below(domain)}"]
+        cache = registry.cache_of(domain)
+        if cache is not None:
+            ways.append(f"https://{cache.netloc}")
         ways.append(f"https://{_UPSTREAM.get(domain, domain)}")
         lines += [f"[{_CRI}.registry.mirrors.{_text(domain)}]", f"  endpoint = {_text(ways)}"]
-    access = f"{_CRI}.registry.configs.{_text(registry.netloc)}"
-    if registry.certificate_authority is not None:
-        lines += [f"[{access}.tls]", f"  ca_file = {_text(REGISTRY_AUTHORITY)}"]
-    if registry.credentials is not None:
-        lines += [f"[{access}.auth]", f'  auth = "{registry.credentials}"']
+    for netloc in (registry.netloc, *(cache.netloc for cache in registry.caches)):
+        access = f"{_CRI}.registry.configs.{_text(netloc)}"
+        if registry.certificate_authority is not None:
+            lines += [f"[{access}.tls]", f"  ca_file = {_text(REGISTRY_AUTHORITY)}"]
+        if registry.credentials is not None:
+            lines += [f"[{access}.auth]", f'  auth = "{registry.credentials}"']
     return lines
 
 

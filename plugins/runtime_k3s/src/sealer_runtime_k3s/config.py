@@ -161,18 +161,25 @@ def registries(registry: RegistryEndpoint, domains: Iterable[str]) -> str:
     It may hold a secret. The key ``rewrite`` is k3s' own, since v1.21.0+k3s1
     (https://docs.k3s.io/installation/private-registry).
     """
-    mirrors = {
-        domain: {
-            "endpoint": [f"https://{registry.netloc}"],
-            "rewrite": {"^(.*)$": f"{registry.below(domain)}/$1"},
-        }
-        for domain in sorted(set(domains) - {registry.netloc})
-    }
+    mirrors = {domain: _mirror(registry, domain) for domain in sorted(set(domains) - {registry.netloc})}
     access: dict[str, dict[str, str]] = {}
     if registry.credentials is not None:
         access["auth"] = {"auth": str(registry.credentials)}
     if registry.certificate_authority is not None:
         access["tls"] = {"ca_file": REGISTRY_AUTHORITY}
     # JSON is YAML in which every text is quoted: what a value will be can't be read as anything else.
-    settings = {"mirrors": mirrors, "configs": {registry.netloc: access}}
+    places = (registry.netloc, *(cache.netloc for cache in registry.caches))
+    settings = {"mirrors": mirrors, "configs": dict.fromkeys(places, access)}
     return f"# Written by Sealer.\n{json.dumps(settings, indent=2, ensure_ascii=False)}\n"
+
+
+def _mirror(registry: RegistryEndpoint, domain: str) -> dict[str, object]:
+    """Return where images of a domain are found: in the cluster's registry, then in its cache, if it has one.
+
+    What rewrites names does so for all endpoints, and in a cache images have the names that they have anyway.
+    So there paths lead to the registry: containerd asks below them as they are.
+    """
+    cache, below = registry.cache_of(domain), registry.below(domain)
+    if cache is None:
+        return {"endpoint": [f"https://{registry.netloc}"], "rewrite": {"^(.*)$": f"{below}/$1"}}
+    return {"endpoint": [f"https://{registry.netloc}/v2/{below}", f"https://{cache.netloc}"]}

@@ -34,6 +34,7 @@ class TestEverywhere(ContainerRuntimeContract):
     finds = (
         "test_it_runs_on_every_host",
         "test_settings_say_what_a_cluster_runtime_must_know",
+        "test_hosts_turn_to_caches",
         "test_mirrors_change_files_alone",
         "test_mirrors_of_more_domains_hold_those_of_fewer",
     )
@@ -60,6 +61,16 @@ class Unmirrored(Box):
 class TestUnmirrored(ContainerRuntimeContract):
     finds = ("test_every_domain_is_mirrored",)
     provider = giving(Unmirrored())
+
+
+class Uncached(Box):
+    def mirrors(self, registry: RegistryEndpoint, domains: Sequence[str]) -> Iterable[Change]:
+        return super().mirrors(replace(registry, caches=()), domains)
+
+
+class TestUncached(ContainerRuntimeContract):
+    finds = ("test_hosts_turn_to_caches",)
+    provider = giving(Uncached())
 
 
 class Garbling(Box, SupportsImageImport):

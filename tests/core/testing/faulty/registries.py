@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sealer.model import Cluster, RegistryEndpoint, RegistrySettings, Step, Traffic
+from sealer.model import Cluster, RegistryCache, RegistryEndpoint, RegistrySettings, Step, Traffic
 from sealer.testing.conformance import RegistryContract
 from sealer.testing.stand_ins import Shelf
 from tests.core.testing.faulty.parts import giving
@@ -50,6 +50,21 @@ class TestOpen(RegistryContract):
         "test_the_user_decides_about_domain_and_port",
     )
     provider = giving(Open())
+
+
+class Secretive(Announced):
+    def endpoint(self, cluster: Cluster) -> RegistryEndpoint:
+        found = super().endpoint(cluster)
+        caches = tuple(
+            RegistryCache(upstream=one.domain, domain="cache", port=found.port, addresses=())
+            for one in cluster.registry_settings.caches
+        )
+        return replace(found, caches=caches)
+
+
+class TestSecretive(RegistryContract):
+    finds = ("test_what_it_caches_can_be_reached",)
+    provider = giving(Secretive())
 
 
 class Impatient(Announced):

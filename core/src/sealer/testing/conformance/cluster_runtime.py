@@ -18,6 +18,7 @@ from sealer.testing.conformance.fragments import fragments, taking_errors
 from sealer.testing.conformance.hosts import HostContract
 from sealer.testing.conformance.planning import PlanningContract
 from sealer.testing.conformance.scenarios import Scenario
+from sealer.testing.examples import with_cache
 from sealer.testing.purity import pure
 from sealer.testing.shells import syntax_errors
 from sealer.testing.stand_ins import STAND_INS
@@ -105,6 +106,15 @@ class ClusterRuntimeContract(PlanningContract, HostContract):
                 assert _provider_of(plan, at("container-runtime", host.name)) in before
             if scenario.packed:
                 assert _provider_of(plan, at("registry-access", host.name)) in before
+
+    def test_hosts_turn_to_caches(self, provider: ClusterRuntime, cluster: Cluster) -> None:
+        """Where it has mirrors of its own, those of a domain that is cached lead to its cache."""
+        if cluster.registry is None:
+            return
+        registry, cache = with_cache(cluster.registry, "docker.io")
+        for host in cluster.hosts:
+            told = tuple(provider.mirrors(cluster, host, registry, ("docker.io", "quay.io")))
+            assert not told or cache.netloc in repr(told)
 
     def test_hosts_can_leave(self, provider: ClusterRuntime, cluster: Cluster) -> None:
         """``remove`` provides ``removed@`` each host it was given; its steps run on hosts that stay.

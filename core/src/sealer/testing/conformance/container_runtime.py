@@ -15,7 +15,7 @@ from sealer.providers import ContainerRuntime
 from sealer.testing.conformance.fragments import taking_errors
 from sealer.testing.conformance.hosts import HostContract
 from sealer.testing.conformance.planning import PlanningContract
-from sealer.testing.examples import AMD64
+from sealer.testing.examples import AMD64, with_cache
 from sealer.testing.stand_ins import STAND_INS
 
 _CGROUP_DRIVERS = frozenset({"systemd", "cgroupfs"})
@@ -81,6 +81,17 @@ class ContainerRuntimeContract(PlanningContract, HostContract):
         else:
             assert [domain for domain in _DOMAINS if domain not in told] == []
         assert registry.domain in told
+
+    def test_hosts_turn_to_caches(self, provider: ContainerRuntime, cluster: Cluster) -> None:
+        """Where there are mirrors, those of a domain that is cached lead to its cache, and no others do."""
+        if cluster.registry is None or not provider.has_mirrors:
+            return
+        cached, other = _DOMAINS[:2]
+        registry, cache = with_cache(cluster.registry, cached)
+        assert cache.netloc in repr(tuple(provider.mirrors(registry, (cached,))))
+        files = {change.key: change for change in provider.mirrors(registry, (other,))}
+        plain = {change.key: change for change in provider.mirrors(cluster.registry, (other,))}
+        assert all(files[key] == change for key, change in plain.items() if other in key)
 
     def test_mirrors_change_files_alone(self, provider: ContainerRuntime, cluster: Cluster) -> None:
         """They take effect without restarting what runs: images come later, for applications."""

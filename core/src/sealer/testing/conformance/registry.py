@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sealer.cluster.parts import Parts
-from sealer.model import Cluster, RegistrySettings, Value, at
+from sealer.model import Cluster, RegistrySettings, Upstream, Value, at
 from sealer.operation.plan import Plan
 from sealer.providers import Registry
 from sealer.testing.conformance.hosts import HostContract
@@ -64,6 +64,21 @@ class RegistryContract(PlanningContract, HostContract):
         settled = replace(cluster, registry_settings=wanted)
         endpoint = provider.endpoint(settled)
         assert (endpoint.domain, endpoint.port) == (wanted.domain, wanted.port)
+
+    def test_what_it_caches_can_be_reached(self, provider: Registry, cluster: Cluster) -> None:
+        """It has no caches unless they are wanted; those that it has are at ports of their own."""
+        assert provider.endpoint(cluster).caches == ()
+        wanted = tuple(
+            Upstream(domain=name, url=f"https://{name}") for name in ("docker.io", "r.example:5000")
+        )
+        caching = replace(cluster, registry_settings=RegistrySettings(caches=wanted))
+        endpoint = provider.endpoint(caching)
+        assert {cache.upstream for cache in endpoint.caches} <= {upstream.domain for upstream in wanted}
+        ports = [endpoint.port, *(cache.port for cache in endpoint.caches)]
+        assert len(set(ports)) == len(ports)
+        assert {way.port for way in provider.traffic(caching)} >= set(ports[1:])
+        for cache in endpoint.caches:
+            assert cache.addresses == endpoint.addresses
 
     def test_its_password_is_a_secret_that_it_makes(self, provider: Registry, cluster: Cluster) -> None:
         """The values of the endpoint are outputs of its own steps, and are marked as they are there."""

@@ -1,0 +1,82 @@
+"""Pieces of sh that the changes and the checks of caches are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sealer.changes import quote
+from sealer_registry_distribution.config import CACHE_UNIT_PREFIX
+
+_UNITS = f"/etc/systemd/system/{CACHE_UNIT_PREFIX}*.service"
+
+
+def _other_units(wanted: Sequence[str], action: str) -> str:
+    keep = "|".join(quote(unit) for unit in wanted)
+    passing = f'\n  case "${{file##*/}}" in {keep}) continue ;; esac' if wanted else ""
+    return f"""\
+for file in {_UNITS}; do
+  [ -e "$file" ] || continue{passing}
+  {action}
+done"""
+
+
+def no_others(wanted: Sequence[str]) -> str:
+    """Return sh that succeeds when the host has no unit of a cache but these."""
+    return f"{_other_units(wanted, 'exit 1')}\nexit 0"
+
+
+def remove_others(wanted: Sequence[str], above: str) -> str:
+    """Return sh that ends all caches but these, and removes what they had fetched."""
+    action = f"""\
+unit=${{file##*/}}
+  name=${{unit#{CACHE_UNIT_PREFIX}}}
+  systemctl disable -q --now "$unit" || :
+  rm -rf "$file" {quote(above)}/"${{name%.service}}\""""
+    return f"{_other_units(wanted, action)}\nsystemctl daemon-reload"
+
+
+def remove_directory(place: str) -> str:
+    """Return sh that removes a cache's directory, and that above it when nothing is left there."""
+    return f"rm -rf {quote(place)}\nrmdir {quote(place.rpartition('/')[0])} 2>/dev/null || :"
+
+
+def _login(variable: str) -> str:
+    """Return sh that sets ``line`` to what systemd reads as the password of a variable.
+
+    The registry reads the variable as YAML, so there is a text of YAML in the quotes of systemd.
+    """
+    return f"""\
+word=$(printf '%s\\n' "${variable}" | sed -e "s/'/''/g" -e 's/[\\\\"$`]/\\\\&/g')
+line="REGISTRY_PROXY_PASSWORD=\\"'$word'\\"\""""
+
+
+def write_login(path: str, variable: str) -> str:
+    """Return sh that writes the file of the environment that has the password."""
+    new = quote(f"{path}.new")
+    return f"""\
+umask 077
+{_login(variable)}
+printf '%s\\n' "$line" > {new}
+mv {new} {quote(path)}"""
+
+
+def has_login(path: str, variable: str) -> str:
+    """Return sh that succeeds when the password in the file is that of the variable."""
+    return f"""\
+{_login(variable)}
+[ "$(cat {quote(path)} 2>/dev/null)" = "$line" ]"""
+
+
+FETCHES, KEPT = "fetches", "kept"
+"""What a cache does that runs: it fetches what it lacks, or serves nothing but what was fetched before."""
+
+
+def what_it_does(unit: str) -> str:
+    """Return sh that prints that, or ``stopped``: the unit is a shell for one, ``timeout`` for the other."""
+    return f"""\
+pid=$(systemctl show -p MainPID {quote(unit)} | cut -d = -f 2)
+case $(cat "/proc/${{pid:-0}}/comm" 2>/dev/null) in
+  timeout) echo {KEPT} ;;
+  "") echo stopped ;;
+  *) echo {FETCHES} ;;
+esac"""

@@ -1,0 +1,173 @@
+"""Registries that fetch what hosts ask for from a registry elsewhere, and keep it: one program for each.
+
+The program takes no pushes when it does that, and has one place to fetch from; so each registry elsewhere
+gets a port, a directory and a unit of its own, with the certificate and the password of the cluster's
+registry (https://distribution.github.io/distribution/recipes/mirror/).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sealer.changes import Change, Command, File, Unit, Wait, quote
+from sealer.model import Cluster, Host, RegistryCache, Upstream
+from sealer.secret import Secret
+from sealer_registry_distribution import cache_fragments, fragments
+from sealer_registry_distribution.cache_config import (
+    cache_unit_text,
+    caching_config_yml,
+    kept_config_yml,
+    serve_script,
+)
+from sealer_registry_distribution.config import CACHE_UNIT_PREFIX, PROGRAM, document
+
+_START_SECONDS = 120
+"""So long may the program ask in vain for what is elsewhere, before it serves what it has."""
+
+
+def cache_domain(domain: str) -> str:
+    """Return the name of the caches beside that of the registry."""
+    return f"cache.{domain}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Instance:
+    """One cache on one host.
+
+    Attributes:
+        upstream: Where it fetches from.
+        number: Which of the caches it is, from 1.
+        port: What it listens on.
+        above: The directory of all caches of the cluster.
+    """
+
+    upstream: Upstream
+    number: int
+    port: int
+    above: str
+
+    @property
+    def name(self) -> str:
+        """What its files are called by: the domain, a colon in it written as an underscore."""
+        return self.upstream.domain.replace(":", "_")
+
+    @property
+    def unit(self) -> str:
+        """The name of its unit."""
+        return f"{CACHE_UNIT_PREFIX}{self.name}.service"
+
+    @property
+    def directory(self) -> str:
+        """Where its files are, and what it has fetched."""
+        return f"{self.above}/{self.name}"
+
+    @property
+    def variable(self) -> str:
+        """The environment variable of the step that has the password."""
+        return f"upstream_password_{self.number}"
+
+
+def instances(cluster: Cluster, port: int) -> tuple[Instance, ...]:
+    """Return the caches that each master has, with the ports behind that of the registry."""
+    above = f"{cluster.data}/registry-caches"
+    return tuple(
+        Instance(upstream=upstream, number=number, port=port + number, above=above)
+        for number, upstream in enumerate(cluster.registry_settings.caches, start=1)
+    )
+
+
+def endpoints(cluster: Cluster, domain: str, port: int) -> tuple[RegistryCache, ...]:
+    """Return where hosts reach the caches: all hosts ask the first master, and the next one if it is down."""
+    return tuple(
+        RegistryCache(
+            upstream=instance.upstream.domain,
+            domain=cache_domain(domain),
+            port=instance.port,
+            addresses=tuple(host.address for host in cluster.masters),
+        )
+        for instance in instances(cluster, port)
+    )
+
+
+def secrets_of(found: tuple[Instance, ...]) -> Mapping[str, Secret | str]:
+    """Return the passwords that the step needs, by the names of variables."""
+    return {one.variable: one.upstream.password for one in found if one.upstream.password is not None}
+
+
+def cache_changes(
+    cluster: Cluster, host: Host, found: tuple[Instance, ...], *, credentials: str, domain: str
+) -> Iterator[Change]:
+    """Yield what makes a host serve all caches, and no others.
+
+    Args:
+        cluster: The cluster.
+        host: A master.
+        found: The caches.
+        credentials: The directory with certificate and password of the cluster's registry.
+        domain: The registry's name.
+    """
+    units = tuple(instance.unit for instance in found)
+    yield Command(
+        title="no cache of a registry that is not wanted",
+        run=cache_fragments.remove_others(units, f"{cluster.data}/registry-caches"),
+        unless=cache_fragments.no_others(units),
+    )
+    for instance in found:
+        yield from _instance_changes(cluster, host, instance, credentials=credentials, domain=domain)
+
+
+def _instance_changes(
+    cluster: Cluster, host: Host, instance: Instance, *, credentials: str, domain: str
+) -> Iterator[Change]:
+    place, upstream = instance.directory, instance.upstream
+    yield Command(
+        title=f"directory of the cache of {upstream.domain}",
+        run=f"umask 077\nmkdir -p {quote(f'{place}/store')}",
+        creates=f"{place}/store",
+        revert=cache_fragments.remove_directory(place),
+    )
+    serving = document(
+        store=f"{place}/store",
+        directory=credentials,
+        address=host.address,
+        port=instance.port,
+        domain=domain,
+    )
+    files = {
+        "config.yml": caching_config_yml(serving, url=upstream.url, username=upstream.username),
+        "kept.yml": kept_config_yml(serving),
+        "serve.sh": serve_script(place),
+    }
+    if upstream.certificate_authority:
+        files["authorities.crt"] = upstream.certificate_authority
+    for name, content in files.items():
+        yield File(path=f"{place}/{name}", content=content)
+    environment = f"{place}/environment"
+    if upstream.password is not None:
+        yield Command(
+            title=f"log-in of the cache of {upstream.domain}",
+            run=cache_fragments.write_login(environment, instance.variable),
+            unless=cache_fragments.has_login(environment, instance.variable),
+            revert=f"rm -f {quote(environment)} {quote(f'{environment}.new')}",
+        )
+    read = [f"{place}/{name}" for name in files]
+    read += [environment] if upstream.password is not None else []
+    yield Unit(
+        name=instance.unit,
+        content=cache_unit_text(
+            cluster=cluster.name,
+            domain=upstream.domain,
+            place=place,
+            secret=f"{credentials}/environment",
+            authorities=bool(upstream.certificate_authority),
+        ),
+        watches=(*read, PROGRAM, *(f"{credentials}/{name}" for name in ("tls.crt", "htpasswd"))),
+    )
+    yield Wait(
+        title=f"the cache of {upstream.domain} answers",
+        until=fragments.listens(instance.port, instance.unit),
+        why=fragments.why_it_does_not_listen(instance.port, instance.unit),
+        limit=_START_SECONDS,
+        pause=0.5,
+    )
