@@ -34,7 +34,7 @@ IMAGE = f"{DOMAIN}/library/busybox:1.35"
 
 @dataclass(frozen=True)
 class Site:
-    """A registry with one image, its cache of one with another, and a containerd that knows both by mirrors."""
+    """A registry with one image, its cache of another, and a containerd that knows both by mirrors."""
 
     directory: Path
     port: int

@@ -69,6 +69,19 @@ def lines(status: Status) -> str:
     return "\n".join(status_lines(status.to_plain(NOW)))
 
 
+def test_a_registry_with_its_caches_and_one_outside() -> None:
+    inside = RegistryStatus(
+        address="sea.hub:5000", hosts={"10.0.0.1": ""}, caches={"docker.io": "cache.sea.hub:5010"}
+    )
+    said = lines(replace(HEALTHY, registry=inside))
+    assert "registry   sea.hub:5000 answers all hosts\n           docker.io is cached at cache" in said
+    found = RegistryStatus(address="r.example", hosts={"10.0.0.1": "", "10.0.0.2": ""}, outside="")
+    assert "registry   r.example outside, answers\n" in lines(replace(HEALTHY, registry=found))
+    found = replace(found, hosts={"10.0.0.1": "", "10.0.0.2": "it is unknown"}, outside="wrong password")
+    said = lines(replace(HEALTHY, registry=found))
+    assert "registry   r.example outside, wrong password\n           10.0.0.2: it is unknown\n" in said
+
+
 def test_a_healthy_cluster() -> None:
     said = lines(HEALTHY)
     assert "operation  20300101-run (done)" in said
@@ -131,7 +144,7 @@ def test_a_cordoned_node_and_a_registry_that_does_not_answer_someone() -> None:
         registry=RegistryStatus(address="sea.hub:5000", hosts={"10.0.0.1": "", "10.0.0.2": "expired"}),
     )
     assert "Ready, cordoned" in lines(status)
-    assert "sea.hub:5000 does not answer 1 of 2 hosts\n           10.0.0.2: expired" in lines(status)
+    assert "sea.hub:5000 is not well for 1 of 2 hosts\n           10.0.0.2: expired" in lines(status)
 
 
 def test_drift_is_told_change_by_change() -> None:

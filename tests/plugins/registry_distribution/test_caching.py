@@ -103,7 +103,7 @@ def make_site(directory: Path, upstream: Upstream) -> Site:
     view = replace(
         cluster(master, data_root=str(directory)), registry_settings=RegistrySettings(caches=(upstream,))
     )
-    found = instances(view, free_port() - 1)
+    found = instances(view, free_port() - 10)
     for change in cache_changes(view, master, found, credentials=str(place), domain="localhost"):
         if isinstance(change, Command) and change.creates:
             subprocess.run(["sh", "-es"], input=change.run.encode(), check=True)
@@ -213,17 +213,17 @@ def test_a_password_of_any_characters_reaches_the_program(
     password: str, shell: tuple[str, ...], tmp_path: Path
 ) -> None:
     path = str(tmp_path / "the environment")
-    variables = {"PATH": "/usr/bin:/bin", "upstream_password_1": password}
+    variables = {"PATH": "/usr/bin:/bin", "upstream_password_0": password}
 
     def run(script: str, **more: str) -> subprocess.CompletedProcess[bytes]:
         given = {**variables, **more}
         return subprocess.run(shell, input=script.encode(), env=given, capture_output=True, check=False)
 
-    there = cache_fragments.has_login(path, "upstream_password_1")
+    there = cache_fragments.has_login(path, "upstream_password_0")
     assert run(there).returncode != 0
-    assert run(cache_fragments.write_login(path, "upstream_password_1")).returncode == 0
+    assert run(cache_fragments.write_login(path, "upstream_password_0")).returncode == 0
     assert run(there).returncode == 0
-    assert run(there, upstream_password_1=f"{password}2").returncode != 0
+    assert run(there, upstream_password_0=f"{password}2").returncode != 0
     assert Path(path).stat().st_mode & 0o777 == 0o600
     # In double quotes systemd takes the same characters for themselves as a shell does.
     read = run(f". {quote(path)}\nprintf '%s' \"$REGISTRY_PROXY_PASSWORD\"").stdout.decode()

@@ -77,9 +77,20 @@ def _registry_lines(registry: Mapping[str, Any] | None) -> Iterator[str]:
     if registry is None:
         return
     bad = {host: state for host, state in registry["hosts"].items() if state != "answers"}
-    told = "answers all hosts" if not bad else f"does not answer {len(bad)} of {len(registry['hosts'])} hosts"
+    told = "answers all hosts" if not bad else f"is not well for {len(bad)} of {len(registry['hosts'])} hosts"
+    if "outside" in registry:
+        yield from _outside_lines(registry, bad)
+        return
     yield f"registry   {registry['address']} {told}"
+    for domain, address in registry.get("caches", {}).items():
+        yield f"           {domain} is cached at {address}"
     yield from (f"           {host}: {state}" for host, state in bad.items())
+
+
+def _outside_lines(registry: Mapping[str, Any], bad: Mapping[str, str]) -> Iterator[str]:
+    state = registry["outside"]
+    yield f"registry   {registry['address']} outside, {'answers' if state == 'answers' else state}"
+    yield from (f"           {host}: {reason}" for host, reason in bad.items())
 
 
 def _certificate_lines(certificates: list[Mapping[str, Any]] | None) -> Iterator[str]:

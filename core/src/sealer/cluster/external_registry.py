@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sealer.changes import Command, Output, quote
+from sealer.cluster.registry_trial import require_answer, try_login
 from sealer.clusterfile import PROMPT, ExternalRegistry, SecretReference
 from sealer.errors import SealerError, TransportError
 from sealer.hosts.secret import FetchSecret
 from sealer.image.access import Access
-from sealer.image.transport import Transport
 from sealer.model import (
     OPERATOR,
     Check,
@@ -53,6 +52,10 @@ class External(Registry):
     def checks(self, cluster: Cluster) -> Iterable[Check]:
         """Return that every host finds it by its name."""
         return (NameIsKnown(self.spec.domain),)
+
+    def health(self, cluster: Cluster) -> Iterable[Check]:
+        """Return the same: hosts may come to know other names."""
+        return self.checks(cluster)
 
     def hosts(self, cluster: Cluster) -> tuple[Host, ...]:
         """Return none: no host serves."""
@@ -112,21 +115,27 @@ class External(Registry):
         if login is None:
             return
         user, where = login
-        authority = self._authority()
         netloc = self.spec.netloc
-        with tempfile.TemporaryDirectory(prefix="sealer-login-") as directory:
-            home = Path(directory)
-            if authority is not None:
-                certificates = Access(home=home).certificates(netloc)
-                certificates.mkdir(parents=True)
-                (certificates / "ca.crt").write_text(authority, encoding="utf-8")
-            try:
-                await Transport(home).login(netloc, user, fetch(where).reveal())
-            except TransportError as error:
-                raise TransportError(
-                    f"the registry {netloc} can't be used as {user}: {error.message}; nothing was changed",
-                    hint="mend spec.registry.externalRegistry of the Clusterfile, or: sealer login " + netloc,
-                ) from error
+        try:
+            await try_login(netloc, self._authority(), user, fetch(where))
+        except TransportError as error:
+            raise TransportError(
+                f"the registry {netloc} can't be used as {user}: {error.message}; nothing was changed",
+                hint="mend spec.registry.externalRegistry of the Clusterfile, or: sealer login " + netloc,
+            ) from error
+
+    async def trouble(self, fetch: FetchSecret) -> str:
+        """Return why it can't be used from here, with the credentials that hosts have, or "" when it can."""
+        try:
+            login, authority = self._login(), self._authority()
+            if login is None:
+                await require_answer(self.spec.netloc, authority)
+            else:
+                user, where = login
+                await try_login(self.spec.netloc, authority, user, fetch(where))
+        except SealerError as error:
+            return error.message
+        return ""
 
     def _login(self) -> tuple[str, Secret | str] | None:
         """Return the user, and the password or where it is: from the Clusterfile or ``sealer login``."""

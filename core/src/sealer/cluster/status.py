@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from sealer.cluster.app_status import AppStatus, app_statuses
 from sealer.cluster.certificates import look_at_certificates
 from sealer.cluster.drift import look_at_drift
+from sealer.cluster.external_registry import External
 from sealer.cluster.health import examine
 from sealer.cluster.install import Prepared, prepare_again
 from sealer.cluster.kube_version import server_version
@@ -154,15 +155,21 @@ class _Inquiry:
 
     async def _registry(self, prepared: Prepared, connections: Connections) -> RegistryStatus | None:
         registry, endpoint = prepared.parts.registry, prepared.cluster.registry
-        if registry is None or endpoint is None or endpoint.is_outside:
+        if registry is None or endpoint is None:
             return None
+        outside = None
+        if isinstance(registry, External):
+            outside = await registry.trouble(self.context.fetch_secret)
         checks = tuple(registry.health(prepared.cluster))
         findings = await examine(self.context, prepared, checks, connections)
         reasons: dict[str, list[str]] = {host.name: [] for host in prepared.cluster.hosts}
         for finding in findings:
             reasons[finding.host].append(finding.found)
         return RegistryStatus(
-            address=endpoint.netloc, hosts={host: "; ".join(found) for host, found in reasons.items()}
+            address=endpoint.netloc,
+            hosts={host: "; ".join(found) for host, found in reasons.items()},
+            caches={cache.upstream: cache.netloc for cache in endpoint.caches},
+            outside=outside,
         )
 
 

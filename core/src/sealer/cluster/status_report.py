@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from sealer.cluster.app_status import AppStatus
@@ -38,12 +39,24 @@ class NewestOperation:
     log: str
 
 
+NO_CACHES: Mapping[str, str] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegistryStatus:
-    """The cluster's registry: its name with the port, and by host why it does not answer, or ""."""
+    """The cluster's registry, inside or outside.
+
+    Attributes:
+        address: Its name with the port.
+        hosts: By host what is wrong with it there, or "". One outside is not asked by hosts, but looked for.
+        caches: Where the images of other registries are cached, by what the names of images begin with.
+        outside: Of one outside, why the operator's machine can't use it, or "".
+    """
 
     address: str
     hosts: Mapping[str, str]
+    caches: Mapping[str, str] = field(default_factory=lambda: NO_CACHES)
+    outside: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +165,12 @@ class Status:
         if self.registry is None:
             return None
         states = {host: reason or "answers" for host, reason in self.registry.hosts.items()}
-        return {"address": self.registry.address, "hosts": states}
+        found: dict[str, Any] = {"address": self.registry.address, "hosts": states}
+        if self.registry.caches:
+            found["caches"] = dict(self.registry.caches)
+        if self.registry.outside is not None:
+            found["outside"] = self.registry.outside or "answers"
+        return found
 
     def _drift(self) -> dict[str, Any] | None:
         if self.drift is None:

@@ -7,12 +7,11 @@ registry (https://distribution.github.io/distribution/recipes/mirror/).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sealer.changes import Change, Command, File, Unit, Wait, quote
 from sealer.model import Cluster, Host, RegistryCache, Upstream
-from sealer.secret import Secret
 from sealer_registry_distribution import cache_fragments, fragments
 from sealer_registry_distribution.cache_config import (
     cache_unit_text,
@@ -21,6 +20,9 @@ from sealer_registry_distribution.cache_config import (
     serve_script,
 )
 from sealer_registry_distribution.config import CACHE_UNIT_PREFIX, PROGRAM, document
+
+_FIRST = 10
+"""So far above the port of the registry is that of the first cache: k3s has its own mirror on 5001."""
 
 _START_SECONDS = 120
 """So long may the program ask in vain for what is elsewhere, before it serves what it has."""
@@ -37,7 +39,7 @@ class Instance:
 
     Attributes:
         upstream: Where it fetches from.
-        number: Which of the caches it is, from 1.
+        number: Which of the caches it is, from 0.
         port: What it listens on.
         above: The directory of all caches of the cluster.
     """
@@ -69,11 +71,11 @@ class Instance:
 
 
 def instances(cluster: Cluster, port: int) -> tuple[Instance, ...]:
-    """Return the caches that each master has, with the ports behind that of the registry."""
+    """Return the caches that each master has, on ports that follow one another above that of the registry."""
     above = f"{cluster.data}/registry-caches"
     return tuple(
-        Instance(upstream=upstream, number=number, port=port + number, above=above)
-        for number, upstream in enumerate(cluster.registry_settings.caches, start=1)
+        Instance(upstream=upstream, number=number, port=port + _FIRST + number, above=above)
+        for number, upstream in enumerate(cluster.registry_settings.caches)
     )
 
 
@@ -88,11 +90,6 @@ def endpoints(cluster: Cluster, domain: str, port: int) -> tuple[RegistryCache, 
         )
         for instance in instances(cluster, port)
     )
-
-
-def secrets_of(found: tuple[Instance, ...]) -> Mapping[str, Secret | str]:
-    """Return the passwords that the step needs, by the names of variables."""
-    return {one.variable: one.upstream.password for one in found if one.upstream.password is not None}
 
 
 def cache_changes(

@@ -27,7 +27,6 @@ from sealer_registry_distribution.caches import (
     cache_domain,
     endpoints,
     instances,
-    secrets_of,
 )
 from sealer_registry_distribution.checks import STATE, PortsAreFree
 from sealer_registry_distribution.config import PROGRAM, UNIT, config_yml, unit_text
@@ -161,7 +160,7 @@ def _serve_step(cluster: Cluster, host: Host, credentials: Credentials, stamp: s
         changes=(credential_files, *started),
         provides=(at("registry", host.name),),
         requires=tuple(_requires(cluster, host)),
-        secrets=secrets_of(cached),
+        secrets={one.variable: one.upstream.password for one in cached if one.upstream.password is not None},
     )
 
 
@@ -243,7 +242,7 @@ def _port(cluster: Cluster) -> int:
 
 
 def _ports(cluster: Cluster) -> tuple[int, ...]:
-    """Return all ports that masters listen on: those of caches come behind that of the registry."""
+    """Return all ports that masters listen on: those of caches are above that of the registry."""
     port = _port(cluster)
     return (port, *(instance.port for instance in instances(cluster, port)))
 
