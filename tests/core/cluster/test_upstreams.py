@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 
-from sealer.changes import HostsEntry
+from sealer.changes import Change, HostsEntry
 from sealer.cluster.parts import Parts
 from sealer.cluster.registry_access import access_steps, registry_names
 from sealer.cluster.upstreams import require_caches, upstreams
 from sealer.clusterfile import PROMPT, CachedRegistry, LocalRegistry, SecretReference, SecretScheme
 from sealer.errors import PlanError, SealerError
-from sealer.model import Cluster, RegistrySettings
+from sealer.model import Cluster, RegistryEndpoint, RegistrySettings
 from sealer.secret import Secret
 from sealer.testing.examples import with_cache
 from sealer.testing.stand_ins import Box
@@ -63,7 +62,8 @@ def test_a_file_without_authorities_is_refused(tmp_path: Path) -> None:
 
 
 class Unmirrored(Box):
-    has_mirrors: ClassVar[bool] = False
+    def mirrors(self, registry: RegistryEndpoint, domains: Sequence[str]) -> Iterable[Change]:
+        return super().mirrors(replace(registry, caches=()), domains)
 
 
 @pytest.mark.parametrize(

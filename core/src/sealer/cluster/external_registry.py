@@ -53,10 +53,6 @@ class External(Registry):
         """Return that every host finds it by its name."""
         return (NameIsKnown(self.spec.domain),)
 
-    def health(self, cluster: Cluster) -> Iterable[Check]:
-        """Return the same: hosts may come to know other names."""
-        return self.checks(cluster)
-
     def hosts(self, cluster: Cluster) -> tuple[Host, ...]:
         """Return none: no host serves."""
         return ()

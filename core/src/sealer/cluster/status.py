@@ -157,10 +157,10 @@ class _Inquiry:
         registry, endpoint = prepared.parts.registry, prepared.cluster.registry
         if registry is None or endpoint is None:
             return None
-        outside = None
+        outside, checks = None, tuple(registry.health(prepared.cluster))
         if isinstance(registry, External):
             outside = await registry.trouble(self.context.fetch_secret)
-        checks = tuple(registry.health(prepared.cluster))
+            checks = tuple(registry.checks(prepared.cluster))
         findings = await examine(self.context, prepared, checks, connections)
         reasons: dict[str, list[str]] = {host.name: [] for host in prepared.cluster.hosts}
         for finding in findings:

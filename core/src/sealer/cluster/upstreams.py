@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sealer.changes import Change
 from sealer.cluster.external_registry import read_authorities, where_secret_is
 from sealer.cluster.parts import Parts
 from sealer.clusterfile import CachedRegistry, LocalRegistry
 from sealer.errors import PlanError
-from sealer.model import Cluster, Upstream
+from sealer.model import Cluster, RegistryEndpoint, Upstream
 
 _ADD = "leave localRegistry.caches out; sealer registry add brings single images"
 
@@ -40,22 +44,23 @@ def require_caches(cluster: Cluster, parts: Parts) -> None:
         raise PlanError(
             f"{', '.join(lacking)} can't be cached: the registry {parts.registry.name} caches none", hint=_ADD
         )
-    if parts.container is not None and not parts.container.has_mirrors:
+    if not _are_heeded(cluster, cluster.registry, parts, wanted):
+        runtime = parts.container or parts.runtime
         raise PlanError(
-            f"{names} can't be cached: {parts.container.name} can't be told to look there for images",
-            hint=f"take another container runtime, or {_ADD}",
-        )
-    if parts.container is None and not _are_mirrored(cluster, parts, wanted):
-        raise PlanError(
-            f"{names} can't be cached: {parts.runtime.name} can't be told to look there for images", hint=_ADD
+            f"{names} can't be cached: {runtime.name} can't be told to look there for images", hint=_ADD
         )
 
 
-def _are_mirrored(cluster: Cluster, parts: Parts, domains: list[str]) -> bool:
-    registry = cluster.registry
-    return registry is not None and any(
-        True for host in cluster.hosts for _ in parts.runtime.mirrors(cluster, host, registry, domains)
-    )
+def _are_heeded(cluster: Cluster, registry: RegistryEndpoint, parts: Parts, domains: Sequence[str]) -> bool:
+    """Return whether caches make a difference to what some host is told of these domains."""
+    without = replace(registry, caches=())
+
+    def told(by: RegistryEndpoint) -> list[Change]:
+        if parts.container is not None:
+            return list(parts.container.mirrors(by, domains))
+        return [one for host in cluster.hosts for one in parts.runtime.mirrors(cluster, host, by, domains)]
+
+    return told(registry) != told(without)
 
 
 def _upstream(cached: CachedRegistry) -> Upstream:

@@ -84,7 +84,8 @@ class ContainerRuntimeContract(PlanningContract, HostContract):
 
     def test_hosts_turn_to_caches(self, provider: ContainerRuntime, cluster: Cluster) -> None:
         """Where there are mirrors, those of a domain that is cached lead to its cache, and no others do."""
-        if cluster.registry is None or not provider.has_mirrors:
+        image = ContainerImage(image=f"{_DOMAINS[0]}/team/app:1.0", platform=AMD64)
+        if cluster.registry is None or any(True for _ in provider.preload(cluster.registry, (image,))):
             return
         cached, other = _DOMAINS[:2]
         registry, cache = with_cache(cluster.registry, cached)
