@@ -62,6 +62,8 @@ _CLAIMED = (
     "/opt/cni",
     "/var/lib/cni",
     "/run/netns",
+    # containerd 2 has a socket for plugins of its own there.
+    "/run/nri",
 )
 
 

@@ -49,6 +49,8 @@ _PATHS = (
     "/run/calico",
     "/run/flannel",
     "/run/netns",
+    # containerd 2 has a socket for plugins of its own there.
+    "/run/nri",
     "/run/xtables.lock",
     "/var/log/pods",
     "/var/log/containers",

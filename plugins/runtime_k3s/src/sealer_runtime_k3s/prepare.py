@@ -39,6 +39,8 @@ _PATHS = (
     "/run/containerd",
     "/run/flannel",
     "/run/netns",
+    # containerd 2 has a socket for plugins of its own there.
+    "/run/nri",
     "/run/xtables.lock",
     # kubectl keeps a cache there; what else is beside it stays.
     "/root/.kube/cache",
