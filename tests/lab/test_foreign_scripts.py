@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sealer.changes import Command, foreign_script
+from sealer.changes import Command, OwnedChains, foreign_script
 from sealer.testing import example_cluster, example_host, example_image
 from sealer_registry_distribution.registry import Distribution
 from tests.lab.machine import BUSYBOX, DATA, Machine
@@ -138,6 +138,32 @@ def test_what_somebody_else_changed_since_is_left(host: Machine) -> None:
     assert host.run("cat /etc/trial.conf /etc/trial.d/deep/mine /usr/bin/mine") == "kept = by me\nme\nme\n"
     assert host.run("cat /usr/bin/trial-tool /etc/trial-gone") == "the host's\nmine\n"
     host.run(f"{CLEAN}; rm -r /etc/trial.d /usr/bin/mine")
+
+
+FILTER = """\
+set -e
+iptables -P FORWARD DROP
+iptables -A FORWARD -i trial0 ! -o trial0 -j ACCEPT
+iptables -t nat -A POSTROUTING -s 172.30.0.0/16 -m comment --comment "it's" -j MASQUERADE
+"""
+"""What Docker does to netfilter beside its own chains."""
+
+
+def test_rules_and_policies_of_netfilter_are_taken_back_and_those_of_others_stay(host: Machine) -> None:
+    write(host, "install.sh", FILTER)
+    claim = OwnedChains(prefixes=("TRIAL-",))
+    with host.unharmed():
+        assert host.apply(claim, installed())[-1] == "changed"
+        assert "-P FORWARD DROP\n" in host.run("iptables -S")
+        host.undo()
+    host.run("iptables -A FORWARD -i mine -j DROP")
+    assert host.apply(claim, installed())[-1] == "changed"
+    host.run("iptables -A FORWARD -o mine -j DROP; iptables -D FORWARD -i trial0 ! -o trial0 -j ACCEPT")
+    host.undo()
+    rules = host.run("iptables -S FORWARD; iptables -F FORWARD; iptables -t nat -S POSTROUTING")
+    policy = "-P FORWARD ACCEPT\n"
+    assert rules == f"{policy}-A FORWARD -i mine -j DROP\n-A FORWARD -o mine -j DROP\n-P POSTROUTING ACCEPT\n"
+    host.run(CLEAN)
 
 
 def test_without_an_uninstaller_it_is_all_taken_back_just_so(host: Machine) -> None:

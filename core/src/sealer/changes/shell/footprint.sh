@@ -1,7 +1,7 @@
 # What a script that is not ours leaves on a host: looked at before and after it, and taken back by that. The script
 # that includes it sets $footprint, a directory of its own. Needs what the helpers of all scripts need.
 #
-# before/, after/  the host as it was: names, stat, units, parameters, modules, swaps, selinux, forward
+# before/, after/  the host as it was: names, stat, units, parameters, modules, swaps, selinux, netfilter
 # kept/            copies of files that the script may change or remove, below their own paths
 # created, changed, removed, parameters  the differences; sums: of the changed files as the script left them
 # alive            touched as long as the script runs: one that was cut off can have done nothing later
@@ -18,7 +18,6 @@ foot_real() {
 }
 
 foot_names() {
-  # Paths of lists are words.
   # Paths of lists are words.
   # shellcheck disable=SC2046,SC2086
   find $(foot_real $foot_trees) -xdev 2>/dev/null
@@ -37,10 +36,15 @@ foot_parameters() {
     ! -name '*flush*' ! -name stat_refresh -exec grep -sH '' {} + 2>/dev/null | sort
 }
 
-foot_forward() {
-  if command -v iptables-save >/dev/null; then
-    iptables-save 2>/dev/null | sed -n '/^\*filter/,/^COMMIT/s/^:FORWARD \([A-Z]*\).*/\1/p'
-  fi
+# foot_netfilter: the policies and rules of built-in chains: tool, table, -P or -A, and their own words
+foot_netfilter() {
+  for tool in iptables ip6tables; do
+    if ! command -v "$tool-save" >/dev/null || ! command -v "$tool-restore" >/dev/null; then continue; fi
+    "$tool-save" 2>/dev/null | awk -v tool="$tool" '
+      /^\*/ { table = substr($1, 2) }
+      /^:/ && $2 != "-" { print tool, table, "-P", substr($1, 2), $2 }
+      /^-A / && $2 ~ /^(PREROUTING|INPUT|FORWARD|OUTPUT|POSTROUTING)$/ { print tool, table, $0 }'
+  done | LC_ALL=C sort -u
 }
 
 # foot_look NAME: writes down how the host is
@@ -55,7 +59,7 @@ foot_look() {
   cut -d ' ' -f 1 /proc/modules 2>/dev/null | sort > "$footprint/$1/modules"
   sed 1d /proc/swaps 2>/dev/null | awk '{ print $1 }' > "$footprint/$1/swaps"
   { getenforce 2>/dev/null || :; } > "$footprint/$1/selinux"
-  foot_forward > "$footprint/$1/forward"
+  foot_netfilter > "$footprint/$1/netfilter"
   if command -v systemctl >/dev/null; then
     systemctl list-units --type=service --state=active --plain --no-legend 2>/dev/null | awk '{ print $1 }'
   fi | sort > "$footprint/$1/units"
@@ -152,6 +156,7 @@ foot_take_back() {
   foot_remove_created
   foot_put_back
   foot_kernel
+  foot_filter
   foot_start_units
   rm -rf "$footprint"
 }
@@ -214,8 +219,25 @@ foot_kernel() {
     grep -qs "^${swap}[[:space:]]" /proc/swaps || swapon "$swap" 2>/dev/null || :
   done < "$footprint/before/swaps"
   if [ "$(cat "$footprint/before/selinux")" = Enforcing ]; then setenforce 1 2>/dev/null || :; fi
-  old=$(cat "$footprint/before/forward") new=$(cat "$footprint/after/forward")
-  if [ -n "$old" ] && [ "$old" != "$new" ] && [ "$(foot_forward)" = "$new" ]; then iptables -P FORWARD "$old" || :; fi
+}
+
+# Rules go before policies come back: those that let something pass were made for a policy that does not.
+foot_filter() {
+  foot_netfilter > "$footprint/netfilter"
+  LC_ALL=C comm -13 "$footprint/before/netfilter" "$footprint/after/netfilter" > "$footprint/filtered"
+  LC_ALL=C comm -12 "$footprint/filtered" "$footprint/netfilter" | while read -r tool table word rule; do
+    if [ "$word" = -A ]; then
+      printf '*%s\n-D %s\nCOMMIT\n' "$table" "$rule" | "$tool-restore" --noflush || echo "left: $tool $table $rule"
+    else
+      chain=${rule% *}
+      # A table that was not there lets everything pass.
+      old=$(sed -n "s/^$tool $table -P $chain //p" "$footprint/before/netfilter")
+      "$tool" -t "$table" -P "$chain" "${old:-ACCEPT}" || :
+    fi
+  done
+  LC_ALL=C comm -23 "$footprint/before/netfilter" "$footprint/after/netfilter" | while read -r tool table word rule; do
+    if [ "$word" = -A ]; then echo "left: the rule of $tool is gone from the table $table: $rule"; fi
+  done
 }
 
 foot_start_units() {
