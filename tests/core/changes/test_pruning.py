@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from pathlib import Path
 
 from sealer.changes import LayerBlob, PrunedStore, Tree
@@ -107,6 +108,59 @@ def test_a_name_that_two_images_had_means_that_of_the_one_that_stays(disk: Disk)
     assert (disk.data / link).read_bytes() != before
     assert disk.converge(PrunedStore(path=STORE, trees=(kept,))).complete
     assert (disk.data / link).read_bytes() == before
+
+
+def test_a_name_that_stays_is_there_at_every_moment(disk: Disk) -> None:
+    kept = merged(disk, "a.example/app:1")
+    other = unpacked(disk, "a.example/app:1", "a.example/app:2")
+    store, link = disk.data / STORE, f"{V2}/repositories/a.example/app/_manifests/tags/1/current/link"
+    # Of two that brought the same file that of the one that goes is in the storage.
+    newer = disk.data / "layers" / other.hex / link.removeprefix(f"{STORE}/")
+    (disk.data / link).unlink()
+    (disk.data / link).hardlink_to(newer)
+    (disk.data / "trees" / Tree(path=STORE, layers=(other,), merge=True).mark).write_text(other.hex)
+    done = threading.Event()
+    missed: list[int] = []
+
+    def pull() -> None:
+        count = 0
+        while not done.is_set():
+            count += 0 if (disk.data / link).exists() else 1
+        missed.append(count)
+
+    puller = threading.Thread(target=pull)
+    puller.start()
+    try:
+        assert disk.converge(PrunedStore(path=STORE, trees=(kept,))).complete
+    finally:
+        done.set()
+        puller.join()
+    assert missed == [0]
+    assert files(store) == packed("a.example/app:1")
+
+
+def test_a_blob_that_is_pushed_while_it_goes_is_back_in_the_end(disk: Disk) -> None:
+    kept, _ = merged(disk, "a.example/app:2"), merged(disk, "a.example/app:1")
+    store, own = disk.data / STORE, packed("a.example/app:1")
+    blobs = {path: data for path, data in own.items() if path not in packed("a.example/app:2")}
+    blobs = {path: data for path, data in blobs.items() if "/blobs/" in path}
+    linked = {
+        path.replace("/a.example/app/", "/team/copy/"): data
+        for path, data in own.items()
+        if "/repositories/" in path
+    }
+
+    pushed = disk.root / "pushed"
+    for path, data in linked.items():
+        (pushed / path).parent.mkdir(parents=True, exist_ok=True)
+        (pushed / path).write_bytes(data)
+    # Who found a blob to be there just before it went links it now: the script waits for such.
+    script = converge_script(disk.setting(), planned([PrunedStore(path=STORE, trees=(kept,))]))
+    report, _ = disk.run(f"sleep() {{ cp -R '{pushed}/.' '{store}'; }}\n{script}")
+    assert report.complete
+    found = files(store)
+    assert linked.items() <= found.items()
+    assert blobs.items() <= found.items()
 
 
 def test_one_that_was_cut_off_is_brought_to_its_end(disk: Disk) -> None:

@@ -18,6 +18,7 @@ import pytest
 from sealer_registry_distribution.config import config_yml
 from sealer_registry_distribution.credentials import issue_credentials
 from sealer_registry_distribution.fragments import write_credentials
+from tests.packed import packed
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,13 @@ class Running:
     url: str
     authority: Path
     basic: str
+    store: Path
 
-    def get(self, authorization: str | None = None) -> int:
+    def get(self, authorization: str | None = None, path: str = "") -> int:
         context = ssl.create_default_context(cafile=str(self.authority))
         headers = {} if authorization is None else {"Authorization": authorization}
         with httpx.Client(verify=context, trust_env=False) as client:
-            return client.get(f"{self.url}/v2/", headers=headers).status_code
+            return client.get(f"{self.url}/v2/{path}", headers=headers).status_code
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     config.write_text(text)
     with subprocess.Popen([program, "serve", str(config)], stderr=subprocess.DEVNULL) as process:
         wait_for(port, process)
-        yield Running(f"https://localhost:{port}", directory / "ca.crt", credentials.basic)
+        yield Running(f"https://localhost:{port}", directory / "ca.crt", credentials.basic, Path(store))
         process.terminate()
 
 
@@ -85,3 +87,20 @@ def test_clients_without_its_authority_turn_away(registry: Running) -> None:
         pytest.raises(httpx.ConnectError),
     ):
         client.get(f"{registry.url}/v2/")
+
+
+def test_what_was_pruned_beside_it_is_no_longer_there_for_it(registry: Running) -> None:
+    files = packed("a.example/app:1")
+    for path, data in files.items():
+        file = registry.store / path.removeprefix("registry/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(data)
+    digests = [path.split("/")[-2] for path in files if "/blobs/" in path]
+
+    def found() -> set[int]:
+        basic = f"Basic {registry.basic}"
+        return {registry.get(basic, f"a.example/app/blobs/sha256:{digest}") for digest in digests}
+
+    assert found() == {200}
+    shutil.rmtree(registry.store / "docker")
+    assert found() == {404}

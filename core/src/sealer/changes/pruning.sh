@@ -41,8 +41,21 @@ linked() {
   find "$1/docker/registry/v2/repositories" -path '*/sha256/*/link' 2>/dev/null |
     sed -n 's|.*/sha256/\([0-9a-f]\{64\}\)/link$|\1|p' | sort -u
 }
+# withdraw STORE FILE "LAYER ...": takes away a file of the storage, or puts that of the first of these layers that has it in
+# its place: there is no moment without it, because somebody may be pulling.
+withdraw() {
+  for other in $3; do
+    [ -e "$data/layers/$other/$2" ] || continue
+    if [ ! "$1/$2" -ef "$data/layers/$other/$2" ]; then
+      ln -f "$data/layers/$other/$2" "$1/$2.new" && mv -f "$1/$2.new" "$1/$2"
+    fi
+    return
+  done
+  rm -f "$1/$2"
+}
 # prune_store PATH BEGIN "MARK ...": takes away what spent layers brought, and the layers. What somebody pushed stays, with
 # all blobs that it shares; so do those that other images share. A name that two images have means that of one that stays.
+# The registry serves and takes pushes meanwhile: one that found a blob there just before it went gets it back in the end.
 prune_store() {
   store=$data/$1
   layers=$(spent_layers "$2" "$3")
@@ -62,7 +75,7 @@ prune_store() {
     [ -d "$data/layers/$layer" ] || continue
     (cd "$data/layers/$layer" && find . -type f -path './registry/docker/registry/v2/repositories/*') |
       while IFS= read -r file; do
-        if [ "$store/$file" -ef "$data/layers/$layer/$file" ]; then rm -f "$store/$file"; fi
+        if [ "$store/$file" -ef "$data/layers/$layer/$file" ]; then withdraw "$store" "$file" "$staying"; fi
       done
   done
   for layer in $staying; do
@@ -81,6 +94,19 @@ prune_store() {
       while IFS= read -r file; do
         digest=${file%/data}
         grep -qx "${digest##*/}" "$entry/linked" || rm -f "$store/$file"
+      done
+  done
+  sleep 0.5  # longer than a registry takes from finding a blob to linking it
+  linked "$store/registry" > "$entry/linked"
+  for layer in $leaving; do
+    [ -d "$data/layers/$layer" ] || continue
+    (cd "$data/layers/$layer" && find . -type f -path './registry/docker/registry/v2/blobs/*') |
+      while IFS= read -r file; do
+        digest=${file%/data}
+        if [ ! -e "$store/$file" ] && grep -qx "${digest##*/}" "$entry/linked"; then
+          mkdir -p "$store/${file%/*}"
+          ln "$data/layers/$layer/$file" "$store/$file"
+        fi
       done
   done
   rm -f "$entry/linked"

@@ -35,13 +35,16 @@ def text_of(configuration: Mapping[str, Any]) -> str:
 
 
 def document(*, store: str, directory: str, address: str, port: int, domain: str) -> dict[str, Any]:
-    """Return what it says: files below ``store``, TLS and one account from ``directory``."""
+    """Return what it says: files below ``store``, TLS and one account from ``directory``.
+
+    It does not remember blobs in memory: those that were pruned beside it would be there for it still, and
+    who pushes them again would be told not to.
+    """
     return {
         "version": 0.1,
         "log": {"level": "warn", "accesslog": {"disabled": True}},
         "storage": {
             "filesystem": {"rootdirectory": store},
-            "cache": {"blobdescriptor": "inmemory"},
             "delete": {"enabled": False},
             "maintenance": {"uploadpurging": {"enabled": False}},
         },
