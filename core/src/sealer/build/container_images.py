@@ -307,7 +307,10 @@ def _choose(index: Index, platform: Platform) -> Descriptor:
         if entry.platform and same_platform(entry.platform, platform):
             return entry
     listed = ", ".join(str(entry.platform) for entry in offered) or "nothing"
-    raise ImageError(f"there is no image for {platform}: the list has {listed}")
+    raise ImageError(
+        f"there is no image for {platform}: the list has {listed}",
+        hint="build for one of these platforms, or leave the container image out",
+    )
 
 
 def _is_foreign(layer: Descriptor) -> bool:

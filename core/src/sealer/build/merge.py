@@ -65,12 +65,16 @@ def merge(store: ImageStore, images: Sequence[StoredImage], name: Reference | No
     for image in images[1:]:
         if not same_platform(image.platform, first.platform):
             raise ImageError(
-                f"{image.reference} is for {image.platform}, {first.reference} for {first.platform}"
+                f"{image.reference} is for {image.platform}, {first.reference} for {first.platform}",
+                hint="merge images of one platform, or build the missing one: sealer build --platform",
             )
     with store.lease():
         layers = _layers(store, images)
         if len(layers) > MAXIMUM_LAYERS:
-            raise ImageError(f"together the images have {len(layers)} layers, more than {MAXIMUM_LAYERS}")
+            raise ImageError(
+                f"together the images have {len(layers)} layers, more than {MAXIMUM_LAYERS}",
+                hint="merge fewer, or build one from the other: FROM",
+            )
         below = _below(images, layers)
         order = BuildInput(
             name=name,
@@ -177,7 +181,10 @@ def _type(images: Sequence[StoredImage]) -> ImageType:
         brought = {image.labels[label]: image.reference for image in clusters if label in image.labels}
         if len(brought) > 1:
             (one, first), (two, second), *_ = brought.items()
-            raise ImageError(f"{first} brings {one}, {second} brings {two}: a cluster has one")
+            raise ImageError(
+                f"{first} brings {one}, {second} brings {two}: a cluster has one",
+                hint="leave one of the cluster images out",
+            )
     return ImageType.CLUSTER if clusters else ImageType.APPLICATION
 
 
@@ -197,7 +204,10 @@ def _labels(images: Sequence[StoredImage]) -> dict[str, str]:
         joined = intersection([VersionRange.parse(text) for text in distinct])
     except ValueError as error:
         said = ", ".join(f"{name} on {text}" for name, text in ranges.items())
-        raise ImageError(f"the images run on no common version of Kubernetes: {said}") from error
+        raise ImageError(
+            f"the images run on no common version of Kubernetes: {said}",
+            hint="merge images that do, or change their KUBEVERSION",
+        ) from error
     return {SUPPORTED_KUBE_VERSION_LABEL: str(joined)}
 
 

@@ -75,7 +75,7 @@ async def build_index(
     """
     for number, platform in enumerate(platforms):
         if any(same_platform(platform, other) for other in platforms[:number]):
-            raise ImageError(f"{platform} is named twice")
+            raise ImageError(f"{platform} is named twice", hint="name each platform once")
     with store.lease():
         builds = [asyncio.create_task(build(platform, _named(sink, platform))) for platform in platforms]
         try:

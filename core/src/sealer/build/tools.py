@@ -100,9 +100,15 @@ def run_tool(words: Sequence[str], *, stdin: bytes = b"") -> bytes:
         hint = f"install {program} on this machine, put it on PATH, or copy it into the image's bin/"
         raise ProgramMissing(f"the program {program} is not installed", hint=hint) from error
     except subprocess.TimeoutExpired as error:
-        raise ImageError(f"{program} did not end within {_TIME_LIMIT:.0f} seconds") from error
+        raise ImageError(
+            f"{program} did not end within {_TIME_LIMIT:.0f} seconds",
+            hint=f"run {program} by hand to see what it waits for",
+        ) from error
     except OSError as error:
-        raise ImageError(f"{program} can't be run: {error.strerror}") from error
+        raise ImageError(
+            f"{program} can't be run: {error.strerror}",
+            hint=f"run {program} by hand; it must be for this machine",
+        ) from error
     if done.returncode:
         said = done.stderr.decode(errors="replace").strip().splitlines()[-_LAST_WORDS:]
         raise ImageError(f"{program} failed: " + ("\n".join(said) or f"it ended with {done.returncode}"))

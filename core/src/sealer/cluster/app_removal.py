@@ -17,6 +17,10 @@ from sealer.errors import ImageError
 from sealer.model import Application, Cluster, Step
 from sealer.operation.plan import Plan, make_plan
 
+_MISSING = (
+    "install the plugin that the application was launched with: sealer plugin list names those there are"
+)
+
 STEP_TIMEOUT = 1800.0
 
 
@@ -94,7 +98,9 @@ def _taken_away(cluster: Cluster, parts: Parts, app: Application, choice: Launch
         )
     app_type = parts.app_types.get(app.type)
     if app_type is None:
-        raise ImageError(f"application {app.name} is of type {app.type!r}, which no plugin provides")
+        raise ImageError(
+            f"application {app.name} is of type {app.type!r}, which no plugin provides", hint=_MISSING
+        )
     for change in app_type.uninstall(cluster, app):
         # A script that takes away runs each time it is asked to.
         yield _unguarded(change) if isinstance(change, Command) else change
@@ -106,7 +112,8 @@ def _policy_removed(cluster: Cluster, parts: Parts, app: Application, policy: st
     if policy:
         if policy not in parts.image_policies:
             raise ImageError(
-                f"application {app.name} has the image policy {policy!r}, which no plugin provides"
+                f"application {app.name} has the image policy {policy!r}, which no plugin provides",
+                hint=_MISSING,
             )
         yield from parts.image_policies[policy].withdraw(cluster, app.release)
     for engine in parts.image_policies.values():

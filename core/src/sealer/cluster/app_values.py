@@ -27,9 +27,15 @@ def require_takers(
     for app in apps:
         given = _are_given(choice.settings.get(app.name)) or _are_given(choice.defaults.get(app.name))
         if given and not _takes_values(app, app_types):
-            raise UsageError(f"application {app.name} is of type {app.type or 'none'}, which takes no values")
+            raise UsageError(
+                f"application {app.name} is of type {app.type or 'none'}, which takes no values",
+                hint="leave the values out, or give them to another application: APP:K=V",
+            )
     if _are_given(choice.settings.get(EVERY)) and not any(_takes_values(app, app_types) for app in apps):
-        raise UsageError("values are given, but no application that is launched takes any")
+        raise UsageError(
+            "values are given, but no application that is launched takes any",
+            hint="leave them out; charts take values",
+        )
 
 
 def value_texts(
@@ -55,9 +61,15 @@ def value_texts(
         try:
             content = yaml.safe_load(text)
         except yaml.YAMLError as error:
-            raise UsageError(f"the values for {app.name} are no YAML") from error
+            raise UsageError(
+                f"the values for {app.name} are no YAML",
+                hint="write a file of lines NAME: VALUE, as for helm --values",
+            ) from error
         if content is not None and not isinstance(content, dict):
-            raise UsageError(f"the values for {app.name} are no mapping")
+            raise UsageError(
+                f"the values for {app.name} are no mapping",
+                hint="write a file of lines NAME: VALUE, as for helm --values",
+            )
     return texts
 
 

@@ -56,7 +56,10 @@ class Debugging:
             UsageError: It can't.
         """
         if not self.image or any(letter.isspace() for letter in self.image):
-            raise UsageError(f"{self.image!r} is no container image")
+            raise UsageError(
+                f"{self.image!r} is no container image",
+                hint="name one that nodes can get: sealer debug images lists those the registry has",
+            )
         require_name(self.namespace, "namespace")
 
 
@@ -67,7 +70,7 @@ def require_name(text: str, what: str) -> None:
         UsageError: It can't.
     """
     if _NAME.fullmatch(text) is None:
-        raise UsageError(f"{text!r} is no name of a {what}")
+        raise UsageError(f"{text!r} is no name of a {what}", hint="names have small letters, digits, - and .")
 
 
 def likely_image(images: Iterable[str]) -> str:

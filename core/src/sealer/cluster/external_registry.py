@@ -202,9 +202,15 @@ def read_authorities(file: str | Path) -> str:
     try:
         text = path.read_text(encoding="ascii")
     except (OSError, UnicodeDecodeError) as error:
-        raise SealerError("the authorities of the registry can't be read", place=str(path)) from error
+        raise SealerError(
+            "the authorities of the registry can't be read",
+            place=str(path),
+            hint="name a file with certificates in PEM in the Clusterfile",
+        ) from error
     if "-----BEGIN CERTIFICATE-----" not in text:
         raise SealerError(
-            "the file with the authorities of the registry holds no certificate", place=str(path)
+            "the file with the authorities of the registry holds no certificate",
+            place=str(path),
+            hint="name a file with certificates in PEM in the Clusterfile",
         )
     return text if text.endswith("\n") else f"{text}\n"

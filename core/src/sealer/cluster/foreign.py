@@ -33,6 +33,7 @@ NODE_PLATFORMS = (
 
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
 _OVERLAY = "context.yaml"
+_NAME_IT = "name another: --kubeconfig FILE, or the variable KUBECONFIG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +101,13 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_bytes())
     except OSError as error:
-        raise UsageError(f"the kubeconfig can't be read: {error.strerror}", place=str(path)) from error
+        raise UsageError(
+            f"the kubeconfig can't be read: {error.strerror}", place=str(path), hint=_NAME_IT
+        ) from error
     except yaml.YAMLError as error:
-        raise UsageError("this is no kubeconfig", place=str(path)) from error
+        raise UsageError("this is no kubeconfig", place=str(path), hint=_NAME_IT) from error
     if not isinstance(content, dict):
-        raise UsageError("this is no kubeconfig", place=str(path))
+        raise UsageError("this is no kubeconfig", place=str(path), hint=_NAME_IT)
     return content
 
 

@@ -35,7 +35,7 @@ from sealer.cluster.residue import residue
 from sealer.cluster.session import Connections, Context, reach, reach_for
 from sealer.cluster.state import require_state
 from sealer.clusterfile import Clusterfile, ClusterSpec
-from sealer.errors import HostError, SealerError
+from sealer.errors import HostError
 from sealer.events import Message
 from sealer.hosts.secret import Redactor
 from sealer.model import Step, show
@@ -139,9 +139,7 @@ async def look_at_resumption(context: Context, records: ClusterRecords) -> Outlo
         SealerError: As for resuming it.
     """
     records.require_unlocked()
-    operation = records.open_operation()
-    if operation is None:
-        raise SealerError(f"no operation on cluster {records.cluster} is open: nothing to resume")
+    operation = records.require_open("resume")
     if operation.verb == REMOVE:
         request, asked = request_of(operation), noted(operation, ToldToLeave)
         return await _look_at_parting(context, request, lambda _: asked)

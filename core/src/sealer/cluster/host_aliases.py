@@ -38,7 +38,7 @@ def with_alias(aliases: Aliases, ip: str, names: Sequence[str]) -> Aliases:
     address = _address(ip)
     for name in names:
         if not is_host_name(name):
-            raise UsageError(f"{name!r} is no host name")
+            raise UsageError(f"{name!r} is no host name", hint="names have letters, digits, - and .")
         for alias in aliases:
             if name in alias.hostnames and alias.ip != address:
                 raise UsageError(
@@ -146,7 +146,8 @@ def _wanted(context: Context, before: Request, aliases: Aliases) -> Request:
         for name in alias.hostnames:
             if name in taken:
                 raise UsageError(
-                    f"{name} is a name that the cluster itself needs: it stands for {taken[name]}"
+                    f"{name} is a name that the cluster itself needs: it stands for {taken[name]}",
+                    hint="choose another name",
                 )
     clusterfile = before.clusterfile
     spec = replace(clusterfile.cluster, host_aliases=aliases)
@@ -171,4 +172,6 @@ def _address(text: str) -> str:
     try:
         return str(ipaddress.ip_address(text.strip()))
     except ValueError:
-        raise UsageError(f"{text!r} is no IP address") from None
+        raise UsageError(
+            f"{text!r} is no IP address", hint="write it in digits: 10.0.0.1, or fd00::1"
+        ) from None

@@ -126,8 +126,14 @@ def _hides(name: str, path: str) -> bool:
 
 def _text(path: str, size: int, data: bytes, image: StoredImage) -> str:
     if size > _LARGEST:
-        raise ImageError(f"{path} of image {image.reference} is larger than {_LARGEST} bytes")
+        raise ImageError(
+            f"{path} of image {image.reference} is larger than {_LARGEST} bytes",
+            hint="build the image with less in it, or COPY the file and read it on the host",
+        )
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise ImageError(f"{path} of image {image.reference} is no UTF-8") from error
+        raise ImageError(
+            f"{path} of image {image.reference} is no UTF-8",
+            hint="build the image with this file as UTF-8 text",
+        ) from error

@@ -309,7 +309,10 @@ def _require_known_hosts(old: Clusterfile, new: Clusterfile) -> None:
             hint="take the host away and add it anew",
         )
     if old.cluster.masters[0].address != new.cluster.masters[0].address:
-        raise UsageError(f"the first master of cluster {name} is {old.cluster.masters[0].address}")
+        raise UsageError(
+            f"the first master of cluster {name} is {old.cluster.masters[0].address}",
+            hint="name it first among the masters: the cluster began there",
+        )
 
 
 def _require_same_runtime(context: Context, state: Request, reference: str) -> None:

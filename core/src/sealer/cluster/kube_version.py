@@ -62,5 +62,8 @@ async def server_version(connection: Connection, prelude: str) -> str:
     except (ValueError, KeyError, TypeError) as error:
         said = f": {result.stderr[-1]}" if result.stderr else ""
         raise HostError(
-            f"the API server does not answer{said}", host=connection.host, retryable=True
+            f"the API server does not answer{said}",
+            host=connection.host,
+            retryable=True,
+            hint="see how the cluster is: sealer status; without asking: --ignore-kube-version",
         ) from error

@@ -47,5 +47,8 @@ def point_to(text: str, address: str) -> str:
             host = f"[{address}]" if ":" in address else address
             entry["cluster"]["server"] = f"{scheme}://{host}:{port}"
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        raise SealerError("what the first master keeps as kubeconfig is none") from error
+        raise SealerError(
+            "what the first master keeps as kubeconfig is none",
+            hint="look at that file by hand on the first master",
+        ) from error
     return yaml.safe_dump(content, sort_keys=False)

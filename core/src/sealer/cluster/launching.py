@@ -72,7 +72,10 @@ async def run_image(context: Context, wish: Wish) -> Summary:
             hint="--kubeconfig and --context are for application images",
         )
     if image.metadata.type is ImageType.CLUSTER and wish.delivery:
-        raise UsageError(f"{wish.reference} is a cluster image, and the cluster gets a registry of its own")
+        raise UsageError(
+            f"{wish.reference} is a cluster image, and the cluster gets a registry of its own",
+            hint="--registry and --to-nodes are for application images",
+        )
     if image.metadata.type is ImageType.CLUSTER:
         return await install(context, wish)
     return await put_application(context, known_cluster(context, wish), wish)
@@ -276,7 +279,11 @@ class Asking:
         result = await self.connection.run_script(f"{prelude(self.site)}\n{script}", timeout=_ASKING)
         if not result.succeeded:
             said = "; ".join(result.stderr[-3:])
-            raise HostError(f"the cluster can't be asked: {said}", host=self.connection.host)
+            raise HostError(
+                f"the cluster can't be asked: {said}",
+                host=self.connection.host,
+                hint=f"see how it is: sealer status {self.prepared.cluster.name}",
+            )
         return result.stdout
 
     async def records(self) -> tuple[AppRecord, ...]:

@@ -19,7 +19,7 @@ from sealer.cluster.request import request_of
 from sealer.cluster.rotation import ROTATION
 from sealer.cluster.session import Context, reach_for
 from sealer.cluster.upgrading import UPGRADING
-from sealer.errors import RecordDamaged, SealerError
+from sealer.errors import RecordDamaged
 from sealer.hosts.secret import Redactor
 from sealer.operation.engine import Summary
 from sealer.operation.journal import History
@@ -43,9 +43,7 @@ async def resume(context: Context, records: ClusterRecords) -> Summary:
     """
     redactor = Redactor()
     with records.lock("resume"):
-        operation = records.open_operation()
-        if operation is None:
-            raise SealerError(f"no operation on cluster {records.cluster} is open: nothing to resume")
+        operation = records.require_open("resume")
         request = request_of(operation)
         write_context(request)
         async with reach_for(context, request, redactor) as connections:
@@ -64,7 +62,7 @@ def abort(records: ClusterRecords) -> Operation:
         OperationLocked: It is running.
     """
     with records.lock("abort"):
-        operation = _open(records)
+        operation = records.require_open("abort")
         abandon(operation)
         return operation
 
@@ -77,14 +75,7 @@ def to_abort(records: ClusterRecords) -> Operation:
         OperationLocked: It is running.
     """
     records.require_unlocked()
-    return _open(records)
-
-
-def _open(records: ClusterRecords) -> Operation:
-    operation = records.open_operation()
-    if operation is None:
-        raise SealerError(f"no operation on cluster {records.cluster} is open: nothing to abort")
-    return operation
+    return records.require_open("abort")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -128,7 +128,9 @@ def upgrade_plan(
     site = launch_site(cluster, parts, cluster.rootfs)
     tasks = plan_upgrade_tasks(cluster, plugins, parts.task_types, site, stamp=upgrade.stamp)
     if not isinstance(runtime, SupportsUpgrade):
-        raise PlanError(f"clusters of {runtime.name} can't be upgraded by Sealer")
+        raise PlanError(
+            f"clusters of {runtime.name} can't be upgraded by Sealer", hint="use the distribution's own means"
+        )
     _require_same_endpoint(cluster, parts, upgrade)
     # A container runtime is restarted when its host's turn has come.
     containers = [

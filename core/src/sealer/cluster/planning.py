@@ -32,6 +32,8 @@ from sealer.operation.records import ClusterRecords
 
 RUN = "run"
 
+_AGAIN = "nothing was done; make the plan again and look at it: sealer plan --out FILE"
+
 NOBODY = Leaving()
 """No host leaves."""
 
@@ -71,12 +73,12 @@ class SavedPlan:
         """
         outlook = data.get("plan")
         if data.get("version") != VERSION or not isinstance(outlook, dict):
-            raise SealerError("not a plan of this version of sealer", place=source)
+            raise SealerError("not a plan of this version of sealer", place=source, hint=_AGAIN)
         steps = outlook.get("steps")
         if not isinstance(steps, list) or not all(
             isinstance(step, dict) and "step" in step for step in steps
         ):
-            raise SealerError("the plan is damaged", place=source)
+            raise SealerError("the plan is damaged", place=source, hint=_AGAIN)
         request = Request.from_plain(data.get("request") or {}, source)
         return cls(
             request=request,
@@ -200,9 +202,6 @@ async def apply_saved(context: Context, saved: SavedPlan) -> Summary:
     if saved.request.application is None:
         return await install(context, replace(wish, shrink=False), confirm=confirm)
     return await put_application(context, known_cluster(context, wish), wish, confirm=confirm)
-
-
-_AGAIN = "nothing was done; make the plan again and look at it: sealer plan --out FILE"
 
 
 def _require_same_image(saved: SavedPlan, now: Request) -> None:

@@ -38,6 +38,8 @@ PRUNE = "prune-registry"
 _KINDS = "pods,deployments,daemonsets,statefulsets,replicasets,replicationcontrollers,jobs,cronjobs"
 _USED = f"kubectl get {_KINDS} --all-namespaces -o jsonpath='{{..image}}' --request-timeout=60s"
 
+_NO_REGISTRY = "there is nothing to prune in it; sealer prune clears what is kept on this machine"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spared:
@@ -136,7 +138,7 @@ async def _choose(context: Context, records: ClusterRecords, state: Request, kee
     prepared = prepare_again(context, replace(state, application=None, removals=()))
     registry = prepared.parts.registry
     if registry is None or not registry.hosts(prepared.cluster):
-        raise PlanError(f"cluster {records.cluster} has no registry inside it")
+        raise PlanError(f"cluster {records.cluster} has no registry inside it", hint=_NO_REGISTRY)
     async with asking(context, Existing(records=records, state=state)) as cluster:
         words = (await cluster.ask(_USED)).split()
     used = frozenset(name for word in words for name in names_of(word))
@@ -166,7 +168,7 @@ def _plan(context: Context, request: Request, spared: Spared) -> Plan:
     prepared = prepare_again(context, replace(request, application=None, removals=()))
     cluster, registry = prepared.cluster, prepared.parts.registry
     if registry is None:
-        raise PlanError(f"cluster {cluster.name} has no registry inside it")
+        raise PlanError(f"cluster {cluster.name} has no registry inside it", hint=_NO_REGISTRY)
     hosts = registry.hosts(cluster)
     trees: dict[str, list[Tree]] = {host.name: [] for host in hosts}
     for choice in (*spared.spared, request.image, *request.stored):

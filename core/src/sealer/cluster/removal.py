@@ -378,12 +378,18 @@ def rollback_target(records: ClusterRecords, identity: str | None) -> Operation:
     """
     changing = _changing(records)
     if not changing:
-        raise SealerError(f"cluster {records.cluster} has no operation that could be taken back")
+        raise SealerError(
+            f"cluster {records.cluster} has no operation that could be taken back",
+            hint=f"what was done: sealer operations list --cluster {records.cluster}",
+        )
     newest = changing[-1]
     if identity is None or identity == newest.id:
         return newest
     if identity not in [operation.id for operation in changing]:
-        raise UsageError(f"there is no operation {identity} to take back on cluster {records.cluster}")
+        raise UsageError(
+            f"there is no operation {identity} to take back on cluster {records.cluster}",
+            hint=f"what was done: sealer operations list --cluster {records.cluster}",
+        )
     raise UsageError(
         f"operation {newest.id} came after {identity} and stands on what it did",
         hint=f"take that one back first: sealer operations rollback {newest.id}",

@@ -85,7 +85,9 @@ def rotation_plan(context: Context, request: Request, rotated: Rotated) -> Plan:
     if registry is None:
         raise PlanError(f"cluster {cluster.name} has no registry", hint="its image has no container images")
     if not isinstance(registry, SupportsRotation):
-        raise PlanError(f"the registry {registry.name} can't be given new credentials by Sealer")
+        raise PlanError(
+            f"the registry {registry.name} can't be given new credentials by Sealer", hint="use its own means"
+        )
     steps = [
         *registry.rotate(cluster, Renewal(stamp=rotated.stamp)),
         *access_steps(

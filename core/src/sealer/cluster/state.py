@@ -183,7 +183,10 @@ def require_state(records: ClusterRecords, *, foreign: bool = False) -> Request:
         # Whoever begins an operation and is killed at once has not come to remembering the cluster.
         request = request_of(operation)
     if request is None:
-        raise SealerError(f"nothing is known of cluster {records.cluster}")
+        raise SealerError(
+            f"nothing is known of cluster {records.cluster}",
+            hint=f"to clean hosts all the same: sealer reset --hosts A,B --cluster-name {records.cluster}",
+        )
     if request.foreign is not None and not foreign:
         raise _not_ours(records)
     return request

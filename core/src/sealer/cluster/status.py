@@ -188,4 +188,8 @@ async def _nodes(asking: Asking) -> tuple[Mapping[str, Any], ...]:
     try:
         return tuple(json.loads(text)["items"])
     except (ValueError, KeyError, TypeError) as error:
-        raise HostError("kubectl printed no list of nodes", host=asking.connection.host) from error
+        raise HostError(
+            "kubectl printed no list of nodes",
+            host=asking.connection.host,
+            hint="look at it by hand: kubectl get nodes",
+        ) from error

@@ -34,7 +34,10 @@ async def clusterfile_of(cluster: Asking, *, name: str, image: str | None) -> Cl
         nodes = json.loads(await cluster.ask(_NODES))["items"]
         hosts = sorted((_host(node) for node in nodes), key=lambda host: not host.is_master)
     except (ValueError, KeyError, TypeError) as error:
-        raise SealerError("what the API server says of its nodes can't be understood") from error
+        raise SealerError(
+            "what the API server says of its nodes can't be understood",
+            hint="look at it by hand: kubectl get nodes -o json",
+        ) from error
     return Clusterfile(cluster=ClusterSpec(name=name, image=image, hosts=tuple(hosts)))
 
 
@@ -43,7 +46,10 @@ def _host(node: Mapping[str, Any]) -> HostSpec:
     addresses = {item["type"]: item["address"] for item in status.get("addresses", ())}
     address = addresses.get("InternalIP") or addresses.get("Hostname")
     if not address:
-        raise SealerError(f"node {metadata['name']} has no address")
+        raise SealerError(
+            f"node {metadata['name']} has no address",
+            hint="wait until its kubelet has reported one: kubectl get nodes -o wide",
+        )
     labels = metadata.get("labels", {})
     roles = {key.removeprefix(_ROLE) for key in labels if key.startswith(_ROLE)}
     own = sorted(roles - _CONTROL_PLANE - {NODE, "worker"})

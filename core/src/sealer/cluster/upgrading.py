@@ -107,10 +107,16 @@ def _asked(context: Context, before: Request, wish: UpgradeWish) -> tuple[Reques
     images = images_for_hosts(context.store, wish.reference, facts)
     new = images.metadata
     if new.type is not ImageType.CLUSTER:
-        raise UsageError(f"{wish.reference} is no cluster image")
+        raise UsageError(
+            f"{wish.reference} is no cluster image",
+            hint=f"an application image goes there with: sealer run {wish.reference}",
+        )
     types = [image.labels.get(RUNTIME_TYPE_LABEL) for image in (old, new)]
     if types[0] != types[1]:
-        raise UsageError(f"cluster {name} runs {types[0]}, image {wish.reference} brings {types[1]}")
+        raise UsageError(
+            f"cluster {name} runs {types[0]}, image {wish.reference} brings {types[1]}",
+            hint="an upgrade stays with its distribution; another one is a new cluster",
+        )
     if not before.choice.ignore_version:
         require_supported(new, new.labels.get(RUNTIME_VERSION_LABEL, ""), where=name)
     request = replace(before, image=images.choice(wish.reference), application=None)

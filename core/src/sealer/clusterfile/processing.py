@@ -48,9 +48,15 @@ def merge(current: str, data: dict[str, Any], name: str) -> str:
     try:
         documents = [document for document in yaml.safe_load_all(current) if document is not None]
     except yaml.YAMLError as error:
-        raise UsageError(f"{name} of the image is no YAML, so nothing can be merged into it") from error
+        raise UsageError(
+            f"{name} of the image is no YAML, so nothing can be merged into it",
+            hint="replace the file instead: strategy: overwrite",
+        ) from error
     if not all(isinstance(document, dict) for document in documents):
-        raise UsageError(f"{name} of the image holds no mappings, so nothing can be merged into it")
+        raise UsageError(
+            f"{name} of the image holds no mappings, so nothing can be merged into it",
+            hint="replace the file instead: strategy: overwrite",
+        )
     merged = [_merged(document, data) for document in documents or [{}]]
     return yaml.safe_dump_all(merged, sort_keys=False, allow_unicode=True)
 
@@ -67,7 +73,8 @@ def _encoded(value: Any, process: Sequence[Processor], name: str) -> Any:
         if processor is Processor.VALUE:
             if not isinstance(value, dict):
                 raise UsageError(
-                    f"the data for {name} are no mapping, of whose values something could be made"
+                    f"the data for {name} are no mapping, of whose values something could be made",
+                    hint="write lines NAME: VALUE, or leave value out of process",
                 )
             return {key: _encoded(one, process[number + 1 :], name) for key, one in value.items()}
         if processor is Processor.TO_JSON:
@@ -81,7 +88,10 @@ def _encoded(value: Any, process: Sequence[Processor], name: str) -> Any:
 def _secret(values: Any, current: str | None, process: Sequence[Processor], name: str) -> str:
     """Return a Secret with values in its data; what is not in base64 yet becomes it."""
     if current is None:
-        raise UsageError(f"the image has no file {name} with a Secret for toSecret")
+        raise UsageError(
+            f"the image has no file {name} with a Secret for toSecret",
+            hint="name a file of the image, or bring one with a Secret in it",
+        )
     if not isinstance(values, dict):
         raise UsageError(f"the data for {name} are no mapping", hint="write process: value|toBase64|toSecret")
     if Processor.TO_BASE64 not in process:

@@ -80,7 +80,11 @@ class LocalConnection(PrivilegedRunner):
             shell.abandon()
 
     def _not_started(self, said: str) -> HostError:
-        return HostError(f"sh could not be started: {last_line(said)}", host=self.host)
+        return HostError(
+            f"sh could not be started: {last_line(said)}",
+            host=self.host,
+            hint="check that sh is in PATH, and can be run",
+        )
 
     @contextlib.asynccontextmanager
     async def _launch(self) -> AsyncIterator[Shell]:

@@ -56,7 +56,11 @@ def resolve_secret(reference: str) -> Secret:
             value = _from_command(rest)
     value = value.removesuffix("\n").removesuffix("\r")
     if not value:
-        raise SealerError("the secret is empty", place=reference)
+        raise SealerError(
+            "the secret is empty",
+            place=reference,
+            hint="see what stands there; an empty secret is never meant",
+        )
     return Secret(value)
 
 
@@ -143,9 +147,15 @@ def _from_file(path: str) -> str:
     try:
         return Path(path).expanduser().read_text(encoding="utf-8")
     except OSError as error:
-        raise SealerError(f"the secret can't be read: {error.strerror}", place=path) from error
+        raise SealerError(
+            f"the secret can't be read: {error.strerror}",
+            place=path,
+            hint="check the path, and that you may read the file",
+        ) from error
     except UnicodeDecodeError as error:
-        raise SealerError("the secret is no UTF-8 text", place=path) from error
+        raise SealerError(
+            "the secret is no UTF-8 text", place=path, hint="a secret is one line of text"
+        ) from error
 
 
 def _from_command(command: str) -> str:
@@ -157,12 +167,17 @@ def _from_command(command: str) -> str:
         raise SealerError(
             f"the program that prints the secret took longer than {COMMAND_TIMEOUT:g} seconds",
             place=f"cmd:{command}",
+            hint="run the program by hand: it must not wait for anything",
         ) from None
     if done.returncode != 0:
         raise SealerError(
-            f"the program that prints the secret failed with status {done.returncode}", place=f"cmd:{command}"
+            f"the program that prints the secret failed with status {done.returncode}",
+            place=f"cmd:{command}",
+            hint="run the program by hand to see why",
         )
     try:
         return done.stdout.decode()
     except UnicodeDecodeError as error:
-        raise SealerError("the secret is no UTF-8 text", place=f"cmd:{command}") from error
+        raise SealerError(
+            "the secret is no UTF-8 text", place=f"cmd:{command}", hint="a secret is one line of text"
+        ) from error

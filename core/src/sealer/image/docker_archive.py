@@ -73,7 +73,9 @@ def docker_images(
     """
     listed = parse_json(document, MANIFEST)
     if not isinstance(listed, list) or not listed:
-        raise ImageError(f"{MANIFEST} lists no image")
+        raise ImageError(
+            f"{MANIFEST} lists no image", hint="write the archive anew: docker save NAME, or sealer save NAME"
+        )
 
     def find(name: object) -> tuple[str, int]:
         path = str(name)
@@ -81,7 +83,10 @@ def docker_images(
             if path in gathered:
                 return gathered[path]
             path = links.get(path, "")
-        raise ImageError(f"the archive has no {name}, which its {MANIFEST} names")
+        raise ImageError(
+            f"the archive has no {name}, which its {MANIFEST} names",
+            hint="it is cut off or was changed: write it anew",
+        )
 
     images: list[DockerImage] = []
     for item in listed:

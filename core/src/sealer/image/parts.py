@@ -201,7 +201,10 @@ def find_parts(inputs: Sequence[Path]) -> PartReader | None:
             "several files can only be the parts of one", hint=f"name their index too: NAME{INDEX_SUFFIX}"
         )
     if len(set(indexes)) > 1:
-        raise TransportError(f"{indexes[0]} and {indexes[1]} belong to different files")
+        raise TransportError(
+            f"{indexes[0]} and {indexes[1]} belong to different files",
+            hint="name the parts of one file at a time",
+        )
     parts = _read_index(indexes[0])
     given = [path for path in inputs if path != indexes[0]]
     return PartReader([(part, _locate(part, indexes[0].parent, given)) for part in parts])

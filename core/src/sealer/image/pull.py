@@ -203,4 +203,8 @@ class _Getter:
             self._staging.add(data)
         found = platform_of(image_config(data))
         if platform is not None and not same_platform(platform, found):
-            raise ImageError(f"the image is for {found}, not for {platform}", place=str(self._name))
+            raise ImageError(
+                f"the image is for {found}, not for {platform}",
+                place=str(self._name),
+                hint=f"pull it for that platform: --platform {found}",
+            )

@@ -225,7 +225,11 @@ class ImageStore:
             descriptor = self._choose(str(entry), document, platform)
         image = self.image(descriptor, reference=str(entry), root_digest=entry.digest)
         if platform is not None and not same_platform(platform, image.platform):
-            raise ImageError(f"the image is for {image.platform}, not for {platform}", place=str(entry))
+            raise ImageError(
+                f"the image is for {image.platform}, not for {platform}",
+                place=str(entry),
+                hint=f"pull or build it for {platform}",
+            )
         return image
 
     def image(

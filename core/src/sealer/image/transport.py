@@ -168,7 +168,11 @@ class Transport:
         listed = parse_json(data, "the list of tags")
         tags = listed.get("Tags") if isinstance(listed, dict) else None
         if not isinstance(tags, list):
-            raise TransportError(f"{reference.domain} sent no list of tags", place=reference.name)
+            raise TransportError(
+                f"{reference.domain} sent no list of tags",
+                place=reference.name,
+                hint="check the name of the repository, and that a registry answers there",
+            )
         return tuple(sorted(str(tag) for tag in tags))
 
     async def login(self, registry: str, username: str, password: str) -> None:

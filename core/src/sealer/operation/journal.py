@@ -151,7 +151,11 @@ def read_history(path: Path) -> History:
     except FileNotFoundError:
         lines = []
     except OSError as error:
-        raise SealerError(f"the journal can't be read: {error.strerror}", place=str(path)) from error
+        raise SealerError(
+            f"the journal can't be read: {error.strerror}",
+            place=str(path),
+            hint="mend the permissions there; nothing was done",
+        ) from error
     for line in lines:
         try:
             record = json.loads(line)

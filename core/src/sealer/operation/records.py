@@ -217,7 +217,27 @@ class ClusterRecords:
         for operation in self.operations():
             if operation.id == identity:
                 return operation
-        raise UsageError(f"cluster {self.cluster} has no operation {identity}")
+        raise UsageError(
+            f"cluster {self.cluster} has no operation {identity}",
+            hint=f"what was done: sealer operations list --cluster {self.cluster}",
+        )
+
+    def require_open(self, wish: str) -> Operation:
+        """Return the operation that is open.
+
+        Args:
+            wish: What is to be done to it, for the message.
+
+        Raises:
+            SealerError: None is.
+        """
+        operation = self.open_operation()
+        if operation is None:
+            raise SealerError(
+                f"no operation on cluster {self.cluster} is open: nothing to {wish}",
+                hint=f"what was done: sealer operations list --cluster {self.cluster}",
+            )
+        return operation
 
     def open_operation(self) -> Operation | None:
         """Return the newest operation if its journal does not say that it is over."""

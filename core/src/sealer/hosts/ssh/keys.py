@@ -89,7 +89,9 @@ class KeyRing:
         except asyncssh.KeyImportError as error:
             if not str(error).startswith(_ENCRYPTED):
                 raise AuthenticationFailed(
-                    f"{path} is no private key that can be used: {error}", host=host
+                    f"{path} is no private key that can be used: {error}",
+                    host=host,
+                    hint="name the private key and not its public half, in a format of ssh-keygen",
                 ) from error
             public = await asyncio.to_thread(_public_part, path)
             held = tuple(key for key in agent_keys if key.pair.key_public_data == public)

@@ -142,7 +142,11 @@ async def _recorded(host: str, address: str, ip_address: str, settings: SshSetti
     try:
         records = await asyncio.to_thread(read_records, files)
     except OSError as error:
-        raise HostError(f"{error.filename} can't be read: {error.strerror}", host=host) from error
+        raise HostError(
+            f"{error.filename} can't be read: {error.strerror}",
+            host=host,
+            hint="make it readable: host keys are compared with what stands there",
+        ) from error
     return look_up(records, address, ip_address, settings.port)
 
 
@@ -176,7 +180,11 @@ async def _record(host: str, address: str, settings: SshSettings, guard: HostKey
     try:
         known = await asyncio.to_thread(record_key, file, address, settings.port, guard.new)
     except OSError as error:
-        raise HostError(f"the host key can't be recorded in {file}: {error.strerror}", host=host) from error
+        raise HostError(
+            f"the host key can't be recorded in {file}: {error.strerror}",
+            host=host,
+            hint="mend the permissions there, or free space; the host key is asked for again next time",
+        ) from error
     if not known.trusts(guard.new):
         raise guard.changed(guard.new, known)
 
