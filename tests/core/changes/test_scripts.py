@@ -9,13 +9,14 @@ import signal
 import subprocess
 import time
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sealer.changes import Command, Copy, Directory, File, Output, OwnedPath, Symlink
 from sealer.changes.quoting import print_bytes, quote
 from sealer.changes.report import read_report
-from sealer.changes.script import Setting, converge_script, rollback_script
+from sealer.changes.script import Setting, converge_script, rollback_script, undo_script
 
 from .conftest import Disk, planned
 
@@ -334,3 +335,29 @@ def test_taking_back_the_only_operation_leaves_nothing(disk: Disk) -> None:
     report, _ = disk.run(rollback_script(disk.setting(), "op-1"))
     assert report.complete
     assert [path.name for path in disk.root.iterdir()] == ["theirs"]
+
+
+def test_a_directory_of_somebody_else_is_left_alone(disk: Disk) -> None:
+    theirs = disk.data / "journal" / "0123abc"
+    theirs.mkdir(parents=True)
+    (theirs / "system.journal").write_text("theirs")
+    script = undo_script(disk.setting())
+    done = subprocess.run(disk.shell, input=script, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "is no directory of Sealer" in done.stderr
+    assert (theirs / "system.journal").read_text() == "theirs"
+    assert sorted(path.name for path in disk.data.iterdir()) == ["journal"]
+
+
+@pytest.mark.parametrize("left", ["lock", "journal/new", "blobs/incoming", "layers/0123"])
+def test_a_directory_that_was_hardly_begun_is_removed(disk: Disk, left: str) -> None:
+    (disk.data / left).mkdir(parents=True)
+    assert disk.undo().complete
+    assert not disk.data.exists()
+
+
+def test_what_a_power_cut_left_of_a_removal_goes_with_the_next_one(disk: Disk) -> None:
+    gone = disk.data.with_name(f"{disk.data.name}.sealer-gone")
+    (gone / "kubeadm").mkdir(parents=True)
+    assert disk.undo().changes == ()
+    assert not gone.exists()

@@ -112,7 +112,11 @@ def test_hosts_that_cannot_be_reached_are_told_beside_the_others() -> None:
         ("yes", "Ready"),
         ("10.0.0.2: no route", "Unknown"),
     ]
-    assert "drift is not known in full of 10.0.0.2" in lines(status)
+    said = lines(status)
+    assert "drift is not known in full of 10.0.0.2" in said
+    (row,) = (line for line in said.splitlines() if line.startswith("10.0.0.2 "))
+    assert row.split()[2] == "no"
+    assert "\n10.0.0.2: 10.0.0.2: no route\n" in said
 
 
 def test_nothing_known_but_the_hosts() -> None:

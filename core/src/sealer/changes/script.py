@@ -17,7 +17,9 @@ from sealer.changes.quoting import quote
 _UNDO_BEGINS = (
     # Who still waits would make again what is gone.
     'if [ -e "$data.turn" ]; then rm -f "$data.turn"; rmdir "$(dirname "$data")" 2>/dev/null || :; fi',
+    "end_removal",
     '[ -d "$data" ] || finish 0',
+    "require_ours",
     "use_reserve",
     "take_lock",
 )
@@ -224,9 +226,7 @@ def undo_script(setting: Setting) -> str:
         *_UNDO_BEGINS,
         "undo_all",
         'if [ -n "$failures" ]; then drop_lock; finish 1; fi',
-        'unmount_below "$data"',
-        'rm -rf "${data:?}"',
-        'rmdir "$(dirname "$data")" 2>/dev/null || :',
+        "remove_data",
     ]
     return _wrap(setting, _lasting(body), everything=True)
 
@@ -243,9 +243,7 @@ def rollback_script(setting: Setting, operation: str) -> str:
         'if [ -n "$failures" ]; then drop_lock; finish 1; fi',
         "left=$(find \"$journal\" -maxdepth 1 -name '[0-9]*-*')",
         'if [ -n "$left" ]; then drop_lock; finish 0; fi',
-        'unmount_below "$data"',
-        'rm -rf "${data:?}"',
-        'rmdir "$(dirname "$data")" 2>/dev/null || :',
+        "remove_data",
     ]
     return _wrap(setting, _lasting(body), everything=True)
 

@@ -15,6 +15,7 @@ from sealer.cli.render.wording import counted
 from sealer.errors import UsageError
 
 if TYPE_CHECKING:
+    from sealer.clusterfile import Clusterfile
     from sealer.operation.engine import Summary
 
 
@@ -155,26 +156,13 @@ def reset(
     Each host keeps a journal of what was changed on it; that is all it takes. With --verify and --dry-run, -o
     says how what is found is printed.
     """
-    from dataclasses import replace
-
-    from sealer.cli.describing import describe_cluster
     from sealer.cluster.foresight import leftovers, look_at_reset
     from sealer.cluster.removal import refuse_known
     from sealer.cluster.removal import reset as reset_hosts
-    from sealer.clusterfile.addresses import expand_endpoints
     from sealer.operation.records import ClusterRecords
 
-    try:
-        for part in hosts.split(",") if hosts else ():
-            expand_endpoints(part.strip())
-    except ValueError as error:
-        raise UsageError(f"--hosts: {error}") from error
-    found = describe_cluster({**flags, "nodes": ",".join(part for part in (flags["nodes"], hosts) if part)})
-    if data_root:
-        found = replace(found, cluster=replace(found.cluster, data_root=data_root))
+    found = _described(hosts, data_root, flags)
     spec = found.cluster
-    if not spec.hosts:
-        raise UsageError("no hosts are given", hint="sealer reset --hosts A,B")
     if verify:
         left = drive(application, lambda context: leftovers(context, spec), **driving_flags(flags), dry=True)
         print_plan(left, output)
@@ -188,3 +176,34 @@ def reset(
     confirm(f"Take back all that Sealer changed for cluster {spec.name} on {len(spec.hosts)} hosts?", yes=yes)
     summary = drive(application, lambda context: reset_hosts(context, found), **driving_flags(flags))
     _say_taken_back(summary)
+
+
+def _described(hosts: str, data_root: str | None, flags: dict[str, Any]) -> Clusterfile:
+    """Return the hosts that are to be reset, as a cluster.
+
+    Raises:
+        UsageError: There are none, or what was given can't be meant.
+    """
+    from dataclasses import replace
+
+    from sealer.cli.describing import describe_cluster
+    from sealer.clusterfile.addresses import expand_endpoints
+    from sealer.clusterfile.data_root import data_root_of
+
+    try:
+        parts = hosts.split(",") if hosts else []
+        named = [endpoint.address for part in parts for endpoint in expand_endpoints(part.strip())]
+    except ValueError as error:
+        raise UsageError(f"--hosts: {error}") from error
+    for place, address in enumerate(named):
+        if address in named[:place]:
+            raise UsageError(f"--hosts: {address} is given twice")
+    found = describe_cluster({**flags, "nodes": ",".join(part for part in (flags["nodes"], hosts) if part)})
+    if not found.cluster.hosts:
+        raise UsageError("no hosts are given", hint="sealer reset --hosts A,B")
+    if data_root is None:
+        return found
+    try:
+        return replace(found, cluster=replace(found.cluster, data_root=data_root_of(data_root)))
+    except ValueError as error:
+        raise UsageError(f"--data-root: {data_root} {error}") from error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -54,13 +54,19 @@ def status_lines(document: Mapping[str, Any]) -> Iterator[str]:
     if versions["server"] or versions["image"]:
         yield f"version    {versions['server'] or 'unknown'}{_skew(document)}"
     yield from _registry_lines(document["registry"])
-    yield from ("", table(document["hosts"], _HOSTS))
+    yield from _host_lines(document["hosts"])
     if document["apps"]:
         yield from ("", table(document["apps"], _APPS))
     yield from _certificate_lines(document["certificates"])
     yield from _drift_lines(document["drift"])
     if document["problems"]:
         yield from ("", "not known:", *(f"  {' '.join(problem.split())}" for problem in document["problems"]))
+
+
+def _host_lines(hosts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    rows = [{**host, "reachable": "yes" if host["reachable"] == "yes" else "no"} for host in hosts]
+    yield from ("", table(rows, _HOSTS))
+    yield from (f"{host['host']}: {host['reachable']}" for host in hosts if host["reachable"] != "yes")
 
 
 def _skew(document: Mapping[str, Any]) -> str:

@@ -29,6 +29,7 @@ from sealer.cluster.removal import (
     rollback_target,
     take_back_step,
     tasks_behind,
+    unusable,
 )
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.residue import residue
@@ -211,9 +212,10 @@ def _behind(step: Step) -> PlannedStep:
 
 def _reached(context: Context, connections: Connections, *, force: bool) -> Connections:
     """Return the connections without those that there are not, if these hosts may be left as they are."""
-    left = [host for host, found in connections.items() if force and isinstance(found, HostError)]
-    for host in left:
-        context.events(Message(text="can't be reached: it would be left as it is", host=host, warning=True))
+    left = {host: found for host, found in connections.items() if force and isinstance(found, HostError)}
+    for host, error in left.items():
+        text = f"{unusable(error)}: it would be left as it is"
+        context.events(Message(text=text, host=host, warning=True))
     return {host: found for host, found in connections.items() if host not in left}
 
 

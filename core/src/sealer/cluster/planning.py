@@ -34,6 +34,9 @@ RUN = "run"
 
 _AGAIN = "nothing was done; make the plan again and look at it: sealer plan --out FILE"
 
+_MOST_NAMED = 8
+"""How many steps are named at most that would not do the same."""
+
 NOBODY = Leaving()
 """No host leaves."""
 
@@ -216,7 +219,9 @@ def _require_same_steps(saved: SavedPlan, steps: tuple[PlannedStep, ...]) -> Non
     new = {step.step: step.to_plain() for step in steps}
     changed = [step for step in {**old, **new} if old.get(step) != new.get(step)]
     if changed:
-        named = ", ".join(changed)
+        named = ", ".join(changed[:_MOST_NAMED])
+        if len(changed) > _MOST_NAMED:
+            named += f" and {len(changed) - _MOST_NAMED} more"
         raise PlanError(f"the hosts have changed since the plan was made: {named}", hint=_AGAIN)
 
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from sealer.cluster.foreign import write_context
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.rollback_tasks import rollback_tasks
-from sealer.cluster.session import Connections, Context, applying, drive, reach, reach_for
+from sealer.cluster.session import Connections, Context, applying, drive, reach, reach_for, require_all
 from sealer.cluster.state import (
     forget_state,
     is_remembered,
@@ -19,7 +19,16 @@ from sealer.cluster.state import (
     save_state,
 )
 from sealer.clusterfile import Clusterfile, ClusterSpec
-from sealer.errors import HostError, HostsFailed, HostUnreachable, RecordDamaged, SealerError, UsageError
+from sealer.errors import (
+    AuthenticationFailed,
+    HostError,
+    HostKeyRejected,
+    HostsFailed,
+    HostUnreachable,
+    RecordDamaged,
+    SealerError,
+    UsageError,
+)
 from sealer.events import EventSink, Message
 from sealer.hosts.secret import Redactor
 from sealer.model import Step, at
@@ -144,6 +153,7 @@ async def reset(context: Context, clusterfile: Clusterfile) -> Summary:
     Raises:
         UsageError: They are of a cluster that is known here: deleting is the better way.
         HostsFailed: Some hosts could not be cleaned; the others are.
+        HostError: The only host can't be reached; where no host can, nothing is on record.
     """
     spec = clusterfile.cluster
     records = ClusterRecords(context.home, spec.name)
@@ -151,20 +161,24 @@ async def reset(context: Context, clusterfile: Clusterfile) -> Summary:
     with records.lock(RESET):
         refuse_known(records, spec)
         require_none_to_finish(records)
-        abandon(records.open_operation())
-        operation = records.begin(RESET, Request.of_hosts(clusterfile).to_plain())
         async with reach(context, spec, redactor) as connections:
+            if all(isinstance(connection, HostError) for connection in connections.values()):
+                require_all(connections)
+            abandon(records.open_operation())
+            operation = records.begin(RESET, Request.of_hosts(clusterfile).to_plain())
             return await take_back(context, records, operation, connections, redactor)
 
 
 def require_none_to_finish(records: ClusterRecords) -> None:
-    """Refuse to reset hosts while an operation is open that can be gone on with.
+    """Refuse to reset hosts while an operation is open that can be gone on with, but for a reset.
+
+    Another reset takes its place: the hosts may have been the wrong ones, which nobody can ever go on with.
 
     Raises:
         OperationLocked: One is; the hint says how to finish it.
     """
     operation = records.open_operation()
-    if operation is not None:
+    if operation is not None and operation.verb != RESET:
         with contextlib.suppress(RecordDamaged):
             request_of(operation)
             records.require_none_open()
@@ -241,8 +255,12 @@ async def take_back(
 
 
 def say_without_gone(error: HostsFailed, command: str) -> None:
-    """Add to a failure, if hosts could not be reached, the command that goes on without them."""
-    if any(isinstance(one, HostUnreachable) for one in error.failures.values()):
+    """Add to a failure, if hosts could not be reached, the command that goes on without them.
+
+    A machine that was put in the place of one that is gone has another key, and may let nobody in.
+    """
+    gone = (HostUnreachable, HostKeyRejected, AuthenticationFailed)
+    if any(isinstance(one, gone) for one in error.failures.values()):
         error.hint = f"{error.hint}   without hosts that are gone: {command}"
 
 
@@ -283,14 +301,25 @@ def left_behind(
     """Return the hosts that are left as they are, when the user wants that of those out of reach; say so."""
     if not noted(operation, TakenBack).force:
         return frozenset()
-    left = [host for host, connection in connections.items() if isinstance(connection, HostError)]
-    for host in left:
+    left = {host: found for host, found in connections.items() if isinstance(found, HostError)}
+    for host, error in left.items():
         text = (
-            f"can't be reached: what was changed there stays, with its journal below {data}; "
+            f"{unusable(error)}: what was changed there stays, with its journal below {data}; "
             f"when it is back: sealer reset --hosts {host} --cluster-name {operation.cluster}"
         )
         context.events(Message(text=text, host=host, warning=True))
     return frozenset(left)
+
+
+def unusable(error: HostError) -> str:
+    """Return in a few words why there is no connection to a host."""
+    match error:
+        case HostUnreachable():
+            return "can't be reached"
+        case HostKeyRejected():
+            return "shows another key than it should"
+        case _:
+            return "can't be used"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterator
 
 from sealer.clusterfile.addresses import ip_version, is_host_name
+from sealer.clusterfile.data_root import data_root_of
 from sealer.clusterfile.environment import read_environment
 from sealer.clusterfile.fields import Fields, Reader
 from sealer.clusterfile.host_entries import read_hosts
@@ -59,10 +59,11 @@ def _data_root(spec: Fields) -> str:
     value = spec.line("dataRoot")
     if value is None:
         return DEFAULT_DATA_ROOT
-    normal = posixpath.normpath(value)
-    if not value.startswith("/") or normal.strip("/") == "" or ".." in value.split("/"):
-        spec.problem("dataRoot", "must be an absolute path of a directory, without ..")
-    return "/" + normal.lstrip("/")
+    try:
+        return data_root_of(value)
+    except ValueError as error:
+        spec.problem("dataRoot", str(error))
+        return value
 
 
 def _container_runtime(fields: Fields) -> str | None:

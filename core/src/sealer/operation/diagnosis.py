@@ -24,6 +24,11 @@ _KNOWN = (
         "find out why (dmesg tells of disks that fail), make it writable, then resume",
     ),
     (
+        re.compile(r"is no directory of Sealer"),
+        "somebody else's directory is where the cluster's should be",
+        "nothing was touched there; see to the cluster's name and the data root",
+    ),
+    (
         re.compile(r"a later run has come while this one waited"),
         "another run of sealer works on this host",
         "let it come to its end and see what it made, then resume",
