@@ -63,12 +63,12 @@ def value_texts(
         except yaml.YAMLError as error:
             raise UsageError(
                 f"the values for {app.name} are no YAML",
-                hint="write a file of lines NAME: VALUE, as for helm --values",
+                hint="write a file of lines NAME: VALUE",
             ) from error
         if content is not None and not isinstance(content, dict):
             raise UsageError(
                 f"the values for {app.name} are no mapping",
-                hint="write a file of lines NAME: VALUE, as for helm --values",
+                hint="write a file of lines NAME: VALUE",
             )
     return texts
 

@@ -48,7 +48,7 @@ def _host(node: Mapping[str, Any]) -> HostSpec:
     if not address:
         raise SealerError(
             f"node {metadata['name']} has no address",
-            hint="wait until its kubelet has reported one: kubectl get nodes -o wide",
+            hint="wait until the node has reported one: kubectl get nodes -o wide",
         )
     labels = metadata.get("labels", {})
     roles = {key.removeprefix(_ROLE) for key in labels if key.startswith(_ROLE)}
