@@ -6,7 +6,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 
 SHELLS: tuple[tuple[str, ...], ...] = (("dash",), ("bash", "--posix"), ("busybox", "sh"))
@@ -41,31 +40,32 @@ def syntax_errors(scripts: Mapping[str, str]) -> list[str]:
     names: dict[str, list[str]] = {}
     for name, text in scripts.items():
         names.setdefault(text, []).append(name)
+    _complaints.update(_parse(sorted(names.keys() - _complaints.keys())))
     return [
-        f"{', '.join(names[text])}: {shell} can't parse it: {complaint}"
-        for text, shell, complaint in _complaints(frozenset(names))
+        f"{', '.join(named)}: {shell} can't parse it: {complaint}"
+        for text, named in sorted(names.items())
+        for shell, complaint in _complaints[text]
     ]
 
 
-@lru_cache(maxsize=256)
-def _complaints(texts: frozenset[str]) -> tuple[tuple[str, str, str], ...]:
-    """Return each text that a shell can't parse, with the shell and what it says."""
-    if not texts:
-        return ()
-    found = []
-    numbered = sorted(texts)
+_complaints: dict[str, tuple[tuple[str, str], ...]] = {}
+"""Of each text that was parsed, the shells that can't parse it and what they say; most come many times."""
+
+
+def _parse(texts: Sequence[str]) -> Mapping[str, tuple[tuple[str, str], ...]]:
+    found: dict[str, list[tuple[str, str]]] = {text: [] for text in texts}
     with tempfile.TemporaryDirectory(prefix="sealer-shells-") as parent:
         directory = Path(parent, "scripts")
         directory.mkdir()
-        for number, text in enumerate(numbered):
+        for number, text in enumerate(texts):
             directory.joinpath(str(number)).write_text(text, encoding="utf-8")
-        for shell in present_shells():
+        for shell in present_shells() if texts else ():
             words = ["sh", "-c", _PARSE_ALL, "parse", str(directory), *shell]
             said = subprocess.run(words, capture_output=True, text=True, check=True)
             for line in said.stdout.splitlines():
                 place, _, complaint = line.partition(" ")
-                found.append((numbered[int(place)], shell[0], complaint))
-    return tuple(found)
+                found[texts[int(place)]].append((shell[0], complaint))
+    return {text: tuple(complaints) for text, complaints in found.items()}
 
 
 def run_script(
