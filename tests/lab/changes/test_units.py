@@ -103,3 +103,18 @@ def test_a_unit_that_does_not_start_says_why_and_is_taken_back(machine: Machine)
         assert "no luck today" in said
         assert "unit trial.service does not start" in said
         machine.undo()
+
+
+@pytest.mark.parametrize(("failures", "state"), [(2, "changed"), (9, "failed")])
+def test_a_unit_that_systemd_starts_again_by_itself_is_waited_for_but_not_for_ever(
+    machine: Machine, failures: int, state: str
+) -> None:
+    count = f"echo >> /run/trial; [ $$(wc -l < /run/trial) -gt {failures} ] || exit 3"
+    shell = f"{count}; systemd-notify --ready; exec sleep 7009"
+    kind = "Type=notify\nNotifyAccess=all\nRestart=always\nRestartSec=0"
+    text = f"[Service]\n{kind}\nExecStart=/bin/sh -c '{shell}'\n"
+    with machine.unharmed():
+        found, _ = machine.attempt(Unit(name="trial.service", content=text, enabled=False))
+        assert found == [state]
+        machine.undo()
+        machine.run("rm /run/trial")

@@ -37,8 +37,18 @@ note_unit() {
 }
 start_unit() {
   systemctl reset-failed "$1" 2>/dev/null || :
-  systemctl restart "$1" || { explain_unit "$1"; return 1; }
+  systemctl restart "$1" || starts_again "$1" || { explain_unit "$1"; return 1; }
   systemctl is-active -q "$1" || { explain_unit "$1"; return 1; }
+}
+# starts_again UNIT: it ended while it started, and systemd starts it once more: what it needs may come up late
+starts_again() {
+  while [ "$(systemctl is-active "$1")" = activating ]; do
+    restarts=$(systemctl show -p NRestarts "$1")
+    restarts=${restarts#*=}
+    if [ "${restarts:-3}" -ge 3 ]; then return 1; fi
+    sleep 1
+  done
+  systemctl is-active -q "$1"
 }
 explain_unit() {
   systemctl status --no-pager --lines=15 "$1" 2>&1 || :
