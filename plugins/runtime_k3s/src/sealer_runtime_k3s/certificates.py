@@ -96,7 +96,7 @@ def _step(
         changes=tuple(changes),
         provides=(at(provides, host.name),),
         requires=requires,
-        timeout=900,
+        timeout=1800,
     )
 
 
@@ -123,8 +123,9 @@ def _renew_listener(host: Host, renewal: Renewal) -> tuple[Change, ...]:
         Wait(
             title=f"the API server itself answers, {renewal.stamp}",
             until=f"{kubectl} get --raw /readyz",
-            why=f"{kubectl} get --raw /readyz 2>&1 | tail -n 1",
-            limit=360,
+            why=f"{kubectl} get --raw /readyz 2>&1 | {fragments.IN_SHORT}",
+            # k3s ends when its API server isn't healthy within a minute, and begins anew.
+            limit=900,
         ),
         Command(
             title=f"renew what listens in front of the API server, {renewal.stamp}",

@@ -97,9 +97,12 @@ API_ANSWERS = f"{KUBECTL} get --raw /readyz"
 OWN_KUBECTL = f"{PROGRAM} kubectl --kubeconfig {ADMIN_KUBECONFIG}"
 """How kubectl reaches a server's own API server, whatever listens in front of it."""
 
+IN_SHORT = r"tail -n 1 | sed 's/\[+\][^\]*\\n//g; s/\\n/; /g'"
+"""Leaves away what a server finds good about itself that is not ready; kubectl says all in one line."""
+
 WHY_NO_API = f"""\
 if systemctl is-active -q {SERVER_UNIT}; then
-  {API_ANSWERS} 2>&1 | tail -n 1
+  {API_ANSWERS} 2>&1 | {IN_SHORT}
 else
   echo "{SERVER_UNIT} is $(systemctl is-active {SERVER_UNIT})"
 fi"""
