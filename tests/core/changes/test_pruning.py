@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from sealer.changes import LayerBlob, PrunedStore, Tree
@@ -110,6 +111,39 @@ def test_a_name_that_two_images_had_means_that_of_the_one_that_stays(disk: Disk)
     assert (disk.data / link).read_bytes() == before
 
 
+def missed_while(path: Path, doing: Callable[[], bool]) -> int:
+    """Return how often a file was not there while something was done."""
+    done = threading.Event()
+    missed: list[int] = []
+
+    def look() -> None:
+        count = 0
+        while not done.is_set():
+            count += 0 if path.exists() else 1
+        missed.append(count)
+
+    looker = threading.Thread(target=look)
+    looker.start()
+    try:
+        assert doing()
+    finally:
+        done.set()
+        looker.join()
+    return missed[0]
+
+
+def test_what_is_there_is_there_at_every_moment_while_more_is_merged(disk: Disk) -> None:
+    merged(disk, "a.example/app:1")
+    more = Tree(path=STORE, layers=(unpacked(disk, "a.example/app:1", "a.example/app:2"),), merge=True)
+    link = f"{V2}/repositories/a.example/app/_manifests/tags/1/current/link"
+    assert missed_while(disk.data / link, lambda: disk.converge(more).complete) == 0
+    assert files(disk.data / STORE) == packed("a.example/app:1", "a.example/app:2")
+    # It is that of the later layer from now on.
+    assert (disk.data / link).samefile(
+        disk.data / "layers" / more.layers[0].hex / link.removeprefix(f"{STORE}/")
+    )
+
+
 def test_a_name_that_stays_is_there_at_every_moment(disk: Disk) -> None:
     kept = merged(disk, "a.example/app:1")
     other = unpacked(disk, "a.example/app:1", "a.example/app:2")
@@ -119,23 +153,10 @@ def test_a_name_that_stays_is_there_at_every_moment(disk: Disk) -> None:
     (disk.data / link).unlink()
     (disk.data / link).hardlink_to(newer)
     (disk.data / "trees" / Tree(path=STORE, layers=(other,), merge=True).mark).write_text(other.hex)
-    done = threading.Event()
-    missed: list[int] = []
-
-    def pull() -> None:
-        count = 0
-        while not done.is_set():
-            count += 0 if (disk.data / link).exists() else 1
-        missed.append(count)
-
-    puller = threading.Thread(target=pull)
-    puller.start()
-    try:
-        assert disk.converge(PrunedStore(path=STORE, trees=(kept,))).complete
-    finally:
-        done.set()
-        puller.join()
-    assert missed == [0]
+    missed = missed_while(
+        disk.data / link, lambda: disk.converge(PrunedStore(path=STORE, trees=(kept,))).complete
+    )
+    assert missed == 0
     assert files(store) == packed("a.example/app:1")
 
 

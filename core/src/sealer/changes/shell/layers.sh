@@ -35,31 +35,50 @@ note_tree() {
   mv "$data/trees/$2.new" "$data/trees/$2"
 }
 
-# lay HEX DIRECTORY: link a layer's files into a directory, whiteouts first (OCI image-spec, layer.md).
+# ground DIRECTORY: make room for the layer in which we are, whiteouts first (OCI image-spec, layer.md).
 # Directories of the layer take the place of links to directories, so nothing is written through a link.
+ground() {
+  # The inner scripts get the directory and the paths as arguments.
+  # shellcheck disable=SC2016
+  find . -type d -exec sh -c 'd=$1; shift; for f; do
+    if [ ! -d "$d/$f" ] || [ -L "$d/$f" ]; then rm -rf -- "$d/$f"; mkdir -- "$d/$f"; fi; done' sh "$1" {} +
+  find . -name '.wh.*' | while IFS= read -r mark; do
+    name=${mark##*/}
+    above=${mark%"$name"}
+    if [ "$name" = .wh..wh..opq ]; then
+      find "$1/$above" -mindepth 1 -maxdepth 1 -exec rm -rf -- {} +
+      find "$above" -type d | while IFS= read -r directory; do mkdir -p "$1/$directory"; done
+    else
+      rm -rf -- "${1:?}/$above${name#.wh.}"
+    fi
+  done
+}
+# lay HEX DIRECTORY: link a layer's files into a directory that nobody reads yet
 lay() {
   (
     cd "$data/layers/$1" || exit 1
-    # The inner scripts get the directory and the paths as arguments.
-    # shellcheck disable=SC2016
-    find . -type d -exec sh -c 'd=$1; shift; for f; do
-      if [ ! -d "$d/$f" ] || [ -L "$d/$f" ]; then rm -rf -- "$d/$f"; mkdir -- "$d/$f"; fi; done' sh "$2" {} +
-    find . -name '.wh.*' | while IFS= read -r mark; do
-      name=${mark##*/}
-      above=${mark%"$name"}
-      if [ "$name" = .wh..wh..opq ]; then
-        find "$2/$above" -mindepth 1 -maxdepth 1 -exec rm -rf -- {} +
-        find "$above" -type d | while IFS= read -r directory; do mkdir -p "$2/$directory"; done
-      else
-        rm -rf -- "${2:?}/$above${name#.wh.}"
-      fi
-    done
+    ground "$2"
     # What a file takes the place of goes first, so that no older link is written through.
     # shellcheck disable=SC2016
     find . ! -type d -exec sh -c 'd=$1; shift; for f; do
       if [ -e "$d/$f" ] || [ -L "$d/$f" ]; then rm -rf -- "$d/$f"; fi; done' sh "$2" {} +
     cp -al . "$2/"
     find . -name '.wh.*' | while IFS= read -r mark; do rm -f "$2/$mark"; done
+  )
+}
+# lay_beside HEX DIRECTORY: the same where others read meanwhile: what is there already is there at every moment
+lay_beside() {
+  (
+    cd "$data/layers/$1" || exit 1
+    ground "$2"
+    # shellcheck disable=SC2016
+    find . ! -type d ! -name '.wh.*' -exec sh -c 'd=$1; shift; for f; do
+      if [ -d "$d/$f" ] && [ ! -L "$d/$f" ]; then rm -rf -- "$d/$f"; fi
+      if [ -e "$d/$f" ] || [ -L "$d/$f" ]; then
+        [ "$d/$f" -ef "$f" ] || { ln -f -- "$f" "$d/$f.new" && mv -f -- "$d/$f.new" "$d/$f"; } || exit 1
+      else
+        ln -- "$f" "$d/$f" || exit 1
+      fi; done' sh "$2" {} +
   )
 }
 # replace_tree PATH "HEX ..." MARK / merge_tree PATH "HEX ..." MARK
@@ -81,7 +100,9 @@ restore_layers() {
   fi
 }
 merge_tree() {
+  how=lay_beside
+  if [ ! -e "$data/$1" ]; then how=lay; fi
   mkdir -p "$data/$1"
-  for layer in $2; do lay "$layer" "$data/$1"; done
+  for layer in $2; do "$how" "$layer" "$data/$1"; done
   note_tree "$2" "$3"
 }
