@@ -114,18 +114,6 @@ def parse_document(data: bytes, media_type: str | None = None) -> Manifest | Ind
     raise ImageError(f"{declared!r} is not the media type of an image manifest or index")
 
 
-def parse_manifest(data: bytes) -> Manifest:
-    """Read a manifest.
-
-    Raises:
-        ImageError: The bytes are not a well-formed manifest.
-    """
-    document = parse_document(data)
-    if not isinstance(document, Manifest):
-        raise ImageError("an index stands where a manifest is expected")
-    return document
-
-
 def parse_index(data: bytes) -> Index:
     """Read an index.
 
