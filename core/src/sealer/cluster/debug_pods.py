@@ -165,7 +165,7 @@ def add_container(pod: str, target: str, name: str, wanted: Debugging) -> str:
     asked = ("kubectl", "get", "pod", "-n", wanted.namespace, pod, "-o", f"go-template={_FIRST_CONTAINER}")
     first = f"target=$({words(asked)}) || exit\ntarget=${{target%% *}}"
     debug = (*_debug(pod, wanted), f"--container={name}")
-    # Not by $$: kubelets replace that by one dollar in the command of a container, as its API says.
+    # Not by $$: in the command of a container that stands for one dollar, as the API of pods says.
     note = f"read -r process rest < /proc/self/stat; echo $process > {_PROCESS}"
     sleep = ("--", "sh", "-c", f"{note}; exec sleep {LONGEST_SECONDS}")
     given = f"target={quote(target)}" if target else first
