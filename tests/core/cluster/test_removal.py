@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from sealer.cli.program import run
-from sealer.cluster.removal import RESET, require_none_to_finish, say_without_gone
+from sealer.cluster.gone_hosts import say_without_gone, still_there
+from sealer.cluster.removal import RESET, require_none_to_finish
 from sealer.cluster.request import Request
+from sealer.cluster.state import save_state
 from sealer.clusterfile import Clusterfile
 from sealer.clusterfile.flags import cluster_from_flags
 from sealer.errors import (
@@ -32,6 +34,21 @@ def records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ClusterRecords:
 def plain() -> dict[str, object]:
     spec = cluster_from_flags("192.0.2.1", "")
     return dict(Request.of_hosts(Clusterfile(cluster=spec)).to_plain())
+
+
+def of_hosts(nodes: str) -> Request:
+    return Request.of_hosts(Clusterfile(cluster=cluster_from_flags("192.0.2.1", nodes)))
+
+
+def test_a_host_that_left_since_is_not_brought_back_by_a_rollback(records: ClusterRecords) -> None:
+    before = of_hosts("192.0.2.2,192.0.2.3")
+    assert still_there(records, before) == before
+    records.directory.mkdir(parents=True)
+    save_state(records, of_hosts("192.0.2.2,192.0.2.4"))
+    found = still_there(records, before).clusterfile.cluster
+    assert [host.address for host in found.hosts] == ["192.0.2.1", "192.0.2.2"]
+    (records.directory / "cluster.json").write_text("{")
+    assert still_there(records, before) == before
 
 
 def test_a_reset_that_can_not_come_to_its_end_stands_in_no_other_ones_way(records: ClusterRecords) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sealer.changes.lasting import what_stays
 from sealer.cluster.certificates import RENEW, new_renewal, renewal_plan, with_names
 from sealer.cluster.comparison import compare
+from sealer.cluster.gone_hosts import still_there, unusable
 from sealer.cluster.install import prepare_again
 from sealer.cluster.kinds import look_at, look_through
 from sealer.cluster.leaving import Leaving, ToldToLeave, asked_of, part, require_removable, settled
@@ -29,7 +30,6 @@ from sealer.cluster.removal import (
     rollback_target,
     take_back_step,
     tasks_behind,
-    unusable,
 )
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.residue import residue
@@ -92,7 +92,7 @@ async def look_at_rollback(context: Context, records: ClusterRecords, identity: 
     """
     records.require_unlocked()
     target = rollback_target(records, identity)
-    request = request_of(target)
+    request = still_there(records, request_of(target))
     return await _look_at_removal(context, Removal(verb=ROLLBACK, request=request, only=target.id))
 
 

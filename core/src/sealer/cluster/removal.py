@@ -7,6 +7,7 @@ import shutil
 from dataclasses import asdict, dataclass, replace
 
 from sealer.cluster.foreign import write_context
+from sealer.cluster.gone_hosts import say_without_gone, still_there, unusable
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.rollback_tasks import rollback_tasks
 from sealer.cluster.session import Connections, Context, applying, drive, reach, reach_for, require_all
@@ -19,16 +20,7 @@ from sealer.cluster.state import (
     save_state,
 )
 from sealer.clusterfile import Clusterfile, ClusterSpec
-from sealer.errors import (
-    AuthenticationFailed,
-    HostError,
-    HostKeyRejected,
-    HostsFailed,
-    HostUnreachable,
-    RecordDamaged,
-    SealerError,
-    UsageError,
-)
+from sealer.errors import HostError, HostsFailed, RecordDamaged, SealerError, UsageError
 from sealer.events import EventSink, Message
 from sealer.hosts.secret import Redactor
 from sealer.model import Step, at
@@ -138,7 +130,7 @@ async def rollback(context: Context, records: ClusterRecords, identity: str | No
     with records.lock(ROLLBACK):
         target = rollback_target(records, identity)
         abandon(records.open_operation())
-        request = request_of(target)
+        request = still_there(records, request_of(target))
         operation = records.begin(ROLLBACK, {**request.to_plain(), **asdict(TakenBack(target=target.id))})
         write_context(request)
         async with reach_for(context, request, redactor) as connections:
@@ -244,7 +236,7 @@ async def take_back(
             forget_state(records)
             _leave_registry(context, request)
         else:
-            save_state(records, before)
+            save_state(records, still_there(records, before))
 
     try:
         return await drive(context, operation, plan, connections, make_visitor, conclude=conclude)
@@ -252,16 +244,6 @@ async def take_back(
         if operation.verb == DELETE:
             say_without_gone(error, f"sealer delete --all --force {spec.name}")
         raise
-
-
-def say_without_gone(error: HostsFailed, command: str) -> None:
-    """Add to a failure, if hosts could not be reached, the command that goes on without them.
-
-    A machine that was put in the place of one that is gone has another key, and may let nobody in.
-    """
-    gone = (HostUnreachable, HostKeyRejected, AuthenticationFailed)
-    if any(isinstance(one, gone) for one in error.failures.values()):
-        error.hint = f"{error.hint}   without hosts that are gone: {command}"
 
 
 def tasks_behind(
@@ -309,17 +291,6 @@ def left_behind(
         )
         context.events(Message(text=text, host=host, warning=True))
     return frozenset(left)
-
-
-def unusable(error: HostError) -> str:
-    """Return in a few words why there is no connection to a host."""
-    match error:
-        case HostUnreachable():
-            return "can't be reached"
-        case HostKeyRejected():
-            return "shows another key than it should"
-        case _:
-            return "can't be used"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
