@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from sealer.cluster.access import Access, step_secret, targets
 from sealer.cluster.request import Request
@@ -28,6 +29,8 @@ from sealer.operation.records import DONE, Operation
 from sealer.operation.visit import Applier, Visitor
 from sealer.plugins import Plugins
 from sealer.secret import Secret
+
+Found = TypeVar("Found")
 
 Connections = Mapping[str, Connection | HostError]
 """The connection to each host by its address, or why there is none."""
@@ -107,14 +110,28 @@ def require_all(connections: Connections) -> Mapping[str, Connection]:
         HostError: One host can't be reached.
         HostsFailed: Several can't.
     """
-    failures = {host: found for host, found in connections.items() if isinstance(found, HostError)}
+    return _sound(connections, "used")
+
+
+def _sound(outcomes: Mapping[str, Found | HostError], what: str) -> Mapping[str, Found]:
+    """Return what there is of each host, if there is something of all.
+
+    Args:
+        outcomes: What was found, or why not, by host.
+        what: What hosts can't be when there is nothing, for the message.
+
+    Raises:
+        HostError: There is nothing of one host.
+        HostsFailed: There is nothing of several.
+    """
+    failures = {host: found for host, found in outcomes.items() if isinstance(found, HostError)}
     if len(failures) == 1:
         raise next(iter(failures.values()))
     if failures:
         raise HostsFailed(
-            f"{len(failures)} of {len(connections)} hosts can't be used", failures=failures, resumable=False
+            f"{len(failures)} of {len(outcomes)} hosts can't be {what}", failures=failures, resumable=False
         )
-    return {host: found for host, found in connections.items() if not isinstance(found, HostError)}
+    return {host: found for host, found in outcomes.items() if not isinstance(found, HostError)}
 
 
 async def observe_all(
@@ -137,14 +154,7 @@ async def observe_all(
 
     found_facts = await asyncio.gather(*(attempt(connection) for connection in connections.values()))
     outcomes = dict(zip(connections, found_facts, strict=True))
-    failures = {host: found for host, found in outcomes.items() if isinstance(found, HostError)}
-    if len(failures) == 1:
-        raise next(iter(failures.values()))
-    if failures:
-        raise HostsFailed(
-            f"{len(failures)} of {len(outcomes)} hosts can't be observed", failures=failures, resumable=False
-        )
-    return {host: found for host, found in outcomes.items() if not isinstance(found, HostError)}
+    return _sound(outcomes, "observed")
 
 
 @asynccontextmanager
