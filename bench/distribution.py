@@ -1,7 +1,8 @@
 """Compare how Sealer distributes an image's files to 1, 2, 4 and 8 hosts with `tar | ssh` and `scp -r`.
 
 The hosts are lab nodes. Each way sends to all of them at once, over the same links, in turns, several times.
-Sealer sends the layers of an image, the others the files that it was made of. Bytes are those that the hosts'
+Sealer sends the layers of an image, with hosts passing them on and without, the others the files
+that it was made of. Bytes are those that the hosts'
 network cards received.
 
     python bench/distribution.py "$SEALER_CACHE"/kubernetes-v1.20.2/artifacts/cni
@@ -27,7 +28,7 @@ from pathlib import Path
 
 from sealer.cluster.distribution import image_files, rootfs_steps
 from sealer.errors import HostError
-from sealer.events import discard
+from sealer.events import Event, Message, discard
 from sealer.hosts.facts import observe
 from sealer.hosts.pool import close_connections, open_connections
 from sealer.hosts.secret import Redactor
@@ -36,6 +37,7 @@ from sealer.image.store import ImageStore
 from sealer.model import Host
 from sealer.operation.engine import Engine
 from sealer.operation.journal import History, Journal
+from sealer.operation.passing import FAN_OUT, Passing
 from sealer.operation.plan import make_plan
 from sealer.operation.visit import Applier
 from sealer.testing.lab import Lab, Node
@@ -60,7 +62,13 @@ class Measured:
     received: int
 
 
-async def send(home: Path, lab: Lab, count: int, uploads: int) -> None:
+def tell(event: Event) -> None:
+    """Print what did not go as it should."""
+    if isinstance(event, Message):
+        print(event.host, event.text, file=sys.stderr)
+
+
+async def send(home: Path, lab: Lab, count: int, uploads: int, fan_out: int) -> None:
     """Do what `sealer run` does until the rootfs is on all hosts, and no more."""
     store = ImageStore(home)
     layers = store.resolve(IMAGE).layers
@@ -76,15 +84,17 @@ async def send(home: Path, lab: Lab, count: int, uploads: int) -> None:
             facts = await observe(connection, (), data_root=DATA)
             hosts.append(Host(name=target.name, address=target.address, roles=("node",), facts=facts))
         plan = make_plan(rootfs_steps({host.name: layers for host in hosts}, hosts))
-        visitor = Applier(
-            data=DATA,
-            operation="bench",
-            blobs=store,
-            uploads=asyncio.Semaphore(uploads),
-            events=discard,
-            redactor=Redactor(),
-        )
         with tempfile.TemporaryDirectory() as directory, Journal(Path(directory) / "journal") as journal:
+            passing = Passing(plan.steps, fan_out=fan_out, events=tell)
+            visitor = Applier(
+                data=DATA,
+                operation="bench",
+                blobs=store,
+                uploads=asyncio.Semaphore(uploads),
+                events=discard,
+                redactor=Redactor(),
+                passing=passing,
+            )
             engine = Engine(
                 plan=plan,
                 connections=connections,
@@ -94,7 +104,8 @@ async def send(home: Path, lab: Lab, count: int, uploads: int) -> None:
                 concurrency=30,
                 events=discard,
             )
-            await engine.run()
+            async with passing:
+                await engine.run()
     finally:
         await close_connections(connections.values())
 
@@ -113,6 +124,7 @@ class Bench:
         ways: Sequence[tuple[str, Callable[[int], None]]] = (
             ("sealer", self._sealer),
             ("again", self._sealer),
+            ("direct", lambda count: self._sealer(count, fan_out=0)),
             ("tar", self._tar),
             ("scp", self._scp),
         )
@@ -138,9 +150,10 @@ class Bench:
         way(count)
         return Measured(seconds=time.monotonic() - began, received=sum(map(received, nodes)) - before)
 
-    def _sealer(self, count: int) -> None:
+    def _sealer(self, count: int, *, fan_out: int = FAN_OUT) -> None:
         words = [sys.executable, __file__, str(self._home), "--send", str(count), "--lab", self._lab.name]
-        self._all([self._lab.operator_command([*words, "--uploads", str(self._uploads)])])
+        flags = ["--uploads", str(self._uploads), "--fan-out", str(fan_out)]
+        self._all([self._lab.operator_command([*words, *flags])])
 
     def _tar(self, count: int) -> None:
         pipe = 'tree=$1; shift; tar -C "$tree" -cf - . | "$@"'
@@ -210,10 +223,11 @@ def main() -> None:
     parser.add_argument("--lab", default="bench", help="name of the lab that is made")
     parser.add_argument("--network", default="10.94.0.0/24", help="its network")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--fan-out", type=int, default=FAN_OUT, help=argparse.SUPPRESS)
     parser.add_argument("--send", type=int, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.send:
-        asyncio.run(send(given.directory, Lab.attach(given.lab), given.send, given.uploads))
+        asyncio.run(send(given.directory, Lab.attach(given.lab), given.send, given.uploads, given.fan_out))
         return
     report: dict[str, dict[int, dict[str, dict[str, float]]]] = {}
     with tempfile.TemporaryDirectory() as home, Lab(given.lab, given.network) as lab:
@@ -223,7 +237,7 @@ def main() -> None:
         bench = Bench(lab, Path(home), given.directory, given.uploads)
         if not given.json:
             print(f"{sum(layer.size for layer in layers) / 1e6:.1f} MB of layers")
-            names = ("sealer", "sealer again", "tar | ssh", "scp -r")
+            names = ("sealer", "sealer again", "without fan-out", "tar | ssh", "scp -r")
             print("links     hosts" + "".join(f"{name:>22}" for name in names) + "   tar/s.   scp/s.")
         for links in given.links:
             bench.shape(links)

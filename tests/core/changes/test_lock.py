@@ -65,7 +65,7 @@ def waiting(disk: Disk) -> tuple[subprocess.Popen[bytes], subprocess.Popen[bytes
     holder = begin(disk, converge_script(disk.setting(), planned([hold])))
     wait_for((disk.data / "lock" / "holder").exists)
     waiter = begin(disk, converge_script(disk.setting(), planned([late])))
-    wait_for(turn.exists)
+    wait_for(lambda: turn.exists() and turn.read_text() != "")
     return holder, waiter, gate
 
 

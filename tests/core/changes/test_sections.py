@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import time
 
-from sealer.changes import Command, File, Output, quote
+from sealer.changes import Blob, Command, File, Output, quote
 from sealer.changes.report import BlobsReceived, Ended, SectionReport, ValueReport, read_record
 from sealer.changes.script import Section, sections_script
 
@@ -140,7 +140,7 @@ def test_a_script_does_not_wait_for_what_a_command_left_running(disk: Disk) -> N
 def test_a_stream_of_blobs_that_was_cut_off_changes_nothing(disk: Disk) -> None:
     path = disk.root / "made"
     sections = [section(Command(title="make", run=f"touch {quote(str(path))}"))]
-    script = sections_script(disk.setting(), sections, receive=True)
+    script = sections_script(disk.setting(), sections, receive=[Blob(digest="sha256:" + 64 * "a", size=5)])
     file = disk.root / "script"
     file.write_text(script)
     done = subprocess.run(

@@ -32,6 +32,12 @@ def all_helpers() -> str:
     return _text(("prelude", *HELPERS))
 
 
+@cache
+def passing() -> str:
+    """Return the functions by which a host gets image layers from another one."""
+    return _text(("passing",))
+
+
 def helpers_of(text: str) -> str:
     """Return as much of ``all_helpers`` as a text calls: a host would read the rest for nothing."""
     helpers = _helpers()

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sealer.changes.base import Change
+from sealer.changes.base import Blob, Change
 from sealer.changes.helpers import all_helpers, helpers_of, runner
 from sealer.changes.quoting import quote
 
@@ -79,7 +79,7 @@ def observe_script(setting: Setting, changes: Sequence[Planned]) -> str:
         blobs = [blob.digest.partition(":")[2] for blob in planned.change.blobs]
         body.append(" ".join(["look", str(index), planned.hash, planned.fingerprint, *outputs, "--", *blobs]))
         body += _writes(planned.change)
-    return _wrap(setting, [*body, '[ -z "$idle" ] || exit 1', "record end"])
+    return wrap(setting, [*body, '[ -z "$idle" ] || exit 1', "record end"])
 
 
 def converge_script(setting: Setting, changes: Sequence[Planned]) -> str:
@@ -89,7 +89,7 @@ def converge_script(setting: Setting, changes: Sequence[Planned]) -> str:
     )
 
 
-def sections_script(setting: Setting, sections: Sequence[Section], *, receive: bool = False) -> str:
+def sections_script(setting: Setting, sections: Sequence[Section], *, receive: Sequence[Blob] = ()) -> str:
     """Return a script that visits the changes of several steps, each of which fails for itself.
 
     Changes are numbered through all sections. Journal entries of changes in a row are made together whatever
@@ -98,8 +98,9 @@ def sections_script(setting: Setting, sections: Sequence[Section], *, receive: b
     Args:
         setting: Where it runs; its environment and directory are not used.
         sections: The steps.
-        receive: Whether standard input is a tar stream of blobs, named by the hex digest of their content,
-            that are taken first and kept if they are sound. When the stream is cut off, nothing else is done.
+        receive: The blobs that come as a tar stream on standard input, in order and named by the hex digest
+            of their content. They are taken first and kept if they are sound. When the stream is cut off,
+            nothing else is done.
     """
     changes = [planned for section in sections for planned in section.changes]
     owners = [number for number, section in enumerate(sections) for _ in section.changes]
@@ -125,10 +126,16 @@ def sections_script(setting: Setting, sections: Sequence[Section], *, receive: b
     everything = " ".join(str(number) for number in range(len(sections)))
     last = f"[ \"$ended\" = ' {everything} ' ] || finish 1"
     lasting = _lasting([*body, "let_go", last])
-    return _wrap(setting, [*before, *(_RECEIVE if receive else ()), *lasting], stream=receive)
+    taken = (f"receive {named(receive)} || exit", *_RECEIVE) if receive else ()
+    return wrap(setting, [*before, *taken, *lasting], stream=bool(receive))
 
 
-_RECEIVE = ("receive || exit", "exec </dev/null", "record received")
+def named(blobs: Sequence[Blob]) -> str:
+    """Return the words by which a script knows blobs: digest and size."""
+    return " ".join(f"{blob.digest.partition(':')[2]}={blob.size}" for blob in blobs)
+
+
+_RECEIVE = ("exec </dev/null", "record received")
 
 
 def _surroundings(number: int, section: Section) -> tuple[list[str], list[str]]:
@@ -228,7 +235,7 @@ def undo_script(setting: Setting) -> str:
         'if [ -n "$failures" ]; then drop_lock; finish 1; fi',
         "remove_data",
     ]
-    return _wrap(setting, _lasting(body), everything=True)
+    return wrap(setting, _lasting(body), everything=True)
 
 
 def rollback_script(setting: Setting, operation: str) -> str:
@@ -245,7 +252,7 @@ def rollback_script(setting: Setting, operation: str) -> str:
         'if [ -n "$left" ]; then drop_lock; finish 0; fi',
         "remove_data",
     ]
-    return _wrap(setting, _lasting(body), everything=True)
+    return wrap(setting, _lasting(body), everything=True)
 
 
 def _functions(index: int, change: Change) -> str:
@@ -265,7 +272,7 @@ def _lasting(body: Sequence[str]) -> list[str]:
     return ["trap '' HUP PIPE INT", "{", *body, "finish 0", "} 2>&1 | relay", "exit"]
 
 
-def _wrap(setting: Setting, body: Sequence[str], *, stream: bool = False, everything: bool = False) -> str:
+def wrap(setting: Setting, body: Sequence[str], *, stream: bool = False, everything: bool = False) -> str:
     """Return the whole script: a group, which sh reads to its end before it runs any of it.
 
     Args:

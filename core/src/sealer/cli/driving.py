@@ -41,7 +41,7 @@ def progress_option(function: Function) -> Function:
 
 def driving_flags(flags: Mapping[str, Any]) -> dict[str, Any]:
     """Return those of a command's flags that ``drive`` takes."""
-    names = ("accept_new", "concurrency", "upload_concurrency", "fail_fast", "progress")
+    names = ("accept_new", "concurrency", "upload_concurrency", "fan_out", "fail_fast", "progress")
     return {name: flags[name] for name in names}
 
 
@@ -68,6 +68,13 @@ def host_options(function: Function) -> Function:
             help="How many hosts are sent to at one time.",
         ),
         click.option(
+            "--fan-out",
+            type=click.IntRange(0),
+            default=2,
+            show_default=True,
+            help="To how many other hosts each host passes image layers on; 0: all are sent from here.",
+        ),
+        click.option(
             "--fail-fast/--keep-going",
             help="Whether the first failure ends the operation, or only what depends on it.  [keep going]",
         ),
@@ -82,6 +89,7 @@ def drive(
     accept_new: bool,
     concurrency: int,
     upload_concurrency: int,
+    fan_out: int,
     fail_fast: bool,
     progress: str,
     dry: bool = False,
@@ -97,6 +105,7 @@ def drive(
         accept_new: Whether keys of hosts that were never seen are recorded.
         concurrency: How many hosts are worked on at one time.
         upload_concurrency: How many hosts are sent to at one time.
+        fan_out: To how many other hosts each host passes image layers on.
         fail_fast: Whether the first failure ends the operation.
         progress: What ``--progress`` said.
         dry: Whether nothing may be changed, neither on hosts nor here.
@@ -124,6 +133,7 @@ def drive(
             on_stop=stoppers.append,
             concurrency=concurrency,
             uploads=upload_concurrency,
+            fan_out=fan_out,
             fail_fast=fail_fast,
             dry=dry,
         )

@@ -19,6 +19,7 @@ from sealer.events import EventSink, Message
 from sealer.hosts.secret import Redactor
 from sealer.model import DRAIN_SECONDS, Cluster, Departure, Step, at
 from sealer.operation.engine import Summary
+from sealer.operation.passing import Passing
 from sealer.operation.plan import make_plan
 from sealer.operation.records import ClusterRecords, Operation
 from sealer.operation.visit import Branching, Remover, Visitor
@@ -234,8 +235,8 @@ async def leave(
     )
     make_applier = applying(context, cluster.data, operation, redactor)
 
-    def make_visitor(events: EventSink) -> Visitor:
-        applier = make_applier(events)
+    def make_visitor(events: EventSink, passing: Passing) -> Visitor:
+        applier = make_applier(events, passing)
         remover = Remover(data=cluster.data, operation=operation.id, events=events, redactor=redactor)
         return Branching(default=applier, others={step.id: remover for step in taking})
 

@@ -26,6 +26,7 @@ from sealer.hosts.secret import Redactor
 from sealer.model import Step, at
 from sealer.operation.engine import Summary
 from sealer.operation.journal import Journal
+from sealer.operation.passing import Passing
 from sealer.operation.places import operator_data
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ABORTED, ClusterRecords, Operation
@@ -220,9 +221,9 @@ async def take_back(
     plan = make_plan([*taking.steps, *tasks]) if tasks else taking
     make_applier = applying(context, data, operation, redactor)
 
-    def make_visitor(events: EventSink) -> Visitor:
+    def make_visitor(events: EventSink, passing: Passing) -> Visitor:
         remover = Remover(data=data, operation=operation.id, events=events, redactor=redactor, only=only)
-        applier = make_applier(events)
+        applier = make_applier(events, passing)
         return Branching(default=remover, others={step.id: applier for step in tasks})
 
     def conclude() -> None:

@@ -23,6 +23,7 @@ from sealer.image.store import ImageStore
 from sealer.model import OPERATOR, Facts, Probe
 from sealer.operation.engine import Engine, Summary
 from sealer.operation.journal import Journal
+from sealer.operation.passing import FAN_OUT, Passing
 from sealer.operation.places import Places, operator_data
 from sealer.operation.plan import Plan
 from sealer.operation.records import DONE, Operation
@@ -34,6 +35,9 @@ Found = TypeVar("Found")
 
 Connections = Mapping[str, Connection | HostError]
 """The connection to each host by its address, or why there is none."""
+
+MakeVisitor = Callable[[EventSink, Passing], Visitor]
+"""Makes what makes the visits of an operation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +54,7 @@ class Context:
         concurrency: How many hosts are worked on at one time.
         fail_fast: Whether the first failure ends an operation when what runs is done.
         uploads: How many hosts are sent to at one time.
+        fan_out: To how many others each host passes image layers on.
         dry: Whether nothing may be changed, here neither: no image is pulled.
     """
 
@@ -61,6 +66,7 @@ class Context:
     on_stop: Callable[[Callable[[], None]], None]
     concurrency: int = 30
     uploads: int = 5
+    fan_out: int = FAN_OUT
     fail_fast: bool = False
     dry: bool = False
 
@@ -170,9 +176,7 @@ async def and_operator(plan: Plan, connections: Connections) -> AsyncIterator[Co
         await local.close()
 
 
-def applying(
-    context: Context, data: str, operation: Operation, redactor: Redactor
-) -> Callable[[EventSink], Visitor]:
+def applying(context: Context, data: str, operation: Operation, redactor: Redactor) -> MakeVisitor:
     """Return what makes the visits in which changes are applied, once it knows who gets the events.
 
     Args:
@@ -183,7 +187,7 @@ def applying(
     """
     uploads = asyncio.Semaphore(context.uploads)
 
-    def make_applier(events: EventSink) -> Visitor:
+    def make_applier(events: EventSink, passing: Passing) -> Visitor:
         hosts = Applier(
             data=data,
             operation=operation.id,
@@ -192,10 +196,11 @@ def applying(
             events=events,
             redactor=redactor,
             fetch=context.fetch_secret,
+            passing=passing,
         )
         # What is unpacked here takes no turn from what is sent to hosts.
         here = operator_data(context.home, operation.cluster)
-        operator = replace(hosts, data=here, uploads=asyncio.Semaphore(1))
+        operator = replace(hosts, data=here, uploads=asyncio.Semaphore(1), passing=None)
         return Places(hosts=hosts, operator=operator)
 
     return make_applier
@@ -206,7 +211,7 @@ async def drive(
     operation: Operation,
     plan: Plan,
     connections: Connections,
-    make_visitor: Callable[[EventSink], Visitor],
+    make_visitor: MakeVisitor,
     *,
     conclude: Callable[[], None] = lambda: None,
 ) -> Summary:
@@ -239,10 +244,11 @@ async def drive(
             log(event)
             context.events(event)
 
+        passing = await stack.enter_async_context(Passing(plan.steps, fan_out=context.fan_out, events=events))
         engine = Engine(
             plan=plan,
             connections=everywhere,
-            visitor=make_visitor(events),
+            visitor=make_visitor(events, passing),
             journal=journal,
             history=history,
             concurrency=context.concurrency,

@@ -127,12 +127,14 @@ class Connection(Protocol):
         on_line: LineSink | None = None,
         on_output: LineSink | None = None,
         timeout: float | Deadline | None = None,
+        apart: bool = False,
     ) -> ScriptResult:
         """Run a script whose standard input is a stream of bytes, as ``cat > file``.
 
         The script travels ahead of the bytes, is whole before it begins, and is never part of an argument
         list. Memory stays constant whatever the size of the stream. When the script ends before
-        it has read everything, the rest is not sent, and the result has its exit status.
+        it has read everything, the rest is not sent, and the result has its exit status. ``apart`` is as
+        with ``run_script``.
 
         Raises:
             HostUnreachable: The connection could not be made, or was lost; the script sees an end of file.

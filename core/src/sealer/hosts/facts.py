@@ -18,7 +18,7 @@ OBSERVATION_TIMEOUT = 120.0
 
 # Where SSH arrived, behind whatever translates addresses; sudo takes that out of the environment of what it
 # starts, and the processes above still have it. Without SSH, where packets to anywhere would leave from.
-_ADDRESS = """\
+OWN_ADDRESS = """\
 of_login() {
   process=$$
   while [ "${process:-0}" -gt 1 ]; do
@@ -52,7 +52,7 @@ fi""",
     "machine-id": "cat /etc/machine-id 2>/dev/null || :",
     "cpus": "nproc 2>/dev/null || getconf _NPROCESSORS_ONLN",
     "memory": "sed -n 's/^MemTotal: *\\([0-9]*\\) kB$/\\1/p' /proc/meminfo",
-    "address": _ADDRESS,
+    "address": OWN_ADDRESS,
     "cgroup": "if [ -f /sys/fs/cgroup/cgroup.controllers ]; then echo 2; else echo 1; fi",
 }
 _DISK = """\

@@ -85,6 +85,7 @@ class ScriptRunner(ABC):
         on_line: LineSink | None = None,
         on_output: LineSink | None = None,
         timeout: float | Deadline | None = None,
+        apart: bool = False,
     ) -> ScriptResult:
         """Run a script that reads a stream; see ``Connection.send``."""
         return _result(
@@ -95,6 +96,7 @@ class ScriptRunner(ABC):
                 on_line=on_line,
                 on_output=on_output,
                 timeout=timeout,
+                apart=apart,
             )
         )
 

@@ -27,6 +27,7 @@ from sealer.hosts.secret import FetchSecret, Redactor, fetch_secret
 from sealer.model import Step, Value, fill, show
 from sealer.operation.diagnosis import StepErrors, diagnose
 from sealer.operation.following import Follower, Notice, Tell, Visit
+from sealer.operation.passing import Passing
 from sealer.operation.stream import BlobSource, stream_blobs, stream_size
 
 _HALT_SECONDS = 30.0
@@ -44,6 +45,7 @@ class Applier:
         events: Gets progress and output.
         redactor: Takes secrets out of what hosts print.
         fetch: Gets the secrets of steps.
+        passing: Arranges which hosts get layers from others, if any do.
     """
 
     data: str
@@ -53,6 +55,7 @@ class Applier:
     events: EventSink
     redactor: Redactor
     fetch: FetchSecret = fetch_secret
+    passing: Passing | None = None
 
     def follows(self, first: Step, step: Step) -> bool:
         """Whether a step can be visited together with one ahead of it: only the first may need bytes sent."""
@@ -75,10 +78,15 @@ class Applier:
             deadline=deadline,
         )
         follower.begin()
+        blobs = _blobs(steps[0].step)
+        got = False
         try:
             missing = await self._missing(steps[0], connection)
+            total = stream_size(missing)
             if missing:
-                result = await self._send(steps, missing, connection, follower, deadline)
+                missing = await self._take(steps[0].step, missing, connection)
+            if missing:
+                result = await self._send(steps, missing, connection, follower, deadline, total=total)
             else:
                 result = await connection.run_script(
                     self._script(steps),
@@ -86,6 +94,7 @@ class Applier:
                     on_output=follower.on_output,
                     timeout=deadline,
                 )
+            got = not missing or follower.received
         except (HostError, VerificationError) as error:
             follower.finish()
             number = follower.first_open()
@@ -94,6 +103,9 @@ class Applier:
                     error.retryable = follower.may_repeat(number)
                 follower.end(number, error)
             return
+        finally:
+            if blobs and self.passing is not None:
+                self.passing.settle(connection.host, blobs.values(), whole=got)
         follower.finish()
         number = follower.unfinished()
         if number is None:
@@ -143,7 +155,7 @@ class Applier:
             self.redactor.add(secret)
         return tuple(sorted({**step.env, **{name: one.reveal() for name, one in secrets.items()}}.items()))
 
-    def _script(self, steps: Sequence[Errand], *, receive: bool = False) -> str:
+    def _script(self, steps: Sequence[Errand], *, receive: Sequence[Blob] = ()) -> str:
         numbers = {errand.step.id: number for number, errand in enumerate(steps)}
         sections = [
             Section(
@@ -165,6 +177,18 @@ class Applier:
         report = await self.look(errand.step, connection, errand.values)
         return tuple(blobs[digest] for digest in dict.fromkeys(report.missing_blobs))
 
+    async def _take(self, step: Step, missing: tuple[Blob, ...], connection: Connection) -> tuple[Blob, ...]:
+        """Have the host get what it lacks from other hosts, and return the rest."""
+        if self.passing is None:
+            return missing
+        setting = Setting(data=self.data, operation=self.operation)
+        total = stream_size(missing)
+
+        def on_progress(moved: int) -> None:
+            self.events(TransferProgress(subject=step.title, host=step.host, moved=moved, total=total))
+
+        return await self.passing.take(connection, setting, missing, on_progress)
+
     async def _send(
         self,
         steps: Sequence[Errand],
@@ -172,12 +196,14 @@ class Applier:
         connection: Connection,
         follower: Follower,
         deadline: Deadline,
+        *,
+        total: int,
     ) -> ScriptResult:
-        step, total = steps[0].step, stream_size(missing)
+        """Send what a host lacks, the last of ``total`` bytes, in the visit's own script."""
+        step, came = steps[0].step, total - stream_size(missing)
 
         def on_progress(moved: int) -> None:
-            event = TransferProgress(subject=step.title, host=step.host, moved=moved, total=total)
-            self.events(event)
+            self.events(TransferProgress(subject=step.title, host=step.host, moved=came + moved, total=total))
 
         async with contextlib.AsyncExitStack() as upload:
             await upload.enter_async_context(self.uploads)
@@ -190,7 +216,7 @@ class Applier:
 
             deadline.seconds = None
             return await connection.send(
-                self._script(steps, receive=True),
+                self._script(steps, receive=missing),
                 stream(),
                 on_progress=on_progress,
                 on_line=follower.on_line,

@@ -115,18 +115,35 @@ writes() {
   fi
 }
 
-# receive: takes blobs as a tar stream. What an earlier stream left is used or removed.
+# receive [HEX=SIZE...]: takes blobs as a tar stream. What an earlier stream left is used or removed. Those named
+# are taken as soon as they are whole, and offered to other hosts if this one does that
 receive() (
   mkdir -p "$data/blobs/incoming" "$data/blobs/sha256" || exit
   cd "$data/blobs/incoming" || exit
+  rm -f .ended
+  taking=
+  if [ $# -gt 0 ]; then
+    take_whole "$@" &
+    taking=$!
+  fi
   tar -xf - || {
     status=$?
     df -P . >&2
-    rm -f ./*
+    if [ -n "$taking" ]; then kill "$taking" 2>/dev/null; fi
+    rm -f ./* .ended
     exit $status
   }
+  if [ -n "$taking" ]; then
+    : > .ended
+    wait "$taking"
+    rm -f .ended
+  fi
   for blob in *; do
     [ -f "$blob" ] || continue
+    if [ "$blob" -ef "../sha256/$blob" ]; then
+      rm -f "$blob"
+      continue
+    fi
     if [ "$(sha256sum < "$blob" | cut -c 1-64)" != "$blob" ]; then
       rm -f "$blob"
       echo "blob sha256:$blob arrived damaged" >&2
@@ -135,3 +152,17 @@ receive() (
     mv "$blob" ../sha256/ || exit
   done
 )
+# take_whole HEX=SIZE...: takes each blob that has arrived whole and sound while more arrives, until one does not
+take_whole() {
+  for blob; do
+    until [ "$(stat -c %s "${blob%%=*}" 2>/dev/null)" = "${blob#*=}" ]; do
+      if [ -e .ended ]; then return; fi
+      sleep 0.1 2>/dev/null || sleep 1
+    done
+    blob=${blob%%=*}
+    if [ "$(sha256sum < "$blob" | cut -c 1-64)" != "$blob" ]; then return; fi
+    ln -f "$blob" ../sha256/ || return
+    if [ -d ../offered ]; then ln -f "$blob" ../offered/; fi
+    if [ -n "${telling:-}" ]; then printf '%s\n' "$blob" >&3; fi
+  done
+}
