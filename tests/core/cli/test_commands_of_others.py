@@ -45,8 +45,11 @@ def test_an_option_that_exec_does_not_have_is_no_command(capsys: pytest.CaptureF
 
 
 def test_what_debug_would_make_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["debug", "node", "--dry-run", "--image", "i:1", "n2", "--", "ls", "-l"]) == 0
-    assert "nodeName: n2" in capsys.readouterr().out
+    for options in (["--image", "i:1", "n2"], ["n2", "--image", "i:1"]):
+        assert run(["debug", "node", "--dry-run", *options, "--", "ls", "-l"]) == 0
+        said = capsys.readouterr().out
+        assert "nodeName: n2" in said
+        assert "image: i:1" in said
     assert run(["debug", "pod", "--dry-run", "--image", "i:1", "--copy", "web", "ps"]) == 0
     said = capsys.readouterr().out
     assert "kubectl debug -n default web --image=i:1 --copy-to=" in said

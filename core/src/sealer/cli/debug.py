@@ -29,8 +29,6 @@ if TYPE_CHECKING:
 Function = TypeVar("Function", bound=Callable[..., Any])
 Found = TypeVar("Found")
 
-_RAW = {"allow_interspersed_args": False}
-
 
 def looking_options(function: Function) -> Function:
     """Add what says with what to look."""
@@ -58,7 +56,7 @@ def debug() -> None:
     """Look into nodes and pods, from containers with images that the cluster's registry has."""
 
 
-@debug.command(context_settings=_RAW)
+@debug.command()
 @click.argument("name")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @looking_options
@@ -66,9 +64,8 @@ def debug() -> None:
 def node(application: Application, /, name: str, command: tuple[str, ...], **flags: Any) -> None:
     """Look into node NAME, or the one with that address: its processes, its network, its files at /host.
 
-    Options come first. COMMAND is run, and the pod removed; one word is a script for sh. Without a command
-    there is a shell, by the kubectl of this machine. With --dry-run, -o says how what would be done is
-    printed.
+    COMMAND, behind --, is run, and the pod removed; one word is a script for sh. Without a command there is
+    a shell, by the kubectl of this machine. With --dry-run, -o says how what would be done is printed.
     """
     from sealer.cluster.debug_outlook import NEW, look_at_node
     from sealer.cluster.debug_pods import node_pod
@@ -92,7 +89,7 @@ def node(application: Application, /, name: str, command: tuple[str, ...], **fla
     _finish(application, flags, opened)
 
 
-@debug.command(context_settings=_RAW)
+@debug.command()
 @click.argument("name")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @click.option("-c", "--container", default="", help="The container whose processes are looked at.")
@@ -111,8 +108,8 @@ def pod(
 ) -> None:
     """Look into pod NAME, from a container that is added to it, or with --copy to a copy of it.
 
-    Options come first. COMMAND is run; one word is a script for sh. Without a command there is a shell, by
-    the kubectl of this machine. With --dry-run, -o says how what would be done is printed.
+    COMMAND, behind --, is run; one word is a script for sh. Without a command there is a shell, by the
+    kubectl of this machine. With --dry-run, -o says how what would be done is printed.
     """
     from sealer.cluster.debug_outlook import look_at_pod
     from sealer.cluster.debugging import debug_pod
