@@ -13,7 +13,7 @@ from sealer.cluster.applications import LaunchSite
 from sealer.cluster.launch_choice import LaunchChoice
 from sealer.cluster.pipeline import installation_plan
 from sealer.cluster.request import Growth
-from sealer.cluster.tasks import plan_rollback_tasks, plan_upgrade_tasks
+from sealer.cluster.tasks import plan_rollback_tasks, plan_upgrade_tasks, with_names
 from sealer.clusterfile import PluginSpec, parse_clusterfile, render_clusterfile
 from sealer.errors import SourceErrors, UsageError
 from sealer.model import Cluster, Host, Phase, Step, Task, at
@@ -97,6 +97,33 @@ def test_a_pod_network_is_there_before_what_comes_before_applications() -> None:
     others = [step.id for step in found.steps if "/app/" in step.id and step is not network]
     assert others
     assert all(task in found.waits_for[step] for step in others)
+
+
+class Naming(Script):
+    name = "naming"
+
+    def host_name(self, host: Host, task: Task) -> str | None:
+        if task.data == "bad":
+            raise ValueError("nothing is said of hosts")
+        return f"{task.data}-{host.facts.hostname}" if host.is_master else None
+
+
+def test_nodes_get_the_names_that_tasks_give_their_hosts_before() -> None:
+    def names(*plugins: PluginSpec) -> list[str]:
+        found = with_names(cluster().hosts, plugins, {"naming": Naming(), "shell": Script()})
+        return [one.facts.hostname for one in found]
+
+    def task(*phases: Phase, data: str = "new", kind: str = "naming", scope: str = "") -> PluginSpec:
+        return PluginSpec(name="names", type=kind, phases=phases, scope=scope, data=data)
+
+    own = [one.facts.hostname for one in cluster().hosts]
+    first, *rest = own
+    assert names() == own
+    assert names(task(Phase.PRE_INIT_HOST)) == [f"new-{first}", *rest]
+    assert names(task(Phase.PRE_INIT_HOST, scope="node")) == own
+    # What comes behind the installation of a host comes too late for its node.
+    assert names(task(Phase.POST_INIT_HOST)) == own
+    assert names(task(Phase.PRE_INIT_HOST, kind="shell"), task(Phase.PRE_INIT_HOST, data="bad")) == own
 
 
 def growth(stamp: str = "op-1") -> Growth:

@@ -28,6 +28,15 @@ def test_a_host_gets_the_name_of_its_line() -> None:
     assert command.run == "hostname two"
 
 
+def test_plans_know_the_name_that_a_host_is_to_have() -> None:
+    task = Task(
+        name="t", type="hostname", phase=Phase.PRE_INIT_HOST, data="10.0.0.1-10.0.0.2 one\n10.0.0.2 two\n"
+    )
+    names = [TYPES["hostname"].host_name(host, task) for host in CLUSTER.hosts]
+    assert names == ["one", "two", None]
+    assert TYPES["shell"].host_name(CLUSTER.hosts[0], task) is None
+
+
 def test_labels_are_set_on_every_node_that_is_named_when_it_is_done_once() -> None:
     found = changes("label", "10.0.0.2,10.0.0.3 zone=b\n10.0.0.1 zone=a,old-\n")
     lines = [one.run.splitlines()[-1] for one in found if isinstance(one, Command)]

@@ -11,6 +11,7 @@ from sealer.cluster.catalogue import catalogue
 from sealer.cluster.checks import Given, Room, access_findings, judge, leave_out
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
 from sealer.cluster.image_files import image_files
+from sealer.cluster.image_plugins import all_plugins
 from sealer.cluster.images import available, available_on, images_for_hosts, platforms_in
 from sealer.cluster.mending import Mend, mends_for
 from sealer.cluster.parts import Parts, choose_parts
@@ -211,7 +212,8 @@ def _prepare(
         first = usable.cluster.masters[0].address
         images = images_for_hosts(context.store, question.reference, {first: ordered[first], **ordered})
         files = image_files(context.store, images.main, parts.image_files)
-        cluster = cluster_view(usable, replace(images.metadata, files=files), facts, parts)
+        plugins = all_plugins(context.store, images.main, usable)
+        cluster = cluster_view(usable, replace(images.metadata, files=files), facts, parts, plugins)
         given = given_by(cluster, images, parts, own=own)
         # Hosts of a cluster that exists have the image already.
         there = state.facts if state is not None and state.is_installed else {}

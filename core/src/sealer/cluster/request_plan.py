@@ -43,7 +43,8 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
     require_known_documents(request.clusterfile, parts.runtime)
     files = image_files(context.store, images.main, parts.image_files)
     image = replace(images.metadata, files=files)
-    cluster = cluster_view(request.clusterfile, image, request.facts, parts)
+    plugins = all_plugins(context.store, images.main, request.clusterfile)
+    cluster = cluster_view(request.clusterfile, image, request.facts, parts, plugins)
     if request.removals:
         return cluster, parts, removal_plan(cluster, parts, request.removals, request.choice)
     if request.application is not None:
@@ -51,7 +52,6 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
             context, request, cluster, parts, images_again(context.store, request.application)
         )
     choice, made = made_for(context, request, cluster, images, parts)
-    plugins = all_plugins(context.store, images.main, request.clusterfile)
     stored = _stored_layers(context, request, cluster, parts)
     plan = installation_plan(
         cluster,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from sealer.changes import Change, Command, quote
@@ -42,6 +43,26 @@ class TaskPlan:
     after: tuple[Step, ...] = ()
     joining: tuple[Step, ...] = ()
     early_hosts: frozenset[str] = field(default_factory=frozenset)
+
+
+def with_names(
+    hosts: Sequence[Host], plugins: Sequence[PluginSpec], types: Mapping[str, TaskType]
+) -> tuple[Host, ...]:
+    """Return hosts with the names that tasks give them ahead of everything else, and that nodes get then.
+
+    Of data that a type can make nothing of is told when the tasks are planned.
+    """
+
+    def named(host: Host) -> Host:
+        names = [host.facts.hostname]
+        for plugin in sorted(plugins, key=lambda one: one.name):
+            if Phase.PRE_INIT_HOST in plugin.phases and plugin.type in types and plugin.chooses(host):
+                task = Task(name=plugin.name, type=plugin.type, phase=Phase.PRE_INIT_HOST, data=plugin.data)
+                with suppress(ValueError):
+                    names.append(types[plugin.type].host_name(host, task) or names[-1])
+        return replace(host, facts=replace(host.facts, hostname=names[-1]))
+
+    return tuple(map(named, hosts))
 
 
 def plan_tasks(

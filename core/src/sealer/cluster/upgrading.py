@@ -140,10 +140,10 @@ def plan_of(context: Context, request: Request, before: Request, turns: Turns) -
     parts = choose_parts(images.metadata, context.plugins, spec, context.home)
     files = image_files(context.store, images.main, parts.image_files)
     image = replace(images.metadata, files=files)
-    cluster = cluster_view(request.clusterfile, image, request.facts, parts)
+    plugins = all_plugins(context.store, images.main, request.clusterfile)
+    cluster = cluster_view(request.clusterfile, image, request.facts, parts, plugins)
     upgrading = Upgrade(previous=previous, **asdict(turns))
     choice, made = made_for(context, request, cluster, images, parts)
-    plugins = all_plugins(context.store, images.main, request.clusterfile)
     return upgrade_plan(
         cluster,
         images.layers,

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sealer.cluster.parts import Parts
+from sealer.cluster.tasks import with_names
 from sealer.cluster.upstreams import upstreams
 from sealer.clusterfile import Clusterfile, HostSpec
 from sealer.clusterfile.addresses import ip_version
+from sealer.clusterfile.plugin_documents import PluginSpec
 from sealer.model import Cluster, Facts, Host, ImageMetadata, ImageType, RegistrySettings
 
 
 def cluster_view(
-    clusterfile: Clusterfile, image: ImageMetadata, facts: Mapping[str, Facts], parts: Parts
+    clusterfile: Clusterfile,
+    image: ImageMetadata,
+    facts: Mapping[str, Facts],
+    parts: Parts,
+    plugins: Sequence[PluginSpec] = (),
 ) -> Cluster:
     """Put together what the user wants, what the image says and what was observed.
 
@@ -22,12 +28,14 @@ def cluster_view(
         image: The metadata of the cluster image.
         facts: What was observed on each host, by address.
         parts: The providers.
+        plugins: The tasks, some of which name hosts.
 
     Raises:
         SealerError: A file that the settings of a registry name can't be read.
     """
     spec = clusterfile.cluster
-    hosts = tuple(_host(host, facts[host.address]) for host in (*spec.masters, *spec.nodes))
+    observed = [_host(host, facts[host.address]) for host in (*spec.masters, *spec.nodes)]
+    hosts = with_names(observed, plugins, parts.task_types)
     env = {**image.env, **spec.env}
     container = parts.container
     cluster = Cluster(

@@ -24,3 +24,10 @@ class TaskType(Provider):
         Raises:
             ValueError: Nothing can be made of ``task.data``; the message says why.
         """
+
+    def host_name(self, host: Host, task: Task) -> str | None:
+        """Return the name that a host has when the task was done there, or None if it keeps the one it has.
+
+        Plans count on it for tasks that come ahead of everything else on a host.
+        """
+        return None

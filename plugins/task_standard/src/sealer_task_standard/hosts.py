@@ -32,6 +32,10 @@ class Hostname(TaskType):
     name: ClassVar[str] = "hostname"
     summary: ClassVar[str] = "names of hosts"
 
+    def host_name(self, host: Host, task: Task) -> str | None:
+        names = tuple(lines_for(task.data, host.address))
+        return names[-1] if names else None
+
     def changes(self, cluster: Cluster, host: Host, task: Task) -> Iterable[Change]:
         for name in lines_for(task.data, host.address):
             if not _NAME.fullmatch(name):
