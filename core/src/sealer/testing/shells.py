@@ -40,7 +40,9 @@ def syntax_errors(scripts: Mapping[str, str]) -> list[str]:
     names: dict[str, list[str]] = {}
     for name, text in scripts.items():
         names.setdefault(text, []).append(name)
-    _complaints.update(_parse(sorted(names.keys() - _complaints.keys())))
+    new = sorted(names.keys() - _complaints.keys())
+    if new:
+        _complaints.update(_parse(new))
     return [
         f"{', '.join(named)}: {shell} can't parse it: {complaint}"
         for text, named in sorted(names.items())
@@ -59,7 +61,7 @@ def _parse(texts: Sequence[str]) -> Mapping[str, tuple[tuple[str, str], ...]]:
         directory.mkdir()
         for number, text in enumerate(texts):
             directory.joinpath(str(number)).write_text(text, encoding="utf-8")
-        for shell in present_shells() if texts else ():
+        for shell in present_shells():
             words = ["sh", "-c", _PARSE_ALL, "parse", str(directory), *shell]
             said = subprocess.run(words, capture_output=True, text=True, check=True)
             for line in said.stdout.splitlines():
