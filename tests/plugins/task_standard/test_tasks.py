@@ -83,3 +83,13 @@ def test_the_check_of_a_cluster_passes_pods_by_that_have_done_their_work(tmp_pat
     told = ran(task.run, tmp_path, 'for word; do echo "$word"; done').stderr.splitlines()
     assert "--field-selector=status.phase!=Succeeded,status.phase!=Failed" in told
     assert "--all" not in told
+
+
+@pytest.mark.parametrize(
+    ("says", "status"), [("True True ", 0), ("True False ", 1), ("Unknown ", 1), ("", 1)]
+)
+def test_a_cluster_is_ready_when_each_of_its_pods_is(tmp_path: Path, says: str, status: int) -> None:
+    (task,) = changes("clustercheck", "60")
+    assert isinstance(task, Command)
+    assert ran(task.unless, tmp_path, f"printf '%s' '{says}'").returncode == status
+    assert ran(task.unless, tmp_path, "exit 3").returncode == 3

@@ -16,6 +16,13 @@ _CERTIFICATES = "/etc/kubernetes/pki/etcd"
 _PODS = '{{range .items}}{{.status.hostIP}} {{.metadata.name}}{{"\\n"}}{{end}}'
 
 
+_READY = (
+    '{{range .items}}{{$ready := "False"}}{{range .status.conditions}}'
+    '{{if eq .type "Ready"}}{{$ready = .status}}{{end}}{{end}}{{$ready}} {{end}}'
+)
+"""Prints a word for each pod: whether it is Ready."""
+
+
 class ClusterCheck(TaskType):
     """Waits until every pod of ``kube-system`` is ready."""
 
@@ -27,14 +34,13 @@ class ClusterCheck(TaskType):
         if not text.isdigit() or not 0 < int(text) <= _LONGEST_WAIT:
             raise ValueError(f"data must be seconds, at most {_LONGEST_WAIT}, or nothing")
         # Pods that have done their work are never Ready again.
-        wait = (
-            "kubectl wait --for=condition=Ready pod -n kube-system "
-            "--field-selector=status.phase!=Succeeded,status.phase!=Failed"
-        )
+        pods = "-n kube-system --field-selector=status.phase!=Succeeded,status.phase!=Failed"
         yield Command(
             title=f"{task.name} at {task.phase}",
-            run=f"{wait} --timeout={text}s >&2",
-            unless=f"{wait} --timeout=1s",
+            run=f"kubectl wait --for=condition=Ready pod {pods} --timeout={text}s >&2",
+            # To wait for a second only would be too short where there are many, or much else to do.
+            unless=f"found=$(kubectl get pods {pods} -o go-template={quote(_READY)}) || exit\n"
+            'case " $found" in *" False "* | *" Unknown "* | " ") exit 1 ;; esac',
             limit=int(text) + 60.0,
         )
 
