@@ -175,7 +175,10 @@ def add_container(pod: str, target: str, name: str, wanted: Debugging) -> str:
 def end_container(pod: str, name: str, wanted: Debugging) -> str:
     """Return sh that ends a container that was added to a pod: it stays in sight, and does nothing."""
     inside = ("kubectl", "exec", "-n", wanted.namespace, pod, "-c", name, "--")
-    return words((*inside, "sh", "-c", f'kill "$(cat {_PROCESS})"'))
+    # Behind cri-dockerd a command that is running in a container when that ends never returns.
+    later = '(sleep 1; kill "$process") > /dev/null 2>&1 < /dev/null &'
+    ending = f"process=$(cat {_PROCESS}) || exit; {later}"
+    return words((*inside, "sh", "-c", ending))
 
 
 def _debug(pod: str, wanted: Debugging) -> tuple[str, ...]:
