@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-import subprocess
-
 import pytest
 
 from sealer_container_containerd import fragments
 from sealer_container_containerd.runtime import Containerd
 from tests.plugins.kit import SHELLS
+from tests.shells import run
 
 
 @pytest.fixture(params=SHELLS, ids=lambda shell: shell[0])
 def shell(request: pytest.FixtureRequest) -> tuple[str, ...]:
     return tuple(request.param)
-
-
-def run(shell: tuple[str, ...], script: str, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*shell, "-e", "-s"],
-        input=script,
-        capture_output=True,
-        text=True,
-        check=False,
-        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", **env},
-    )
 
 
 def test_probes_answer_in_every_shell(shell: tuple[str, ...]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sealer.changes import quote
-from sealer_registry_distribution.config import MARK, PROGRAM, text_of
+from sealer_registry_distribution.config import CONFINED, MARK, PROGRAM, text_of
 
 KEPT_SECONDS = 120
 """So long a cache that found nobody at its start serves what it has, before it asks again."""
@@ -70,14 +70,4 @@ After=network-online.target
 EnvironmentFile={secret}
 EnvironmentFile=-{place}/environment
 {trusted}ExecStart=/bin/sh "{place}/serve.sh"
-Restart=always
-RestartSec=2
-LimitNOFILE=1048576
-NoNewPrivileges=yes
-PrivateTmp=yes
-ProtectSystem=full
-CapabilityBoundingSet=
-
-[Install]
-WantedBy=multi-user.target
-"""
+{CONFINED}"""

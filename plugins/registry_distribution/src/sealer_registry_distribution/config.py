@@ -16,6 +16,20 @@ UNIT_PATH = f"/etc/systemd/system/{UNIT}"
 MARK = "# Written by Sealer for the cluster "
 """How our unit's first line begins; the cluster's name follows."""
 
+CONFINED = """\
+Restart=always
+RestartSec=2
+LimitNOFILE=1048576
+NoNewPrivileges=yes
+PrivateTmp=yes
+ProtectSystem=full
+CapabilityBoundingSet=
+
+[Install]
+WantedBy=multi-user.target
+"""
+"""How the unit of a registry is kept up, with what it must not do, and when it is started."""
+
 
 def listen_address(address: str, port: int) -> str:
     """Return ``address:port``, an IPv6 address in brackets."""
@@ -68,14 +82,4 @@ After=network-online.target
 [Service]
 EnvironmentFile={environment}
 ExecStart={PROGRAM} serve "{config}"
-Restart=always
-RestartSec=2
-LimitNOFILE=1048576
-NoNewPrivileges=yes
-PrivateTmp=yes
-ProtectSystem=full
-CapabilityBoundingSet=
-
-[Install]
-WantedBy=multi-user.target
-"""
+{CONFINED}"""

@@ -1,9 +1,6 @@
 # Image layers from host to host: one that gets them offers them to others, by an sshd of its own that does
 # nothing else, with keys that count for one operation. $data/blobs/offered has a link to each that is whole.
 
-# nap: as short as the host's sleep can
-nap() { sleep 0.1 2>/dev/null || sleep 1; }
-
 # private_place: leaves a directory in $place that nobody else reads and no disk holds, until the script ends
 private_place() {
   place=$(mktemp -d /run/sealer-layers-XXXXXX) || exit

@@ -152,12 +152,14 @@ receive() (
     mv "$blob" ../sha256/ || exit
   done
 )
+# nap: as short as the host's sleep can
+nap() { sleep 0.1 2>/dev/null || sleep 1; }
 # take_whole HEX=SIZE...: takes each blob that has arrived whole and sound while more arrives, until one does not
 take_whole() {
   for blob; do
     until [ "$(stat -c %s "${blob%%=*}" 2>/dev/null)" = "${blob#*=}" ]; do
       if [ -e .ended ]; then return; fi
-      sleep 0.1 2>/dev/null || sleep 1
+      nap
     done
     blob=${blob%%=*}
     if [ "$(sha256sum < "$blob" | cut -c 1-64)" != "$blob" ]; then return; fi
