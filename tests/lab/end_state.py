@@ -57,7 +57,7 @@ _PASSING = {
     Kind.LINK: r"veth.*|cni0",
     Kind.ADDRESS: r"fe80:.*|.* cni0",
     Kind.ROUTE: r".*(fe80:|veth|100\.64\.).*",
-    Kind.PROCESS: r"coredns|awk|chroot|env|ip|iptables.*|kubectl|sleep",
+    Kind.PROCESS: r"coredns|awk|chroot|env|ip|iptables.*|kubectl|sleep|timeout",
     Kind.SYSCTL: r"net/ipv[46]/(conf|neigh)/(veth.*|cni0)/.*",
     Kind.CGROUP: r"/kubepods.*",
     Kind.NAMESPACE: r"cni-.*",

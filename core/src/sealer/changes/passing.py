@@ -30,6 +30,7 @@ class PassingKeys:
 def offer_script(setting: Setting, keys: PassingKeys, ports: Sequence[int], own_address: str) -> str:
     """Return a script that offers what ``receive`` takes, until its standard input ends.
 
+    A line of that tells it that the host has all that it will get; who fetches more then is sent away.
     It prints the address and the port once others can come. It needs the host's sshd, which it starts a
     second time with a configuration of its own; nothing of the host's configuration is used or changed.
 

@@ -46,6 +46,7 @@ class _Offer:
         host: Its name.
         digests: Of the layers that it has, or is to get.
         place: Address and port, or None when it could not begin or has ended.
+        whole: Is set when the host has all that it will get.
         over: Is set when nobody needs it any more.
         taken: How many hosts fetch from it.
     """
@@ -54,6 +55,7 @@ class _Offer:
         self.host = host
         self.digests = frozenset(digests)
         self.place: asyncio.Future[tuple[str, int] | None] = asyncio.get_running_loop().create_future()
+        self.whole = asyncio.Event()
         self.over = asyncio.Event()
         self.taken = 0
 
@@ -65,6 +67,7 @@ class _Offer:
     def end(self) -> None:
         """Let nobody begin to fetch from it, and have the host stop."""
         self.answer(None)
+        self.whole.set()
         self.over.set()
 
 
@@ -170,6 +173,8 @@ class Passing:
         if whole:
             self._settled.get(host, set()).update(blob.digest for blob in blobs)
         for offer in self._offers:
+            if offer.host == host:
+                offer.whole.set()
             if (offer.host == host and not whole) or not self._needed(offer):
                 offer.end()
 
@@ -204,13 +209,13 @@ class Passing:
             if address and port.isdigit():
                 offer.answer((address, int(port)))
 
-        async def nothing() -> AsyncIterator[bytes]:
+        async def words() -> AsyncIterator[bytes]:
+            await offer.whole.wait()
+            yield b"all\n"
             await offer.over.wait()
-            return
-            yield b""
 
         try:
-            result = await connection.send(script, nothing(), on_output=on_output, apart=True)
+            result = await connection.send(script, words(), on_output=on_output, apart=True)
         except HostError as error:
             self._say(offer.host, f"it passes no layers on: {error}")
         else:

@@ -1,5 +1,6 @@
 # Image layers from host to host: one that gets them offers them to others, by an sshd of its own that does
-# nothing else, with keys that count for one operation. $data/blobs/offered has a link to each that is whole.
+# nothing else, with keys that count for one operation. $data/blobs/offered has a link to each that is whole,
+# and .all when no more will come.
 
 # private_place: leaves a directory in $place that nobody else reads and no disk holds, until the script ends
 private_place() {
@@ -11,7 +12,8 @@ leave_place() {
   if [ -n "${server:-}" ]; then kill "$server" 2>/dev/null; fi
   rm -rf "$place"
 }
-# offer_layers HOST-KEY PUBLIC-KEY PORT...: until standard input ends. Prints the address and port
+# offer_layers HOST-KEY PUBLIC-KEY PORT...: until standard input ends; a line of it tells that no more will
+# come. Prints the address and port
 offer_layers() {
   sshd=$(command -v sshd) || { echo "there is no sshd" >&2; exit 1; }
   private_place
@@ -25,8 +27,10 @@ where=$(cat "${0%/*}/where") && cd "$where" || exit
 set -f
 for blob in $SSH_ORIGINAL_COMMAND; do
   case $blob in *[!0-9a-f]*) exit 2 ;; esac
+  all=
   until [ -e "$blob" ]; do
-    [ -d "$where" ] && [ -e "$0" ] || exit 3
+    [ -d "$where" ] && [ -e "$0" ] && [ -z "$all" ] || exit 3
+    if [ -e .all ]; then all=yes; continue; fi
     sleep 0.1 2>/dev/null || sleep 1
   done
   printf '%s\n' "$blob"
@@ -65,7 +69,7 @@ CONFIG
   rm -rf "$data/blobs/offered"
   mkdir -p "$data/blobs/offered"
   printf '%s %s\n' "$(own_address)" "$port" >&3
-  cat > /dev/null
+  while read -r line; do : > "$data/blobs/offered/.all"; done
   rm -rf "$data/blobs/offered"
 }
 # fetch_layers HOST-KEY PRIVATE-KEY ADDRESS PORT HEX=SIZE...: from a host that offers them, as far as it goes

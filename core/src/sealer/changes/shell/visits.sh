@@ -150,6 +150,7 @@ receive() (
       exit 1
     fi
     mv "$blob" ../sha256/ || exit
+    offer_layer "$blob"
   done
 )
 # nap: as short as the host's sleep can
@@ -157,14 +158,20 @@ nap() { sleep 0.1 2>/dev/null || sleep 1; }
 # take_whole HEX=SIZE...: takes each blob that has arrived whole and sound while more arrives, until one does not
 take_whole() {
   for blob; do
+    ended=
     until [ "$(stat -c %s "${blob%%=*}" 2>/dev/null)" = "${blob#*=}" ]; do
-      if [ -e .ended ]; then return; fi
-      nap
+      # Only what is not there when all has come will not come.
+      if [ -n "$ended" ]; then return; fi
+      if [ -e .ended ]; then ended=yes; else nap; fi
     done
     blob=${blob%%=*}
     if [ "$(sha256sum < "$blob" | cut -c 1-64)" != "$blob" ]; then return; fi
     ln -f "$blob" ../sha256/ || return
-    if [ -d ../offered ]; then ln -f "$blob" ../offered/; fi
+    offer_layer "$blob"
     if [ -n "${telling:-}" ]; then printf '%s\n' "$blob" >&3; fi
   done
+}
+# offer_layer HEX: to other hosts, if this one does that
+offer_layer() {
+  if [ -d ../offered ]; then ln -f "../sha256/$1" ../offered/; fi
 }
