@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from sealer.kubernetes import drain_command, forget_command, leave_in_turn, removal_step
+from sealer.changes import Command
+from sealer.kubernetes import (
+    clearing_step,
+    drain_command,
+    forget_command,
+    leave_in_turn,
+    removal_step,
+)
+from sealer.kubernetes.leaving import clear_command
 from sealer.model import Departure, Host, Step
 from sealer.testing import example_host
 
@@ -68,6 +76,40 @@ def test_masters_leave_one_after_the_other_lost_ones_first_and_nodes_side_by_sid
         (f"removed@{nodes[1].name}",): (),
     }
     assert {made.host for made in steps} == {agent.name}
+
+
+def test_pods_do_not_move_to_hosts_that_leave_next(tmp_path: Path) -> None:
+    kubectl = str(tmp_path / "kubectl")
+    drains = {node: drain_command(kubectl, node, 60) for node in ("n2", "n3")}
+    status, calls = say(tmp_path, failures=1, script=clear_command(kubectl, drains))
+    assert status == 0
+    assert calls[:2] == ["get node n2 n3 --ignore-not-found -o name"] * 2
+    assert calls[2] == "cordon"
+    assert sorted(call.split()[:2] for call in calls[3:]) == [["drain", "n2"], ["drain", "n3"]]
+
+
+def test_a_host_that_leaves_alone_or_is_lost_needs_nobody_cleared() -> None:
+    hosts = tuple(example_host(number) for number in (3, 4, 5))
+    agent = example_host(1, master=True)
+
+    def clearing(departure: Departure) -> Step | None:
+        return clearing_step(
+            departure,
+            agent,
+            distribution="toy",
+            kubectl="kubectl",
+            node=lambda host: host.name,
+            drain=lambda host, seconds: f"drain {host.name} {seconds}",
+        )
+
+    assert clearing(Departure(hosts=hosts[:1])) is None
+    assert clearing(Departure(hosts=hosts[:2], lost=frozenset({hosts[0].name}))) is None
+    found = clearing(Departure(hosts=hosts, lost=frozenset({hosts[0].name}), drain_seconds=5))
+    assert found is not None
+    assert found.title == f"move pods away from {hosts[1].name}, {hosts[2].name}"
+    (change,) = found.changes
+    assert isinstance(change, Command)
+    assert f"drain {hosts[2].name} 5" in change.run
 
 
 @pytest.mark.parametrize(

@@ -187,7 +187,7 @@ def test_hosts_leave_controllers_one_after_the_other_and_those_that_are_lost_fir
     leaving = Departure(hosts=(view.hosts[0], view.hosts[1], view.hosts[3]), lost=frozenset({"10.0.0.2"}))
     planned = {step.provides: step for step in K0s().remove(view, leaving)}
     assert all(step.host == "10.0.0.3" for step in planned.values())
-    assert planned["removed@10.0.0.1",].requires == ("removed@10.0.0.2",)
+    assert planned["removed@10.0.0.1",].requires == ("cleared@10.0.0.3", "removed@10.0.0.2")
     assert "drain" not in str(planned["removed@10.0.0.2",].changes[0].apply()).replace("drain and", "")
     assert "etcd leave --peer-address=10.0.0.1" in str(planned["removed@10.0.0.1",].changes[0].apply())
     assert "etcd leave" not in str(planned["removed@10.0.0.4",].changes[0].apply())

@@ -35,7 +35,8 @@ def test_hosts_leave_masters_one_after_the_other_and_those_that_are_lost_first()
     leaving = Departure(hosts=(view.hosts[0], view.hosts[1], view.hosts[3]), lost=frozenset({"10.0.0.2"}))
     planned = removal(view, leaving)
     first, second, node = (planned[f"k3s/remove/10.0.0.{number}@10.0.0.3"] for number in (2, 1, 4))
-    assert second.requires == first.provides == ("removed@10.0.0.2",)
+    assert first.provides == ("removed@10.0.0.2",)
+    assert second.requires == ("cleared@10.0.0.3", "removed@10.0.0.2")
     assert " drain " not in command_of(first).run
     assert " drain " in command_of(second).run
     assert "members" not in command_of(node).run
@@ -69,6 +70,7 @@ def test_hosts_that_stay_turn_to_masters_that_stay_before_the_first_one_leaves()
 def test_nobody_is_told_anything_when_others_than_the_first_master_leave() -> None:
     view = cluster(host(1, MASTER), host(2, MASTER), host(3))
     assert set(removal(view, Departure(hosts=view.hosts[1:]))) == {
+        "k3s/clear@10.0.0.1",
         "k3s/remove/10.0.0.2@10.0.0.1",
         "k3s/remove/10.0.0.3@10.0.0.1",
     }

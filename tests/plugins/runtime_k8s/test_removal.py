@@ -43,9 +43,12 @@ def command(step: Step) -> Command:
 
 def test_nodes_are_drained_side_by_side_and_nobody_else_is_touched() -> None:
     found = steps(*NODES)
+    clearing = found.pop("kubernetes/clear@10.0.0.1")
+    assert "cordon $nodes" in command(clearing).run
+    assert command(clearing).run.count("left=60\n") == 2
     assert set(found) == {"kubernetes/remove/10.0.0.4@10.0.0.1", "kubernetes/remove/10.0.0.5@10.0.0.1"}
     for step in found.values():
-        assert step.requires == ()
+        assert step.requires == clearing.provides
         assert "etcd" not in command(step).run
         assert "left=300\n" in command(step).run
 
@@ -67,7 +70,8 @@ def test_all_hosts_that_stay_turn_to_other_masters_before_one_leaves() -> None:
 def test_masters_leave_one_after_the_other_and_the_next_one_speaks_for_the_first() -> None:
     found = steps(MASTERS[0], MASTERS[1])
     first, second = found["kubernetes/remove/10.0.0.1@10.0.0.3"], found["kubernetes/remove/10.0.0.2@10.0.0.3"]
-    assert second.requires == first.provides == ("removed@10.0.0.1",)
+    assert first.provides == ("removed@10.0.0.1",)
+    assert second.requires == ("cleared@10.0.0.3", "removed@10.0.0.1")
     assert "etcd-n3" in command(first).run
 
 

@@ -6,6 +6,7 @@ from sealer.kubernetes.containers import END_PODS, end_containers
 from sealer.kubernetes.environment import environment_on
 from sealer.kubernetes.joining import JOINS
 from sealer.kubernetes.leaving import (
+    clearing_step,
     drain_command,
     forget_command,
     is_forgotten,
@@ -49,6 +50,7 @@ __all__ = [
     "UnitRuns",
     "Unused",
     "brings_script",
+    "clearing_step",
     "cni_components",
     "cni_downloads",
     "cni_programs",

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from sealer.changes import Command, quote
+from sealer.changes.quoting import words
 from sealer.errors import PlanError
 from sealer.model import Cluster, Departure, Host, Step, at
+
+_TOGETHER_SECONDS = 60
 
 
 def speaker(cluster: Cluster, departure: Departure) -> Host:
@@ -87,6 +90,21 @@ until {kubectl} drain {quote(node)} {flags} --timeout="${{left}}s"; do
 done"""
 
 
+def clear_command(kubectl: str, drains: Mapping[str, str]) -> str:
+    """Return sh that keeps pods off some nodes, then moves away side by side those that they have.
+
+    It fails only when the nodes can't be told; whose pods did not move is not waited for.
+
+    Args:
+        kubectl: The shell words that call kubectl as the administrator.
+        drains: sh that moves the pods of one node away, by its name.
+    """
+    names = words(tuple(drains))
+    cordon = f"nodes=$({kubectl} get node {names} --ignore-not-found -o name) && {kubectl} cordon $nodes"
+    moves = "\n".join(f"(\n{drain}\n) &" for drain in drains.values())
+    return f"{persistent(f'{{ {cordon}; }}')}\n{moves}\nwait"
+
+
 def forget_command(kubectl: str, node: str) -> str:
     """Return sh after which the API server knows no such node.
 
@@ -112,7 +130,11 @@ def leaving_masters(departure: Departure) -> tuple[Host, ...]:
 
 
 def leave_in_turn(
-    departure: Departure, step: Callable[[Host, tuple[str, ...]], Step], *, requires: Sequence[str] = ()
+    departure: Departure,
+    step: Callable[[Host, tuple[str, ...]], Step],
+    *,
+    requires: Sequence[str] = (),
+    clearing: Step | None = None,
 ) -> Iterator[Step]:
     """Yield a step for each host that leaves: masters one after the other, nodes side by side.
 
@@ -120,14 +142,68 @@ def leave_in_turn(
         departure: Who leaves.
         step: Makes the step of a host, given what it requires. It provides ``removed@`` the host.
         requires: What holds before the first master leaves.
+        clearing: What comes ahead of all, of ``clearing_step``.
     """
+    cleared: tuple[str, ...] = ()
+    if clearing is not None:
+        yield clearing
+        cleared = clearing.provides
     before = tuple(requires)
     for master in leaving_masters(departure):
-        yield step(master, before)
+        yield step(master, (*cleared, *before))
         before = (at("removed", master.name),)
     for host in departure.hosts:
         if not host.is_master:
-            yield step(host, ())
+            yield step(host, cleared)
+
+
+def clearing_step(
+    departure: Departure,
+    agent: Host,
+    *,
+    distribution: str,
+    kubectl: str,
+    node: Callable[[Host], str],
+    drain: Callable[[Host, int], str],
+    env: Mapping[str, str] | None = None,
+) -> Step | None:
+    """Return the step ahead of all when several hosts leave, made on a master that stays.
+
+    Drained one after the other, pods would move from each host to those that leave next. What takes longer
+    than a minute is left to the step of its host, which waits for it in earnest and tells what went wrong.
+
+    Args:
+        departure: Who leaves.
+        agent: The master.
+        distribution: How the ids of its steps begin.
+        kubectl: The shell words that call kubectl as the administrator.
+        node: Tells the name of a host's node.
+        drain: Makes sh that moves the pods of a host away, given the seconds that they may take.
+        env: The environment of the step.
+    """
+    hosts = [host for host in departure.hosts if host.name not in departure.lost]
+    if len(hosts) < 2:
+        return None
+    seconds = min(departure.drain_seconds, _TOGETHER_SECONDS)
+    names = tuple(node(host) for host in hosts)
+    known = f"{kubectl} get node {words(names)} --ignore-not-found -o name"
+    title = f"move pods away from {', '.join(names)}"
+    return Step(
+        id=at(f"{distribution}/clear", agent.name),
+        title=title,
+        host=agent.name,
+        changes=(
+            Command(
+                title=title,
+                run=clear_command(kubectl, {node(host): drain(host, seconds) for host in hosts}),
+                unless=f'found=$({known}) && [ -z "$found" ]',
+                limit=seconds + 120,
+            ),
+        ),
+        provides=(at("cleared", agent.name),),
+        env=env or {},
+        timeout=seconds + 300,
+    )
 
 
 def removal_step(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from sealer.changes import quote
 from sealer.errors import PlanError
 from sealer.kubernetes import (
+    clearing_step,
     drain_command,
     forget_command,
     is_forgotten,
@@ -39,7 +40,16 @@ def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
         require_quorum(cluster, departure)
     _require_endpoint(cluster, masters)
     return leave_in_turn(
-        departure, lambda host, before: _remove_step(cluster, departure, host, agent, before)
+        departure,
+        lambda host, before: _remove_step(cluster, departure, host, agent, before),
+        clearing=clearing_step(
+            departure,
+            agent,
+            distribution="k0s",
+            kubectl=KUBECTL,
+            node=node_name,
+            drain=lambda host, seconds: drain_command(KUBECTL, node_name(host), seconds),
+        ),
     )
 
 

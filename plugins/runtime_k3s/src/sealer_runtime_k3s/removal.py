@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from sealer.kubernetes import (
+    clearing_step,
     drain_command,
     forget_command,
     is_forgotten,
@@ -38,6 +39,14 @@ def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
         departure,
         lambda host, before: _remove_step(cluster, departure, host, agent, before),
         requires=[name for step in points for name in step.provides],
+        clearing=clearing_step(
+            departure,
+            agent,
+            distribution="k3s",
+            kubectl=KUBECTL,
+            node=node_name,
+            drain=lambda host, seconds: drain_command(KUBECTL, node_name(host), seconds),
+        ),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from sealer.changes import quote
 from sealer.kubernetes import (
+    clearing_step,
     drain_command,
     forget_command,
     is_forgotten,
@@ -48,6 +49,15 @@ def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
         departure,
         lambda host, before: _remove_step(cluster, departure, host, agent, before),
         requires=pointed,
+        clearing=clearing_step(
+            departure,
+            agent,
+            distribution="kubernetes",
+            kubectl=_KUBECTL,
+            node=lambda host: node_name(cluster, host),
+            drain=lambda host, seconds: drain(cluster, host, seconds),
+            env=environment(),
+        ),
     )
 
 
