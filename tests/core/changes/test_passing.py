@@ -39,7 +39,7 @@ def script(disk: Disk, *lines: str) -> str:
 
 
 def test_a_layer_whose_end_comes_while_it_is_looked_at_is_offered_too(disk: Disk) -> None:
-    offered = disk.data / "blobs" / "offered"
+    offered = disk.data / "blobs" / "offered" / "one"
     offered.mkdir(parents=True)
     words = " ".join(f"{name}={len(layer)}" for name, layer in zip(NAMES, LAYERS, strict=True))
     text = script(disk, LOOKS_LONG, f"receive {words}")
@@ -55,6 +55,51 @@ def test_a_layer_whose_end_comes_while_it_is_looked_at_is_offered_too(disk: Disk
         assert shell.wait(timeout=20) == 0
     assert {path.name for path in offered.iterdir()} == set(NAMES)
     assert {path.name for path in (disk.data / "blobs" / "sha256").iterdir()} == set(NAMES)
+
+
+STARTS = """\
+#!/bin/sh
+while [ "$1" != -p ]; do shift; done
+echo "Server listening on 0.0.0.0 port $2."
+exec sleep 30
+"""
+
+
+def test_what_is_offered_twice_ends_each_for_itself_and_what_was_cut_off_is_cleared(disk: Disk) -> None:
+    offered, blobs = disk.data / "blobs" / "offered", disk.data / "blobs" / "sha256"
+    (offered / "of a host that lost its power").mkdir(parents=True)
+    blobs.mkdir()
+    (blobs / NAMES[0]).write_bytes(LAYERS[0])
+    sshd = disk.root / "sshd"
+    sshd.write_text(STARTS)
+    sshd.chmod(0o755)
+    place = (
+        f"private_place() {{ place=$(mktemp -d {disk.root}/sealer-layers-XXXXXX); trap leave_place EXIT; }}"
+    )
+    lines = (f"PATH={disk.root}:$PATH", place, "own_address() { echo here; }", "exec 3>&1")
+
+    def begin(port: int) -> subprocess.Popen[str]:
+        text = script(disk, *lines, f"offer_layers host user {port}")
+        running = subprocess.Popen(
+            [*disk.shell, "-c", text], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        assert running.stdout is not None
+        assert running.stdout.readline() == f"here {port}\n"
+        return running
+
+    def held() -> list[list[str]]:
+        return sorted(sorted(path.name for path in one.iterdir()) for one in offered.iterdir())
+
+    with begin(20001) as first, begin(20002) as second:
+        offering = script(disk, f"mkdir -p {disk.data}/blobs/incoming", f"cd {disk.data}/blobs/incoming")
+        subprocess.run([*disk.shell, "-c", f"{offering}offer_layer {NAMES[0]}"], check=True)
+        assert held() == [[NAMES[0]]] * 2
+        second.communicate("all\n", timeout=20)
+        assert held() == [[NAMES[0]]]
+        first.communicate("all\n", timeout=20)
+        assert (first.returncode, second.returncode) == (0, 0)
+    assert not offered.exists()
+    assert not list(disk.root.glob("sealer-layers-*"))
 
 
 def offer(root: Path) -> list[str]:

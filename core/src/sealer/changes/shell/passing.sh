@@ -1,6 +1,6 @@
 # Image layers from host to host: one that gets them offers them to others, by an sshd of its own that does
-# nothing else, with keys that count for one operation. $data/blobs/offered has a link to each that is whole,
-# and .all when no more will come.
+# nothing else, with keys that count for one operation. A directory in $data/blobs/offered, called as that of
+# the sshd, has a link to each that is whole, and .all when no more will come.
 
 # private_place: leaves a directory in $place that nobody else reads and no disk holds, until the script ends
 private_place() {
@@ -19,7 +19,8 @@ offer_layers() {
   private_place
   (umask 077; printf '%s\n' "$1" > "$place/host_key")
   printf 'restrict,command="sh %s/offer" %s\n' "$place" "$2" > "$place/authorized_keys"
-  printf '%s\n' "$data/blobs/offered" > "$place/where"
+  offered=$data/blobs/offered/${place##*/}
+  printf '%s\n' "$offered" > "$place/where"
   shift 2
   # tar is told each name when it has arrived: GNU tar reads on when it has passed on what it was told.
   cat > "$place/offer" << 'OFFER'
@@ -66,11 +67,15 @@ CONFIG
     [ -z "$server" ] || break
   done
   if [ -z "$server" ]; then cat "$place/log" >&2; exit 1; fi
-  rm -rf "$data/blobs/offered"
-  mkdir -p "$data/blobs/offered"
+  # A host that lost its power left what it offered.
+  for old in "$data/blobs/offered"/*; do
+    [ -d "${place%/*}/${old##*/}" ] || rm -rf "$old"
+  done
+  mkdir -p "$offered"
   printf '%s %s\n' "$(own_address)" "$port" >&3
-  while read -r line; do : > "$data/blobs/offered/.all"; done
-  rm -rf "$data/blobs/offered"
+  while read -r line; do : > "$offered/.all"; done
+  rm -rf "$offered"
+  rmdir "$data/blobs/offered" 2>/dev/null || :
 }
 # fetch_layers HOST-KEY PRIVATE-KEY ADDRESS PORT HEX=SIZE...: from a host that offers them, as far as it goes
 fetch_layers() {

@@ -173,5 +173,7 @@ take_whole() {
 }
 # offer_layer HEX: to other hosts, if this one does that
 offer_layer() {
-  if [ -d ../offered ]; then ln -f "../sha256/$1" ../offered/; fi
+  for into in ../offered/*/; do
+    if [ -d "$into" ]; then ln -f "../sha256/$1" "$into"; fi
+  done
 }
