@@ -30,7 +30,9 @@ from sealer.operation.engine import Engine, Summary
 from sealer.operation.following import Notice
 from sealer.operation.journal import Journal, read_history
 from sealer.operation.plan import make_plan
-from sealer.operation.visit import Applier, Errand, Remover, Visitor
+from sealer.operation.taking_back import Remover
+from sealer.operation.visit import Applier
+from sealer.operation.visitor import Errand, Visitor
 from sealer.testing.sshd import Sshd
 from tests.core.hosts.conftest import TargetFactory
 from tests.core.hosts.servers import SlowLink

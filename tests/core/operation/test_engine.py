@@ -30,7 +30,7 @@ from sealer.operation.engine import Engine, Summary
 from sealer.operation.following import Notice, Tell, Visit
 from sealer.operation.journal import Journal, read_history
 from sealer.operation.plan import Plan, make_plan
-from sealer.operation.visit import Errand
+from sealer.operation.visitor import Errand
 
 
 class Hosts:

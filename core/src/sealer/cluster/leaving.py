@@ -22,7 +22,8 @@ from sealer.operation.engine import Summary
 from sealer.operation.passing import Passing
 from sealer.operation.plan import make_plan
 from sealer.operation.records import ClusterRecords, Operation
-from sealer.operation.visit import Branching, Remover, Visitor
+from sealer.operation.taking_back import Remover
+from sealer.operation.visitor import Branching, Visitor
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,8 @@ from sealer.operation.passing import Passing
 from sealer.operation.places import operator_data
 from sealer.operation.plan import Plan, make_plan
 from sealer.operation.records import ABORTED, ClusterRecords, Operation
-from sealer.operation.visit import Branching, Remover, Visitor
+from sealer.operation.taking_back import Remover
+from sealer.operation.visitor import Branching, Visitor
 
 DELETE = "delete"
 ROLLBACK = "rollback"

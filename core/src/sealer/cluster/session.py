@@ -27,7 +27,8 @@ from sealer.operation.passing import FAN_OUT, Passing
 from sealer.operation.places import Places, operator_data
 from sealer.operation.plan import Plan
 from sealer.operation.records import DONE, Operation
-from sealer.operation.visit import Applier, Visitor
+from sealer.operation.visit import Applier
+from sealer.operation.visitor import Visitor
 from sealer.plugins import Plugins
 from sealer.secret import Secret
 

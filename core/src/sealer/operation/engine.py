@@ -24,7 +24,7 @@ from sealer.operation.following import Notice, Visit
 from sealer.operation.journal import DoneStep, History, Journal
 from sealer.operation.plan import Plan, fingerprint
 from sealer.operation.schedule import Schedule
-from sealer.operation.visit import Errand, Visitor
+from sealer.operation.visitor import Errand, Visitor
 
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 30.0

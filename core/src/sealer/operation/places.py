@@ -10,7 +10,7 @@ from sealer.hosts.connection import Connection
 from sealer.model import OPERATOR, Step
 from sealer.operation.following import Tell
 from sealer.operation.records import ClusterRecords
-from sealer.operation.visit import Errand, Visitor
+from sealer.operation.visitor import Errand, Visitor
 
 
 def operator_data(home: Path, cluster: str) -> str:

@@ -1,4 +1,4 @@
-"""Visits of steps on hosts: to make changes hold, or to take back everything that was ever changed."""
+"""Visits of hosts to make the changes of steps hold."""
 
 from __future__ import annotations
 
@@ -6,31 +6,26 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from sealer.changes import Blob, quote
-from sealer.changes.lasting import what_stays
+from sealer.changes import Blob
 from sealer.changes.report import ScriptReport, read_report
 from sealer.changes.script import (
     Planned,
     Section,
     Setting,
     observe_script,
-    rollback_script,
     sections_script,
-    undo_script,
 )
-from sealer.errors import ChangeFailed, HostError, HostUnreachable, TookTooLong, VerificationError
-from sealer.events import EventSink, HostOutput, Message, TransferProgress
+from sealer.errors import HostError, HostUnreachable, TookTooLong, VerificationError
+from sealer.events import EventSink, TransferProgress
 from sealer.hosts.connection import Connection, Deadline, ScriptResult
 from sealer.hosts.secret import FetchSecret, Redactor, fetch_secret
 from sealer.model import Step, Value, fill, show
-from sealer.operation.diagnosis import StepErrors, diagnose
-from sealer.operation.following import Follower, Notice, Tell, Visit
+from sealer.operation.diagnosis import StepErrors
+from sealer.operation.following import Follower, Tell
 from sealer.operation.passing import Passing
 from sealer.operation.stream import BlobSource, stream_blobs, stream_size
-
-_HALT_SECONDS = 30.0
+from sealer.operation.visitor import Errand, halt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +120,7 @@ class Applier:
         Raises:
             HostError: The host can't be told.
         """
-        await _halt(connection, self.data, at_once=at_once)
+        await halt(connection, self.data, at_once=at_once)
 
     async def look(
         self, step: Step, connection: Connection, values: Mapping[tuple[str, str], str]
@@ -234,170 +229,6 @@ class Applier:
             if result.succeeded:
                 raise HostUnreachable("the answer was cut off", host=step.host)
             raise errors.of_step(step, f"the script ended early, with status {result.exit_status}", lines)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Remover:
-    """Visits hosts to take back what the host journal holds; the step's own changes don't matter.
-
-    Attributes:
-        data: The cluster's directory on hosts.
-        operation: The operation's id.
-        events: Gets output.
-        redactor: Takes secrets out of what hosts print.
-        only: The operation whose changes are taken back, or None for all.
-    """
-
-    data: str
-    operation: str
-    events: EventSink
-    redactor: Redactor
-    only: str | None = None
-
-    def follows(self, first: Step, step: Step) -> bool:
-        """Whether a step can be visited together with one ahead of it: no."""
-        del first, step
-        return False
-
-    async def visit(self, steps: Sequence[Errand], connection: Connection, tell: Tell) -> None:
-        """Undo, newest first; what went wrong is told of the step."""
-        (errand,) = steps
-        tell(errand.step, Notice.BEGUN)
-        try:
-            outcome = await self._take_back(errand.step, connection)
-        except HostError as error:
-            tell(errand.step, error)
-        else:
-            tell(errand.step, outcome)
-
-    async def halt(self, connection: Connection, *, at_once: bool) -> None:
-        """Have a script that runs on the host stop behind the change that it takes back.
-
-        Raises:
-            HostError: The host can't be told.
-        """
-        await _halt(connection, self.data, at_once=at_once)
-
-    async def _take_back(self, step: Step, connection: Connection) -> Visit | Notice:
-        def on_line(line: str) -> None:
-            self.events(HostOutput(host=step.host, step=step.id, line=self.redactor.redact(line)))
-
-        setting = Setting(data=self.data, operation=self.operation)
-        script = undo_script(setting) if self.only is None else rollback_script(setting, self.only)
-        result = await connection.run_script(script, on_line=on_line, timeout=step.timeout)
-        report = read_report(result.lines)
-        stuck = [change.reason for change in report.changes if change.state == "failed"]
-        if report.stopped and not stuck:
-            return Notice.STOPPED
-        if stuck or not report.complete:
-            what = ", ".join(stuck) or "the script ended early"
-            output = "\n".join(self.redactor.redact(line) for line in result.stderr)
-            found = diagnose(output, data=self.data)
-            raise ChangeFailed(
-                f"could not be taken back: {what}" + (f": {found.what}" if found else ""),
-                host=step.host,
-                output=output,
-                hint=found.hint if found else "mend what the log says, then run the same command again",
-            )
-        kept = [change.reason for change in report.changes if change.state == "kept"]
-        if self.only is not None and (text := what_stays(kept)):
-            self.events(Message(text=text, host=step.host, warning=True))
-        done = tuple(change.reason for change in report.changes if change.state == "changed")
-        return Visit(changed=done, values={})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Errand:
-    """A step that is to be visited.
-
-    Attributes:
-        step: The step.
-        values: Those that were yielded so far, by step and key; all that it uses are among them.
-        needs: The ids of steps ahead of it in the same visit without which it must not begin.
-        again: Whether it was tried before in this run.
-    """
-
-    step: Step
-    values: Mapping[tuple[str, str], str]
-    needs: frozenset[str] = frozenset()
-    again: bool = False
-
-
-class Visitor(Protocol):
-    """What the engine does to a host for steps."""
-
-    @property
-    def operation(self) -> str:
-        """The operation's id."""
-
-    def follows(self, first: Step, step: Step) -> bool:
-        """Whether a step can be visited together with one ahead of it on the same host."""
-
-    async def visit(self, steps: Sequence[Errand], connection: Connection, tell: Tell) -> None:
-        """Make steps hold on their host, in this order; each fails for itself.
-
-        What becomes of each is told as soon as it is known. A step of which no end was told was not begun,
-        because what it needs failed, or because the visit ended before.
-
-        Raises:
-            SealerError: Something went wrong that is no fault of a host.
-        """
-
-    async def halt(self, connection: Connection, *, at_once: bool) -> None:
-        """Have a visit that is going on end behind the change that is being made, or the step.
-
-        Raises:
-            HostError: The host can't be told.
-        """
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branching:
-    """Makes the visits of some steps in another way than the rest.
-
-    Attributes:
-        default: Makes the visits of the rest.
-        others: What makes the visits of a step, by the step's id.
-    """
-
-    default: Visitor
-    others: Mapping[str, Visitor]
-
-    @property
-    def operation(self) -> str:
-        """The operation's id."""
-        return self.default.operation
-
-    def follows(self, first: Step, step: Step) -> bool:
-        """Whether a step can be visited together with one ahead of it: if both go the same way."""
-        visitor = self._of(first)
-        return visitor is self._of(step) and visitor.follows(first, step)
-
-    async def visit(self, steps: Sequence[Errand], connection: Connection, tell: Tell) -> None:
-        """Make the visit in the steps' own way.
-
-        Raises:
-            SealerError: As that way does.
-        """
-        await self._of(steps[0].step).visit(steps, connection, tell)
-
-    async def halt(self, connection: Connection, *, at_once: bool) -> None:
-        """Have a visit end early, whichever way it goes.
-
-        Raises:
-            HostError: The host can't be told.
-        """
-        await self.default.halt(connection, at_once=at_once)
-
-    def _of(self, step: Step) -> Visitor:
-        return self.others.get(step.id, self.default)
-
-
-async def _halt(connection: Connection, data: str, *, at_once: bool) -> None:
-    lock = quote(f"{data}/lock")
-    which = "last-change" if at_once else "last-step"
-    script = f"[ ! -d {lock} ] || : > {lock}/{which}"
-    await connection.run_script(script, timeout=_HALT_SECONDS, apart=True)
 
 
 def _blobs(step: Step) -> dict[str, Blob]:
