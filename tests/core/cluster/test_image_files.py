@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sealer.cluster.image_files import image_files
+from sealer.cluster.image_files import image_files, with_files
 from sealer.errors import ImageError
 from sealer.image.store import ImageStore
 from sealer.testing.images import make_image
@@ -57,3 +57,14 @@ def test_nothing_is_read_for_nothing(tmp_path: Path) -> None:
 def test_what_can_be_no_settings_is_refused(tmp_path: Path, data: bytes) -> None:
     with pytest.raises(ImageError, match=r"etc/kubeadm\.yml of image"):
         read(tmp_path, {"etc/kubeadm.yml": data})
+
+
+def test_programs_are_found_whatever_is_in_them(tmp_path: Path) -> None:
+    store = ImageStore(tmp_path)
+    lower = {"bin/server": b"\x7fELF\xff" + b"x" * (1 << 20), "bin/gone": b"", "etc/other": b"text"}
+    make_image(store, "made:1", layers=(lower, {"bin/.wh.gone": b""}))
+    image = store.resolve("made:1")
+    programs = ("bin/server", "bin/gone", "bin/never", "etc/other")
+    found = with_files(image.metadata, store, image, files=PATHS, programs=programs)
+    assert (found.files, found.programs) == ({"etc/other": "text"}, ("bin/server", "etc/other"))
+    assert with_files(image.metadata, store, image, files=PATHS, programs=programs) == found

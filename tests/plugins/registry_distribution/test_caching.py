@@ -219,9 +219,10 @@ def test_a_password_of_any_characters_reaches_the_program(
         given = {**variables, **more}
         return subprocess.run(shell, input=script.encode(), env=given, capture_output=True, check=False)
 
-    there = cache_fragments.has_login(path, "upstream_password_0")
+    login = cache_fragments.environment_login("upstream_password_0")
+    there = cache_fragments.has_login(path, login)
     assert run(there).returncode != 0
-    assert run(cache_fragments.write_login(path, "upstream_password_0")).returncode == 0
+    assert run(cache_fragments.write_login(path, login)).returncode == 0
     assert run(there).returncode == 0
     assert run(there, upstream_password_0=f"{password}2").returncode != 0
     assert Path(path).stat().st_mode & 0o777 == 0o600

@@ -1,4 +1,4 @@
-"""Reads the few small files of an image that providers and core itself want to see while planning.
+"""Reads the few small files of an image that plans are made by, and finds out which programs it has.
 
 Looking for a file means reading layers, which takes seconds; what was found is kept by the image's digest.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from sealer.build.parent import members
@@ -15,7 +16,7 @@ from sealer.errors import ImageError
 from sealer.image.extension import LAYER_CONTENT, LayerContent
 from sealer.image.store import ImageStore
 from sealer.image.stored import StoredImage
-from sealer.model.image import EMPTY
+from sealer.model.image import EMPTY, ImageMetadata
 from sealer.operation.records import write_json
 from sealer.templates import SUFFIX
 
@@ -24,6 +25,29 @@ _WHITEOUT = ".wh."
 _OPAQUE = ".wh..wh..opq"
 _LISTED = re.compile(rf"plugins/[^/]+\.ya?ml|.*{re.escape(SUFFIX)}", re.DOTALL)
 """What the Go tool reads of plugins, and templates."""
+_THERE = "/"
+"""Before a path it stands for whether there is such a file, whose text is not read: no path begins so."""
+
+
+def with_files(
+    metadata: ImageMetadata,
+    store: ImageStore,
+    image: StoredImage,
+    *,
+    files: Sequence[str],
+    programs: Sequence[str],
+) -> ImageMetadata:
+    """Return an image's metadata with the texts of those files and the paths of those programs that it has.
+
+    Raises:
+        ImageError: A layer can't be read, or one of ``files`` is too large or no UTF-8.
+    """
+    found = image_files(store, image, (*files, *(f"{_THERE}{path}" for path in programs)))
+    return replace(
+        metadata,
+        files={path: found[path] for path in files if path in found},
+        programs=tuple(path for path in programs if f"{_THERE}{path}" in found),
+    )
 
 
 def image_files(store: ImageStore, image: StoredImage, paths: Sequence[str]) -> Mapping[str, str]:
@@ -103,12 +127,16 @@ def _search(store: ImageStore, image: StoredImage, paths: frozenset[str]) -> dic
             continue
         here: dict[str, str | None] = {}
         for member, content in members(store, layer):
-            for path in paths - found.keys():
+            for wanted in paths - found.keys():
+                path = wanted.removeprefix(_THERE)
                 if member.name == path and member.isreg():
-                    here[path] = _text(path, member.size, content().read(_LARGEST + 1), image)
+                    read = path == wanted
+                    here[wanted] = (
+                        _text(path, member.size, content().read(_LARGEST + 1), image) if read else ""
+                    )
                 elif _hides(member.name, path):
                     # What the layer itself brings counts, wherever it stands.
-                    here.setdefault(path, None)
+                    here.setdefault(wanted, None)
         found |= here
         if paths <= found.keys():
             break

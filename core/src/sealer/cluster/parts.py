@@ -64,6 +64,11 @@ class Parts:
         """The files of images that they read while planning."""
         return tuple(dict.fromkeys(path for part in self.host_providers for path in part.image_files))
 
+    @property
+    def image_programs(self) -> tuple[str, ...]:
+        """The programs that their plans depend on whether images have them."""
+        return tuple(dict.fromkeys(path for part in self.host_providers for path in part.image_programs))
+
 
 def choose_parts(image: ImageMetadata, plugins: Plugins, spec: ClusterSpec, home: Path) -> Parts:
     """Look up what a cluster image asks for.

@@ -148,6 +148,7 @@ class ImageMetadata:
         container_images: The container images in its ``registry/`` tree.
         files: The texts of those files that the cluster runtime wants to read while planning, by their paths;
             those that the image lacks are not in it.
+        programs: The paths of those programs that providers want to know of and that the image has.
     """
 
     reference: str
@@ -160,6 +161,7 @@ class ImageMetadata:
     launch: Launch = field(default_factory=Launch)
     container_images: tuple[ContainerImage, ...] = ()
     files: Mapping[str, str] = field(default_factory=lambda: EMPTY)
+    programs: tuple[str, ...] = ()
 
     def application(self, name: str) -> Application | None:
         """Return the application of that name, or None."""

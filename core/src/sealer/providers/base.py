@@ -27,9 +27,12 @@ class HostProvider(Provider):
     Attributes:
         image_files: Paths of text files in images, such as ``etc/kubeadm.yml``, that it reads while planning:
             ``cluster.image.files`` has those that there are.
+        image_programs: Paths of programs, such as ``bin/helm``, that plans depend on whether images have
+            them: ``cluster.image.programs`` names those that there are.
     """
 
     image_files: ClassVar[tuple[str, ...]] = ()
+    image_programs: ClassVar[tuple[str, ...]] = ()
 
     def probes(self) -> tuple[Probe, ...]:
         """Return the questions to ask every host; answers come back in ``host.facts.answers``."""

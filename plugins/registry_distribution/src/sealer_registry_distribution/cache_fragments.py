@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from sealer.changes import quote
@@ -40,31 +41,50 @@ def remove_directory(place: str) -> str:
     return f"rm -rf {quote(place)}\nrmdir {quote(place.rpartition('/')[0])} 2>/dev/null || :"
 
 
-def _login(variable: str) -> str:
-    """Return sh that sets ``line`` to what systemd reads as the password of a variable.
+def environment_login(variable: str) -> str:
+    """Return sh that sets ``line`` to what systemd reads as the password of a variable, for distribution.
 
-    The registry reads the variable as YAML, so there is a text of YAML in the quotes of systemd.
+    It reads the variable as YAML, so there is a text of YAML in the quotes of systemd.
     """
     return f"""\
 word=$(printf '%s\\n' "${variable}" | sed -e "s/'/''/g" -e 's/[\\\\"$`]/\\\\&/g')
 line="REGISTRY_PROXY_PASSWORD=\\"'$word'\\"\""""
 
 
-def write_login(path: str, variable: str) -> str:
-    """Return sh that writes the file of the environment that has the password."""
+def json_login(host: str, username: str, variable: str) -> str:
+    """Return sh that sets ``line`` to the account at a host, with the password of a variable, for zot."""
+    begin = json.dumps({host: {"username": username}}).removesuffix("}}") + ', "password": "'
+    return f"""\
+word=$(printf '%s\\n' "${variable}" | sed -e 's/[\\"]/\\\\&/g')
+line={quote(begin)}$word'"}}}}'"""
+
+
+def write_login(path: str, login: str) -> str:
+    """Return sh that writes the file with the password; ``login`` sets ``line`` to what is in it."""
     new = quote(f"{path}.new")
     return f"""\
 umask 077
-{_login(variable)}
+{login}
 printf '%s\\n' "$line" > {new}
 mv {new} {quote(path)}"""
 
 
-def has_login(path: str, variable: str) -> str:
-    """Return sh that succeeds when the password in the file is that of the variable."""
+def has_login(path: str, login: str) -> str:
+    """Return sh that succeeds when the file has what ``login`` sets ``line`` to."""
     return f"""\
-{_login(variable)}
+{login}
 [ "$(cat {quote(path)} 2>/dev/null)" = "$line" ]"""
+
+
+def can_fetch(program: str) -> str:
+    """Return sh that succeeds unless the program is the minimal build of zot, which can fetch nothing."""
+    return f'! {quote(program)} --version 2>&1 | grep -q \'"binary-type":"minimal"\''
+
+
+def refuse_minimal(source: str) -> str:
+    """Return sh that fails, and says what is wrong with the program of the image."""
+    words = f"{source} is the minimal zot, which fetches nothing: put the full one in the image, or none"
+    return f"echo {quote(words)} >&2\nexit 1"
 
 
 FETCHES, KEPT = "fetches", "kept"

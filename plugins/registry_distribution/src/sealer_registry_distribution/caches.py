@@ -10,16 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from sealer.changes import Change, Command, File, Unit, Wait, quote
+from sealer.changes import Change, Command, Copy, File, Unit, Wait, quote
 from sealer.model import Cluster, Host, RegistryCache, Upstream
 from sealer_registry_distribution import cache_fragments, fragments
-from sealer_registry_distribution.cache_config import (
-    cache_unit_text,
-    caching_config_yml,
-    kept_config_yml,
-    serve_script,
-)
-from sealer_registry_distribution.config import CACHE_UNIT_PREFIX, PROGRAM, document
+from sealer_registry_distribution.cache_servers import cache_server, is_zot
+from sealer_registry_distribution.config import CACHE_UNIT_PREFIX
+from sealer_registry_distribution.zot_config import IMAGE_PROGRAM, ZOT
 
 _FIRST = 10
 """So far above the port of the registry is that of the first cache: k3s has its own mirror on 5001."""
@@ -110,6 +106,14 @@ def cache_changes(
         run=cache_fragments.remove_others(units, f"{cluster.data}/registry-caches"),
         unless=cache_fragments.no_others(units),
     )
+    if found and is_zot(cluster):
+        source = f"{cluster.rootfs}/{IMAGE_PROGRAM}"
+        yield Copy(source=source, path=ZOT)
+        yield Command(
+            title="zot can fetch images",
+            run=cache_fragments.refuse_minimal(source),
+            unless=cache_fragments.can_fetch(ZOT),
+        )
     for instance in found:
         yield from _instance_changes(cluster, host, instance, credentials=credentials, domain=domain)
 
@@ -118,48 +122,38 @@ def _instance_changes(
     cluster: Cluster, host: Host, instance: Instance, *, credentials: str, domain: str
 ) -> Iterator[Change]:
     place, upstream = instance.directory, instance.upstream
-    yield Command(
-        title=f"directory of the cache of {upstream.domain}",
-        run=f"umask 077\nmkdir -p {quote(f'{place}/store')}",
-        creates=f"{place}/store",
-        revert=cache_fragments.remove_directory(place),
-    )
-    serving = document(
-        store=f"{place}/store",
-        directory=credentials,
-        address=host.address,
+    server = cache_server(
+        cluster,
+        host,
+        upstream,
+        place=place,
         port=instance.port,
+        variable=instance.variable,
+        credentials=credentials,
         domain=domain,
     )
-    files = {
-        "config.yml": caching_config_yml(serving, url=upstream.url, username=upstream.username),
-        "kept.yml": kept_config_yml(serving),
-        "serve.sh": serve_script(place),
-    }
-    if upstream.certificate_authority:
-        files["authorities.crt"] = upstream.certificate_authority
-    for name, content in files.items():
+    yield Command(
+        title=f"directory of the cache of {upstream.domain}",
+        run=f"umask 077\nmkdir -p {quote(server.store)}",
+        creates=server.store,
+        revert=cache_fragments.remove_directory(place),
+    )
+    for name, content in server.files.items():
         yield File(path=f"{place}/{name}", content=content)
-    environment = f"{place}/environment"
+    login = f"{place}/{server.login}"
     if upstream.password is not None:
         yield Command(
             title=f"log-in of the cache of {upstream.domain}",
-            run=cache_fragments.write_login(environment, instance.variable),
-            unless=cache_fragments.has_login(environment, instance.variable),
-            revert=f"rm -f {quote(environment)} {quote(f'{environment}.new')}",
+            run=cache_fragments.write_login(login, server.login_line),
+            unless=cache_fragments.has_login(login, server.login_line),
+            revert=f"rm -f {quote(login)} {quote(f'{login}.new')}",
         )
-    read = [f"{place}/{name}" for name in files]
-    read += [environment] if upstream.password is not None else []
+    read = [f"{place}/{name}" for name in server.files]
+    read += [login] if upstream.password is not None else []
     yield Unit(
         name=instance.unit,
-        content=cache_unit_text(
-            cluster=cluster.name,
-            domain=upstream.domain,
-            place=place,
-            secret=f"{credentials}/environment",
-            authorities=bool(upstream.certificate_authority),
-        ),
-        watches=(*read, PROGRAM, *(f"{credentials}/{name}" for name in ("tls.crt", "htpasswd"))),
+        content=server.unit,
+        watches=(*read, server.program, *(f"{credentials}/{name}" for name in ("tls.crt", "htpasswd"))),
     )
     yield Wait(
         title=f"the cache of {upstream.domain} answers",

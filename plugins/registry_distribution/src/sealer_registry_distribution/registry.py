@@ -33,6 +33,7 @@ from sealer_registry_distribution.config import PROGRAM, UNIT, config_yml, unit_
 from sealer_registry_distribution.credentials import Credentials, issue_credentials
 from sealer_registry_distribution.health import Answers, CachesRun, Runs
 from sealer_registry_distribution.script import IMAGE_FILES, SCRIPT, by_script
+from sealer_registry_distribution.zot_config import IMAGE_PROGRAM
 
 DEFAULT_DOMAIN = "sea.hub"
 DEFAULT_PORT = 5000
@@ -48,6 +49,7 @@ class Distribution(Registry, SupportsBaseImages, SupportsRotation):
     name = "distribution"
     summary = "the CNCF distribution registry on every master, with TLS and a password"
     image_files = IMAGE_FILES
+    image_programs = (IMAGE_PROGRAM,)
 
     def probes(self) -> tuple[Probe, ...]:
         return (STATE,)
