@@ -94,3 +94,13 @@ def test_pods_are_let_onto_a_node_that_takes_none(said: str, done: bool) -> None
     assert isinstance(change, Command)
     script = f"kubectl() {{ printf %s '{said}'; }}\n{change.unless}"
     assert (subprocess.run(["sh"], input=script, text=True, check=False).returncode == 0) is done
+
+
+def test_a_node_that_takes_pods_again_is_nothing_that_a_rollback_leaves_behind() -> None:
+    """It is not told of as what no undo is known of, and nothing is asked of a cluster that is taken back."""
+    undo = takes_pods_again(node="n1", kubectl="kubectl").undo()
+    assert undo is not None
+    done = subprocess.run(
+        ["dash"], input=f"set -e\nPATH=\n{undo}\n", capture_output=True, text=True, check=True
+    )
+    assert not done.stderr

@@ -151,5 +151,7 @@ def takes_pods_again(*, node: str, kubectl: str) -> Change:
         title=f"let pods onto {node} again",
         run=f"{kubectl} uncordon {quote(node)}",
         unless=f'[ -z "$({asking} get node {quote(node)} -o jsonpath={{.spec.unschedulable}})" ]',
+        # A node takes pods, as it did before its turn: nothing is left to take back.
+        revert=":",
         repeatable=True,
     )
