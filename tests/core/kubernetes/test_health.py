@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import replace
@@ -94,6 +95,36 @@ def test_pods_that_are_not_ready_are_told_on_their_hosts() -> None:
         ),
         (example_host(1).name, "pod late is Pending and not ready: 0/2 nodes are available"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("times", "restarts", "severity"),
+    [
+        ("2026-11-23T10:00:00Z 2026-11-23T10:01:30Z", "0 ", Severity.WARNING),
+        ("2026-11-23T10:02:30Z", "", Severity.WARNING),
+        ("2026-11-23T09:00:00Z 2026-11-23T10:02:30Z", "0 3 ", Severity.ERROR),
+        ("2026-11-23T10:00:00Z 2026-11-23T10:00:30Z", "0 ", Severity.ERROR),
+        ("<no value>", "", Severity.ERROR),
+    ],
+)
+def test_a_pod_that_has_just_begun_is_no_failure_yet(times: str, restarts: str, severity: Severity) -> None:
+    text = f"ok\netcd\t10.0.0.1\tRunning\tFalse\t\t{times}\t{restarts}\nnow\t2026-11-23T10:03:00Z\n"
+    cluster = told({1: {"kubernetes/health-pods": text}})
+    assert found(SystemPods(NOWHERE), cluster) == [
+        (example_host(1).name, severity, "pod etcd is Running and not ready")
+    ]
+
+
+def test_the_time_is_told_with_the_pods(tmp_path: Path) -> None:
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text("#!/bin/sh\necho line\n")
+    kubectl.chmod(0o755)
+    (tmp_path / "kubeconfig").touch()
+    check = SystemPods(Kubectl(kubeconfig=str(tmp_path / "kubeconfig"), programs=str(tmp_path)))
+    cluster = told({})
+    (probe,) = check.probes_for(cluster, cluster.hosts[0])
+    said = subprocess.run(["sh", "-c", probe.script], capture_output=True, text=True, check=True).stdout
+    assert re.fullmatch(r"ok\nline\nnow\t\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\n", said)
 
 
 def test_every_host_asks_the_dns_that_a_master_names() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
 from sealer.changes import quote
 from sealer.model import NO_ANSWER, Check, Cluster, Finding, Host, Probe, Severity
@@ -13,6 +14,9 @@ SYSTEM_NAMESPACE = "kube-system"
 SUBJECT = "cluster"
 
 _FAILED = "failed"
+_NOW = "now\t"
+_TELL_TIME = "date -u +'now\t%Y-%m-%dT%H:%M:%SZ'"
+_BEGINNING_SECONDS = 120
 _ADDRESS = re.compile(r"[0-9A-Fa-f]*[.:][0-9A-Fa-f.:]*")
 _NODES = Probe(name="kubernetes/health-nodes", script="")
 _PODS = Probe(name="kubernetes/health-pods", script="")
@@ -30,7 +34,9 @@ _POD_LINES = (
     r"{{range .status.conditions}}{{if eq .type 'Ready'}}{{.status}}{{end}}{{end}}{{'\t'}}"
     r"{{range .status.conditions}}{{if ne .status 'True'}}{{.message}}|{{end}}{{end}}"
     r"{{range .status.containerStatuses}}{{if .state.waiting}}{{.state.waiting.reason}}|{{end}}{{end}}"
-    r"{{'\n'}}{{end}}"
+    r"{{'\t'}}{{.metadata.creationTimestamp}}"
+    r"{{range .status.containerStatuses}}{{if .state.running}} {{.state.running.startedAt}}{{end}}{{end}}"
+    r"{{'\t'}}{{range .status.containerStatuses}}{{.restartCount}} {{end}}{{'\n'}}{{end}}"
 ).replace("'", '"')
 
 
@@ -148,12 +154,15 @@ class NodesReady(_OfTheCluster):
 
 
 class SystemPods(_OfTheCluster):
-    """The pods of the cluster's own namespace are ready."""
+    """The pods of the cluster's own namespace are ready, or have only just begun.
+
+    That pods of the control plane are ready, which its kubelet runs from files, it may say a minute late.
+    """
 
     id = "cluster-system-pods"
     title = f"the pods of {SYSTEM_NAMESPACE} are ready"
     question = _PODS
-    words = f"get pods -n {SYSTEM_NAMESPACE} -o go-template={quote(_POD_LINES)}"
+    words = f"get pods -n {SYSTEM_NAMESPACE} -o go-template={quote(_POD_LINES)} && {_TELL_TIME}"
 
     def evaluate(self, cluster: Cluster) -> Iterable[Finding]:
         """Return a finding for each pod that is not ready."""
@@ -162,8 +171,11 @@ class SystemPods(_OfTheCluster):
             yield self.not_checked(speaker.name, lines[0] or NO_ANSWER)
             return
         hosts = {host.address: host.name for host in cluster.hosts}
+        now = next((line.partition("\t")[2] for line in lines if line.startswith(_NOW)), "")
         for line in lines:
-            name, address, phase, ready, reason, *_ = (*line.split("\t"), "", "", "", "")
+            if line.startswith(_NOW):
+                continue
+            name, address, phase, ready, reason, began, restarts, *_ = (*line.split("\t"), *6 * [""])
             if ready == "True" or phase == "Succeeded":
                 continue
             said = (part.strip() for part in reason.replace("<no value>", "").split("|"))
@@ -173,7 +185,24 @@ class SystemPods(_OfTheCluster):
                 found=f"pod {name} is {phase or 'Unknown'} and not ready" + (f": {words}" if words else ""),
                 wanted="all pods ready",
                 mend=f"kubectl -n {SYSTEM_NAMESPACE} describe pod {name}",
+                severity=Severity.WARNING if _just_began(began, restarts, now) else None,
             )
+
+
+def _just_began(began: str, restarts: str, now: str) -> bool:
+    """Tell whether a pod, or the last of its containers, has begun only now, and none for the second time.
+
+    Args:
+        began: Times of RFC 3339.
+        restarts: How often each container was started again.
+        now: The time, as of RFC 3339.
+    """
+    try:
+        last = max(datetime.fromisoformat(time) for time in began.split())
+        seconds = (datetime.fromisoformat(now) - last).total_seconds()
+    except ValueError:
+        return False
+    return seconds < _BEGINNING_SECONDS and set(restarts.split()) <= {"0"}
 
 
 # The service has one name everywhere; the domain is in the settings of its usual program, if that is it.
