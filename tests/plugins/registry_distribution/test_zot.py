@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sealer.changes import Change, Copy, File, Unit
+from sealer.changes import Change, Command, Copy, File, Unit
 from sealer.model import MASTER, Cluster, Host, RegistrySettings, Upstream
 from sealer_registry_distribution import cache_fragments
 from sealer_registry_distribution.caches import cache_changes, instances
@@ -20,7 +20,7 @@ from sealer_registry_distribution.zot_config import IMAGE_PROGRAM, ZOT, zot_conf
 from tests.plugins.kit import SHELLS, assert_parses, cluster, host
 from tests.plugins.registry_distribution.test_caching import PASSWORDS
 
-PLACE = "/var/lib/sealer/demo/registry-caches/docker.io"
+PLACE = "/var/lib/sealer/demo/registry-caches/docker.io/zot"
 HUB = Upstream(domain="docker.io", url="https://registry-1.docker.io")
 PRIVATE = replace(HUB, username="ann", password="secret", certificate_authority="PEM\n")
 
@@ -157,3 +157,25 @@ def test_a_build_that_fetches_nothing_is_refused(
     refused = run(cache_fragments.refuse_minimal("/rootfs/bin/zot"))
     assert refused.returncode != 0
     assert b"/rootfs/bin/zot is the minimal zot" in refused.stderr
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: shell[0])
+@pytest.mark.parametrize("order", [((), (IMAGE_PROGRAM,)), ((IMAGE_PROGRAM,), ())])
+def test_what_one_program_leaves_behind_is_the_others_still(
+    order: tuple[tuple[str, ...], ...], shell: tuple[str, ...], tmp_path: Path
+) -> None:
+    def directory(programs: tuple[str, ...]) -> Command:
+        seen = replace(view(HUB, programs=programs), data_root=str(tmp_path))
+        return next(one for one in changes(seen) if isinstance(one, Command) and one.creates)
+
+    def run(script: str) -> None:
+        subprocess.run(shell, input=script.encode(), check=True)
+
+    before, after = (directory(programs) for programs in order)
+    run(before.run)
+    run(after.run)
+    run(after.revert)
+    assert Path(before.creates).is_dir()
+    assert not Path(after.creates).exists()
+    run(before.revert)
+    assert not (tmp_path / "demo/registry-caches").exists()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import PurePosixPath
 
 from sealer.changes import quote
 from sealer_registry_distribution.config import CACHE_UNIT_PREFIX
@@ -36,9 +37,14 @@ unit=${{file##*/}}
     return f"{_other_units(wanted, action)}\nsystemctl daemon-reload"
 
 
-def remove_directory(place: str) -> str:
-    """Return sh that removes a cache's directory, and that above it when nothing is left there."""
-    return f"rm -rf {quote(place)}\nrmdir {quote(place.rpartition('/')[0])} 2>/dev/null || :"
+def remove_store(store: str, above: str) -> str:
+    """Return sh that removes what a cache fetched, and the directories up to ``above`` that are empty then.
+
+    What another program has there, which served the cache before, stays for it.
+    """
+    parents = [str(parent) for parent in PurePosixPath(store).parents]
+    empty = " ".join(quote(parent) for parent in parents[: parents.index(above) + 1])
+    return f"rm -rf {quote(store)}\nrmdir {empty} 2>/dev/null || :"
 
 
 def environment_login(variable: str) -> str:

@@ -28,14 +28,16 @@ class CacheServer:
 
     Attributes:
         program: Where the program is on the host.
+        place: The directory of its files; that of another program is not in its way.
         store: The directory of what it fetches.
-        files: Texts by their names in the cache's directory.
+        files: Texts by their names.
         login: The name of the file with the password there.
         login_line: sh that sets ``line`` to what is in that file.
         unit: The text of the unit.
     """
 
     program: str
+    place: str
     store: str
     files: Mapping[str, str]
     login: str
@@ -53,7 +55,7 @@ def cache_server(
     host: Host,
     upstream: Upstream,
     *,
-    place: str,
+    directory: str,
     port: int,
     variable: str,
     credentials: str,
@@ -65,7 +67,7 @@ def cache_server(
         cluster: The cluster.
         host: The master that it runs on.
         upstream: Where it fetches from.
-        place: The cache's directory.
+        directory: The cache's directory.
         port: The TCP port it listens on.
         variable: The environment variable of the step that has the password.
         credentials: The directory with certificate and password of the cluster's registry.
@@ -74,6 +76,7 @@ def cache_server(
     authorities = bool(upstream.certificate_authority)
     trusted = {"authorities.crt": upstream.certificate_authority} if authorities else {}
     if is_zot(cluster):
+        place = f"{directory}/zot"
         login = "login.json"
         config = zot_config_json(
             store=f"{place}/images",
@@ -86,6 +89,7 @@ def cache_server(
         )
         return CacheServer(
             program=ZOT,
+            place=place,
             store=f"{place}/images",
             files={"zot.json": config, **trusted},
             login=login,
@@ -94,11 +98,13 @@ def cache_server(
                 cluster=cluster.name, domain=upstream.domain, place=place, authorities=authorities
             ),
         )
+    place = directory
     serving = document(
         store=f"{place}/store", directory=credentials, address=host.address, port=port, domain=domain
     )
     return CacheServer(
         program=PROGRAM,
+        place=place,
         store=f"{place}/store",
         files={
             "config.yml": caching_config_yml(serving, url=upstream.url, username=upstream.username),

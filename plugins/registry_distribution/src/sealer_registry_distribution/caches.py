@@ -121,22 +121,23 @@ def cache_changes(
 def _instance_changes(
     cluster: Cluster, host: Host, instance: Instance, *, credentials: str, domain: str
 ) -> Iterator[Change]:
-    place, upstream = instance.directory, instance.upstream
+    upstream = instance.upstream
     server = cache_server(
         cluster,
         host,
         upstream,
-        place=place,
+        directory=instance.directory,
         port=instance.port,
         variable=instance.variable,
         credentials=credentials,
         domain=domain,
     )
+    place = server.place
     yield Command(
         title=f"directory of the cache of {upstream.domain}",
         run=f"umask 077\nmkdir -p {quote(server.store)}",
         creates=server.store,
-        revert=cache_fragments.remove_directory(place),
+        revert=cache_fragments.remove_store(server.store, instance.above),
     )
     for name, content in server.files.items():
         yield File(path=f"{place}/{name}", content=content)
