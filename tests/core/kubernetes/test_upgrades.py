@@ -104,3 +104,15 @@ def test_a_node_that_takes_pods_again_is_nothing_that_a_rollback_leaves_behind()
         ["dash"], input=f"set -e\nPATH=\n{undo}\n", capture_output=True, text=True, check=True
     )
     assert not done.stderr
+
+
+def test_pods_that_may_return_are_no_reason_to_wait_long_for_an_api_server_without_etcd() -> None:
+    """It answers nothing for a minute at a time, and the question is put again and again."""
+    change = moved_away(two(), UPGRADE, node="n1", kubectl="kubectl")
+    assert isinstance(change, Command)
+    stub = "kubectl() { case $1 in --request-timeout=*) timeout=${1#*=}; shift ;; *) exit 9 ;; esac\n"
+    script = f'{stub}echo "${{timeout%s}} $*"; }}\n{change.revert}'
+    done = subprocess.run(["dash"], input=script, capture_output=True, text=True, check=True)
+    seconds, *words = done.stdout.split()
+    assert 0 < int(seconds) <= 10
+    assert words == ["uncordon", "n1"]

@@ -19,6 +19,7 @@ from tests.shells import every_shell
 # Keeps one annotation, as kubectl 1.34 does; it takes the dots of the name with a backslash alone.
 KUBECTL = r"""#!/bin/sh
 if [ "$1" = --kubeconfig ]; then shift 2; fi
+if [ "$1" = --request-timeout=10s ]; then shift; fi
 socket=kubeadm.alpha.kubernetes.io/cri-socket
 case "$*" in
   "get node n4 -o jsonpath={.metadata.annotations.kubeadm\.alpha\.kubernetes\.io/cri-socket}")

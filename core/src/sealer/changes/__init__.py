@@ -19,6 +19,7 @@ from sealer.changes.objects import (
 from sealer.changes.owned import Cleanup, OwnedChains, OwnedLinks, OwnedPath, OwnedRoutes, OwnedRules
 from sealer.changes.pruning import PrunedStore
 from sealer.changes.quoting import quote, words
+from sealer.changes.rollback import rollback_only
 from sealer.changes.system import Module, Sysctl, Unit
 from sealer.changes.tree import LayerBlob, Tree
 from sealer.changes.wait import Wait
@@ -57,6 +58,7 @@ __all__ = [
     "ready_objects",
     "record_name",
     "removed_objects",
+    "rollback_only",
     "wanted_objects",
     "with_images",
     "words",

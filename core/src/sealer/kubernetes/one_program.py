@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sealer.changes import Change, Cleanup, Command
+from sealer.changes import Change, Cleanup, Command, rollback_only
 from sealer.kubernetes.needs import host_needs
 from sealer.kubernetes.upgrades import GATE_SECONDS, in_turns, moved_away, ready_with, takes_pods_again
 from sealer.model import Cluster, Host, Step, Upgrade, at
@@ -101,7 +101,9 @@ def _replacing_step(cluster: Cluster, host: Host, upgrade: Upgrade, program: New
     name, version = program.name, program.version
     changes = [
         # Undone last, when the program of before is there again.
-        Cleanup(title=f"{name} as it was before {upgrade.stamp}", run=program.start_anew(host)),
+        Cleanup(
+            title=f"{name} as it was before {upgrade.stamp}", run=rollback_only(program.start_anew(host))
+        ),
         *program.changes(host),
     ]
     if host.is_master:

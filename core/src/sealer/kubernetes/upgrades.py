@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
-from sealer.changes import Change, Command, Wait, quote
+from sealer.changes import Change, Command, Wait, quote, rollback_only
 from sealer.errors import PlanError
 from sealer.kubernetes.leaving import drain_command
 from sealer.model import Cluster, Host, Step, Upgrade, at
@@ -108,16 +108,19 @@ def moved_away(
     return Command(
         title=f"drain node {node}, {upgrade.stamp}",
         run=drain or drain_command(kubectl, node, upgrade.drain_seconds),
-        revert=_uncordon(kubectl, node),
+        revert=rollback_only(_uncordon(kubectl, node)),
         limit=upgrade.drain_seconds + 60,
     )
 
 
 def _uncordon(kubectl: str, node: str) -> str:
-    """Return sh that lets pods return: while all masters are taken back at once, nobody answers."""
+    """Return sh that lets pods return: while all masters are taken back at once, nobody answers.
+
+    Where etcd has lost its quorum, an API server takes a minute to say that it can't answer.
+    """
     return f"""\
 attempt=0
-until {kubectl} uncordon {quote(node)}; do
+until {kubectl} --request-timeout={_ASK_SECONDS}s uncordon {quote(node)}; do
   attempt=$((attempt + 1))
   if [ "$attempt" -ge 20 ]; then break; fi
   sleep 3

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sealer.changes import Change, Command, File, Wait, quote
+from sealer.changes import Change, Command, File, Wait, quote, rollback_only
 from sealer.kubernetes import (
     GATE_SECONDS,
     host_needs,
@@ -93,7 +93,7 @@ def _drain_step(cluster: Cluster, host: Host, upgrade: Upgrade, before: tuple[st
             replace(
                 move,
                 run=f"{_note_socket(name)}\n{move.run}",
-                revert=f"{_put_socket_back(name)}\n{move.revert}",
+                revert=f"{rollback_only(_put_socket_back(name))}\n{move.revert}",
             ),
         ),
         provides=(at("turn", host.name),),
@@ -120,9 +120,10 @@ fi"""
 
 def _put_socket_back(node: str) -> str:
     """Return sh that gives a node the annotation that was noted."""
+    annotate = f"{fragments.KUBECTL} --request-timeout=10s annotate --overwrite node {quote(node)}"
     return f"""\
 if [ -s "$entry/socket" ]; then
-  {fragments.KUBECTL} annotate --overwrite node {quote(node)} {_SOCKET}="$(cat "$entry/socket")" || :
+  {annotate} {_SOCKET}="$(cat "$entry/socket")" || :
 fi"""
 
 
@@ -149,7 +150,7 @@ def _upgrade_step(cluster: Cluster, host: Host, upgrade: Upgrade) -> Step:
             run=f"{_kubeadm(cluster, host, config if is_first else '')}\n"
             f"systemctl daemon-reload\nsystemctl restart {KUBELET_UNIT}\nsync\n: > {quote(mark)}",
             unless=_is_upgraded(host, version, mark),
-            revert=f"rm -f {quote(mark)}\n{_put_back(host, kept, with_addons=is_first)}",
+            revert=f"rm -f {quote(mark)}\n{rollback_only(_put_back(host, kept, with_addons=is_first))}",
             limit=900,
         )
     )

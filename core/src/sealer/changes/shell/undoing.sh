@@ -30,7 +30,7 @@ end_removal() {
 
 # undo_all [OPERATION]: takes back every entry of the host journal, or those of one operation, newest first;
 # $failures says whether one failed, or the rest is left for later. When everything is taken back, only the oldest
-# entry of a change counts: it knows what was there before Sealer came.
+# entry of a change counts: it knows what was there before Sealer came. Undos see in $everything that it is so.
 undo_entry() {
   if [ -e "$entry/undo" ]; then
     if [ "$(tail -n 1 "$entry/undo")" != "# whole" ]; then
@@ -42,7 +42,8 @@ undo_entry() {
   fi
 }
 undo_all() {
-  failures=
+  failures= everything=yes
+  if [ -n "${1:-}" ]; then everything=; fi
   for entry in $(find "$journal" -maxdepth 1 -name '[0-9]*-*' | sort -r); do
     if [ -e "$data/lock/last-change" ]; then
       record step 0 stopped
