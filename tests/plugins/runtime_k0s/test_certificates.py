@@ -75,3 +75,12 @@ def test_all_files_with_certificates_are_listed_and_no_keys() -> None:
     first, second, worker = (K0s().certificate_files(view, one) for one in view.hosts)
     assert set(first) == {*second, *worker}
     assert not [path for path in first if path.endswith(".key")]
+
+
+def test_what_a_kubelet_serves_with_is_listed_whoever_signed_it() -> None:
+    found = K0s().certificate_files(cluster(host(1, MASTER), host(2)), host(2))
+    assert {path.rpartition("/")[2] for path in found} == {
+        "kubelet-client-current.pem",
+        "kubelet-server-current.pem",
+        "kubelet.crt",
+    }

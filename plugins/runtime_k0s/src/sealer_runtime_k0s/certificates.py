@@ -13,7 +13,11 @@ from sealer_runtime_k0s.names import CONFIG, CONTROLLER_UNIT, DATA, WORKER_UNIT
 
 _RENEWED = "k0s-renewed"
 _MASTER_FILES = (f"{DATA}/pki/*.crt", f"{DATA}/pki/etcd/*.crt", f"{DATA}/pki/*.conf")
-_NODE_FILES = (f"{DATA}/kubelet/pki/kubelet-client-current.pem", f"{DATA}/kubelet/pki/kubelet.crt")
+# Kubelets of k0s serve with what the cluster signed, or with kubelet.crt where a worker profile says so.
+_NODE_FILES = tuple(
+    f"{DATA}/kubelet/pki/{name}"
+    for name in ("kubelet-client-current.pem", "kubelet-server-current.pem", "kubelet.crt")
+)
 _KUBELET = f"{DATA}/kubelet.conf {DATA}/kubelet-bootstrap.conf"
 
 # k0s makes what is missing when it starts; authorities stay. Without its files a kubelet asks for new ones.
