@@ -48,8 +48,10 @@ def test_a_layer_whose_end_comes_while_it_is_looked_at_is_offered_too(disk: Disk
         assert shell.stdin is not None
         shell.stdin.write(sent[:100_000])
         shell.stdin.flush()
-        # The first is looked at and taken, and then the second one is looked at.
-        time.sleep(0.8)
+        while not (offered / NAMES[0]).exists():
+            time.sleep(0.01)
+        # The second one is looked at by now.
+        time.sleep(0.2)
         shell.stdin.write(sent[100_000:])
         shell.stdin.close()
         assert shell.wait(timeout=20) == 0

@@ -99,7 +99,7 @@ def test_a_host_that_leaves_alone_or_is_lost_needs_nobody_cleared() -> None:
             distribution="toy",
             kubectl="kubectl",
             node=lambda host: host.name,
-            drain=lambda host, seconds: f"drain {host.name} {seconds}",
+            drain=lambda _, node, seconds: f"drain {node} {seconds}",
         )
 
     assert clearing(Departure(hosts=hosts[:1])) is None

@@ -10,7 +10,7 @@ from typing import Any
 from sealer.cluster.catalogue import catalogue
 from sealer.cluster.checks import Given, Room, access_findings, judge, leave_out
 from sealer.cluster.examination import all_checks, ask_again, first_probes, given_by
-from sealer.cluster.image_files import with_files
+from sealer.cluster.image_files import planned_image
 from sealer.cluster.image_plugins import all_plugins
 from sealer.cluster.images import available, available_on, images_for_hosts, platforms_in
 from sealer.cluster.mending import Mend, mends_for
@@ -211,13 +211,7 @@ def _prepare(
         ordered = {host.address: facts[host.address] for host in usable.cluster.hosts}
         first = usable.cluster.masters[0].address
         images = images_for_hosts(context.store, question.reference, {first: ordered[first], **ordered})
-        image = with_files(
-            images.metadata,
-            context.store,
-            images.main,
-            files=parts.image_files,
-            programs=parts.image_programs,
-        )
+        image = planned_image(context.store, images, parts)
         plugins = all_plugins(context.store, images.main, usable)
         cluster = cluster_view(usable, image, facts, parts, plugins)
         given = given_by(cluster, images, parts, own=own)

@@ -12,6 +12,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from sealer.build.parent import members
+from sealer.cluster.images import HostImages
+from sealer.cluster.parts import Parts
 from sealer.errors import ImageError
 from sealer.image.extension import LAYER_CONTENT, LayerContent
 from sealer.image.store import ImageStore
@@ -27,6 +29,17 @@ _LISTED = re.compile(rf"plugins/[^/]+\.ya?ml|.*{re.escape(SUFFIX)}", re.DOTALL)
 """What the Go tool reads of plugins, and templates."""
 _THERE = "/"
 """Before a path it stands for whether there is such a file, whose text is not read: no path begins so."""
+
+
+def planned_image(store: ImageStore, images: HostImages, parts: Parts) -> ImageMetadata:
+    """Return the metadata of a cluster's image with what the plans of its parts depend on.
+
+    Raises:
+        ImageError: As ``with_files``.
+    """
+    return with_files(
+        images.metadata, store, images.main, files=parts.image_files, programs=parts.image_programs
+    )
 
 
 def with_files(

@@ -8,7 +8,7 @@ from sealer.cluster.app_removal import removal_plan
 from sealer.cluster.application_plan import application_plan, application_root
 from sealer.cluster.document_kinds import require_known_documents
 from sealer.cluster.foreign import foreign_parts, image_imports
-from sealer.cluster.image_files import with_files
+from sealer.cluster.image_files import planned_image
 from sealer.cluster.image_plugins import all_plugins
 from sealer.cluster.images import HostImages, images_again
 from sealer.cluster.launch_choice import AppChoice, LaunchChoice
@@ -41,13 +41,7 @@ def plan_on_hosts(context: Context, request: Request, images: HostImages) -> Pla
     spec = request.clusterfile.cluster
     parts = choose_parts(images.metadata, context.plugins, spec, context.home)
     require_known_documents(request.clusterfile, parts.runtime)
-    image = with_files(
-        images.metadata,
-        context.store,
-        images.main,
-        files=parts.image_files,
-        programs=parts.image_programs,
-    )
+    image = planned_image(context.store, images, parts)
     plugins = all_plugins(context.store, images.main, request.clusterfile)
     cluster = cluster_view(request.clusterfile, image, request.facts, parts, plugins)
     if request.removals:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import asdict, dataclass, replace
 
-from sealer.cluster.image_files import with_files
+from sealer.cluster.image_files import planned_image
 from sealer.cluster.image_plugins import all_plugins
 from sealer.cluster.images import available, available_on, images_again, images_for_hosts, platforms_in
 from sealer.cluster.install import ordered, require_registry
@@ -138,13 +138,7 @@ def plan_of(context: Context, request: Request, before: Request, turns: Turns) -
     previous = images_again(context.store, before.image).metadata
     spec = request.clusterfile.cluster
     parts = choose_parts(images.metadata, context.plugins, spec, context.home)
-    image = with_files(
-        images.metadata,
-        context.store,
-        images.main,
-        files=parts.image_files,
-        programs=parts.image_programs,
-    )
+    image = planned_image(context.store, images, parts)
     plugins = all_plugins(context.store, images.main, request.clusterfile)
     cluster = cluster_view(request.clusterfile, image, request.facts, parts, plugins)
     upgrading = Upgrade(previous=previous, **asdict(turns))

@@ -200,7 +200,7 @@ def _just_began(began: str, restarts: str, now: str) -> bool:
     try:
         last = max(datetime.fromisoformat(time) for time in began.split())
         seconds = (datetime.fromisoformat(now) - last).total_seconds()
-    except ValueError:
+    except (ValueError, TypeError):
         return False
     return seconds < _BEGINNING_SECONDS and set(restarts.split()) <= {"0"}
 

@@ -164,7 +164,7 @@ def clearing_step(
     distribution: str,
     kubectl: str,
     node: Callable[[Host], str],
-    drain: Callable[[Host, int], str],
+    drain: Callable[[str, str, int], str] = drain_command,
     env: Mapping[str, str] | None = None,
 ) -> Step | None:
     """Return the step ahead of all when several hosts leave, made on a master that stays.
@@ -178,7 +178,7 @@ def clearing_step(
         distribution: How the ids of its steps begin.
         kubectl: The shell words that call kubectl as the administrator.
         node: Tells the name of a host's node.
-        drain: Makes sh that moves the pods of a host away, given the seconds that they may take.
+        drain: As ``drain_command``.
         env: The environment of the step.
     """
     hosts = [host for host in departure.hosts if host.name not in departure.lost]
@@ -195,7 +195,7 @@ def clearing_step(
         changes=(
             Command(
                 title=title,
-                run=clear_command(kubectl, {node(host): drain(host, seconds) for host in hosts}),
+                run=clear_command(kubectl, {name: drain(kubectl, name, seconds) for name in names}),
                 unless=f'found=$({known}) && [ -z "$found" ]',
                 limit=seconds + 120,
             ),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sealer.changes import quote
-from sealer_registry_distribution.config import CONFINED, MARK, PROGRAM, text_of
+from sealer_registry_distribution.config import PROGRAM, cache_unit, text_of
 
 KEPT_SECONDS = 120
 """So long a cache that found nobody at its start serves what it has, before it asks again."""
@@ -58,16 +58,14 @@ def cache_unit_text(*, cluster: str, domain: str, place: str, secret: str, autho
         secret: The file with the secret of the cluster's registry for uploads, which is read but not used.
         authorities: Whether there are authorities besides those that the host trusts anyway.
     """
-    trusted = f'Environment="SSL_CERT_FILE={place}/authorities.crt"\n' if authorities else ""
-    return f"""\
-{MARK}{cluster}
-[Unit]
-Description=Cache of {domain} in the cluster {cluster}
-Documentation=https://distribution.github.io/distribution/recipes/mirror/
-After=network-online.target
-
-[Service]
-EnvironmentFile={secret}
-EnvironmentFile=-{place}/environment
-{trusted}ExecStart=/bin/sh "{place}/serve.sh"
-{CONFINED}"""
+    return cache_unit(
+        cluster=cluster,
+        domain=domain,
+        place=place,
+        authorities=authorities,
+        documentation="https://distribution.github.io/distribution/recipes/mirror/",
+        service=(
+            f"EnvironmentFile={secret}\nEnvironmentFile=-{place}/environment\n"
+            f'ExecStart=/bin/sh "{place}/serve.sh"'
+        ),
+    )

@@ -83,3 +83,29 @@ After=network-online.target
 EnvironmentFile={environment}
 ExecStart={PROGRAM} serve "{config}"
 {CONFINED}"""
+
+
+def cache_unit(
+    *, cluster: str, domain: str, place: str, authorities: bool, documentation: str, service: str
+) -> str:
+    """Return the unit of a cache.
+
+    Args:
+        cluster: The cluster's name.
+        domain: The registry that is cached.
+        place: The cache's directory.
+        authorities: Whether there are authorities besides those that the host trusts anyway.
+        documentation: The address of the program's page.
+        service: The lines that start the program.
+    """
+    trusted = f'Environment="SSL_CERT_FILE={place}/authorities.crt"\n' if authorities else ""
+    return f"""\
+{MARK}{cluster}
+[Unit]
+Description=Cache of {domain} in the cluster {cluster}
+Documentation={documentation}
+After=network-online.target
+
+[Service]
+{trusted}{service}
+{CONFINED}"""

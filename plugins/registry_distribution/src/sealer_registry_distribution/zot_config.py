@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import json
 
-from sealer_registry_distribution.config import CONFINED, MARK
+from sealer_registry_distribution.config import cache_unit
 
 IMAGE_PROGRAM = "bin/zot"
 """Where cluster images have the program."""
@@ -95,14 +95,11 @@ def zot_unit_text(*, cluster: str, domain: str, place: str, authorities: bool) -
         place: The cache's directory.
         authorities: Whether there are authorities besides those that the host trusts anyway.
     """
-    trusted = f'Environment="SSL_CERT_FILE={place}/authorities.crt"\n' if authorities else ""
-    return f"""\
-{MARK}{cluster}
-[Unit]
-Description=Cache of {domain} in the cluster {cluster}
-Documentation=https://zotregistry.dev/
-After=network-online.target
-
-[Service]
-{trusted}ExecStart={ZOT} serve "{place}/zot.json"
-{CONFINED}"""
+    return cache_unit(
+        cluster=cluster,
+        domain=domain,
+        place=place,
+        authorities=authorities,
+        documentation="https://zotregistry.dev/",
+        service=f'ExecStart={ZOT} serve "{place}/zot.json"',
+    )

@@ -42,14 +42,7 @@ def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
     return leave_in_turn(
         departure,
         lambda host, before: _remove_step(cluster, departure, host, agent, before),
-        clearing=clearing_step(
-            departure,
-            agent,
-            distribution="k0s",
-            kubectl=KUBECTL,
-            node=node_name,
-            drain=lambda host, seconds: drain_command(KUBECTL, node_name(host), seconds),
-        ),
+        clearing=clearing_step(departure, agent, distribution="k0s", kubectl=KUBECTL, node=node_name),
     )
 
 

@@ -39,14 +39,7 @@ def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
         departure,
         lambda host, before: _remove_step(cluster, departure, host, agent, before),
         requires=[name for step in points for name in step.provides],
-        clearing=clearing_step(
-            departure,
-            agent,
-            distribution="k3s",
-            kubectl=KUBECTL,
-            node=node_name,
-            drain=lambda host, seconds: drain_command(KUBECTL, node_name(host), seconds),
-        ),
+        clearing=clearing_step(departure, agent, distribution="k3s", kubectl=KUBECTL, node=node_name),
     )
 
 

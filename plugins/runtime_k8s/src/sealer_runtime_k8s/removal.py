@@ -55,7 +55,7 @@ def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
             distribution="kubernetes",
             kubectl=_KUBECTL,
             node=lambda host: node_name(cluster, host),
-            drain=lambda host, seconds: drain(cluster, host, seconds),
+            drain=lambda _, node, seconds: _drain(cluster, node, seconds),
             env=environment(),
         ),
     )
@@ -63,7 +63,11 @@ def removal_steps(cluster: Cluster, departure: Departure) -> Iterator[Step]:
 
 def drain(cluster: Cluster, host: Host, seconds: int) -> str:
     """Return a command that moves the pods of a host away, their disruption budgets respected."""
-    command = drain_command(_KUBECTL, node_name(cluster, host), seconds)
+    return _drain(cluster, node_name(cluster, host), seconds)
+
+
+def _drain(cluster: Cluster, node: str, seconds: int) -> str:
+    command = drain_command(_KUBECTL, node, seconds)
     if image_version(cluster.image).minor < _NEW_DRAIN_FLAG:
         return command.replace("--delete-emptydir-data", "--delete-local-data")
     return command
