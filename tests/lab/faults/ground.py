@@ -169,6 +169,8 @@ class Ground:
             forgetful: Whether it may, because what says that it was done is lost.
         """
         if forgetful:
+            # What is forgotten of a step that had ended is not resumed: the next run does it again.
+            self.operator.sealer(*self.run_words)
             for node in self.lab.nodes:
                 # Each command adds a line whenever it runs.
                 node.run(["sh", "-c", f"once=$(awk '!seen[$0]++' {COMMANDS}); echo \"$once\" > {COMMANDS}"])
