@@ -10,7 +10,8 @@ from sealer.cluster.application_plan import application_plan
 from sealer.cluster.launch_choice import EVERY, AppChoice, LaunchChoice
 from sealer.cluster.pipeline import installation_plan
 from sealer.errors import ImageError, PlanError, UsageError
-from sealer.model import Application, ImageType, Launch
+from sealer.model import Application, Cluster, ImageType, Launch
+from sealer.testing.stand_ins import Toy
 
 from .examples import LAYERS, PARTS, cluster, host, image
 from .pipelines import EVERYWHERE, IMAGE_CHOICE, commands, install, launched
@@ -57,6 +58,23 @@ def test_an_application_of_an_unknown_type_is_refused() -> None:
 
 def test_nothing_is_waited_for_when_nothing_is_launched() -> None:
     assert "cluster/ready" not in [step.id for step in install(LaunchChoice(apps=())).steps]
+
+
+class Ringed(Toy):
+    """A cluster runtime that brings a network of pods."""
+
+    def becomes_ready(self, cluster: Cluster) -> bool:
+        return True
+
+
+def test_a_cluster_that_has_its_network_from_the_beginning_is_waited_for_all_the_same() -> None:
+    parts = replace(PARTS, runtime=Ringed())
+    plan = installation_plan(cluster(), EVERYWHERE, parts, LaunchChoice(apps=()))
+    last = plan.steps[-1]
+    assert last.id == "cluster/ready"
+    assert last.requires == ("cluster",)
+    assert last.env["KUBECONFIG"] == "/etc/toy/admin.conf"
+    assert "/var/lib/sealer/c1/rootfs/bin" in last.env["PATH"]
 
 
 def test_an_application_image_goes_to_the_first_master_and_the_registry() -> None:

@@ -182,6 +182,21 @@ def test_ways_between_workers_are_those_of_the_network_of_pods() -> None:
     assert ways(provider="calico", calico={"mode": "bird"}) == ways(provider="custom") == set()
 
 
+def test_nodes_become_ready_unless_the_user_wants_another_network_or_some_host_is_none() -> None:
+    def ready(*hosts: Host, **network: object) -> bool:
+        document = {
+            "apiVersion": "k0s.k0sproject.io/v1beta1",
+            "kind": "ClusterConfig",
+            "spec": {"network": network},
+        }
+        return K0s().becomes_ready(cluster(*hosts, documents=(document,)))
+
+    assert ready(host(1, MASTER), host(2))
+    assert ready(host(1, MASTER), provider="calico")
+    assert not ready(host(1, MASTER), host(2), provider="custom")
+    assert not ready(host(1, MASTER, env={"EnableWorker": "false"}), host(2))
+
+
 def test_hosts_leave_controllers_one_after_the_other_and_those_that_are_lost_first() -> None:
     view = cluster(*(host(number, MASTER) for number in (1, 2, 3)), host(4))
     leaving = Departure(hosts=(view.hosts[0], view.hosts[1], view.hosts[3]), lost=frozenset({"10.0.0.2"}))

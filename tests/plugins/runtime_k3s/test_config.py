@@ -27,6 +27,7 @@ from sealer_runtime_k3s.config import (
     sandbox_image,
     tunnel_port,
 )
+from sealer_runtime_k3s.runtime import K3s
 from sealer_runtime_k3s.units import environment_file, unit_change
 from sealer_runtime_k3s.version import image_version
 from tests.plugins import kit
@@ -49,6 +50,11 @@ def settings(view: Cluster, number: int = 0) -> dict[str, Any]:
 
 def told(view: Cluster, number: int) -> str:
     return environment_file(view, view.hosts[number]).content
+
+
+def test_nodes_become_ready_unless_the_user_wants_another_network() -> None:
+    assert K3s().becomes_ready(cluster())
+    assert not K3s().becomes_ready(cluster(documents=(document(**{"flannel-backend": "none"}),)))
 
 
 def test_the_first_master_begins_a_cluster_that_others_can_join() -> None:

@@ -220,7 +220,9 @@ def _with_launches(
     launches = launch_steps(launch)
     early = tuple(name for step in launches if "cluster" not in step.requires for name in step.provides)
     before = [replace(step, requires=(*step.requires, *early)) for step in tasks.launching]
-    ready = [_ready_step(cluster, parts, launches[-1])] if launches else []
+    ready = []
+    if launches or parts.runtime.becomes_ready(cluster):
+        ready.append(_ready_step(cluster, parts, launch.site.environment(launch.environment({}, {}))))
     launches = with_pushes(cluster, cluster.image, parts, launches)
     every = [*steps, *before, *launches, *tasks.after, *ready]
     groups = plan_groups(cluster, parts, every)
@@ -277,7 +279,7 @@ def _runtime_steps(cluster: Cluster, parts: Parts) -> list[Step]:
     return [step for host in cluster.hosts for step in parts.container.install(cluster, host)]
 
 
-def _ready_step(cluster: Cluster, parts: Parts, last: Step) -> Step:
+def _ready_step(cluster: Cluster, parts: Parts, env: Mapping[str, str]) -> Step:
     """Return the health gate: every host is a Ready node. It comes last, whatever became of applications."""
     kubectl = f"kubectl --kubeconfig {quote(parts.runtime.kubeconfig_path(cluster))} --request-timeout=20s"
     return Step(
@@ -294,7 +296,7 @@ def _ready_step(cluster: Cluster, parts: Parts, last: Step) -> Step:
         ),
         provides=("ready",),
         requires=("cluster",),
-        env=last.env,
+        env=env,
         timeout=READY_TIMEOUT + 120,
     )
 

@@ -64,6 +64,14 @@ class ClusterRuntime(HostProvider):
         """
         return ()
 
+    def becomes_ready(self, cluster: Cluster) -> bool:
+        """Whether all hosts become Ready nodes without anything that is launched: it brings a pod network.
+
+        Then an operation that makes the cluster, or lets hosts join, ends when they are; otherwise that is
+        waited for only behind what is launched, which may be the network.
+        """
+        return False
+
     @abstractmethod
     def kubeconfig_path(self, cluster: Cluster) -> str:
         """Return the path, on the first master, of the administrator's kubeconfig."""

@@ -203,6 +203,15 @@ def accounts(cluster: Cluster) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(wanted.get(key, name)) for key, name in _USERS.items()))
 
 
+def has_network(cluster: Cluster) -> bool:
+    """Tell whether k0s makes the network of pods, as it does unless its ``provider`` is ``custom``.
+
+    Raises:
+        PlanError: The documents ask for what can't work.
+    """
+    return bool(specification(cluster)["network"]["provider"] != "custom")
+
+
 def is_worker(cluster: Cluster, host: Host) -> bool:
     """Whether pods can run on a host: on all but controllers that are to be nothing else.
 

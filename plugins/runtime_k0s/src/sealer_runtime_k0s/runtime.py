@@ -29,7 +29,7 @@ from sealer.providers import (
 from sealer_runtime_k0s import containerd, fragments, probes
 from sealer_runtime_k0s.certificates import certificate_files, renewal_steps
 from sealer_runtime_k0s.checks import ServiceRuns, all_checks, traffic
-from sealer_runtime_k0s.config import has_etcd, is_worker
+from sealer_runtime_k0s.config import has_etcd, has_network, is_worker
 from sealer_runtime_k0s.documents import GROUP, IMAGE_FILE, KIND
 from sealer_runtime_k0s.names import KUBECONFIG, KUBECTL, SOCKET, node_name, unit
 from sealer_runtime_k0s.prepare import PREPARED, prepare_step
@@ -61,6 +61,9 @@ class K0s(ClusterRuntime, SupportsCertificates, SupportsUpgrade, SupportsImageIm
 
     def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
         return traffic(cluster)
+
+    def becomes_ready(self, cluster: Cluster) -> bool:
+        return has_network(cluster) and all(is_worker(cluster, host) for host in cluster.hosts)
 
     def kubeconfig_path(self, cluster: Cluster) -> str:
         return KUBECONFIG

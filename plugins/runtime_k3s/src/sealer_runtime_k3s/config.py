@@ -116,6 +116,11 @@ def tunnel_port(cluster: Cluster) -> int | None:
     return {"vxlan": 8472, "wireguard-native": 51820}.get(backend)
 
 
+def has_network(cluster: Cluster) -> bool:
+    """Tell whether k3s makes the network of pods, as it does unless ``flannel-backend`` is ``none``."""
+    return as_text(asked(cluster).get("flannel-backend")) != "none"
+
+
 def networks(cluster: Cluster) -> tuple[str, str]:
     """Return the networks of pods and of services, each in CIDR notation, or two with a comma.
 

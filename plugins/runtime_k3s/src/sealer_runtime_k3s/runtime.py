@@ -30,7 +30,7 @@ from sealer.providers import (
 from sealer_runtime_k3s import etcd, fragments, probes
 from sealer_runtime_k3s.certificates import certificate_files, renewal_steps
 from sealer_runtime_k3s.checks import ServiceRuns, all_checks, traffic
-from sealer_runtime_k3s.config import has_etcd, registries
+from sealer_runtime_k3s.config import has_etcd, has_network, registries
 from sealer_runtime_k3s.documents import DOCUMENT_KINDS
 from sealer_runtime_k3s.names import (
     JOIN_TOKEN,
@@ -72,6 +72,9 @@ class K3s(ClusterRuntime, SupportsCertificates, SupportsUpgrade, SupportsImageIm
 
     def traffic(self, cluster: Cluster) -> Iterable[Traffic]:
         return traffic(cluster)
+
+    def becomes_ready(self, cluster: Cluster) -> bool:
+        return has_network(cluster)
 
     def kubeconfig_path(self, cluster: Cluster) -> str:
         return KUBECONFIG
