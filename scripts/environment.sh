@@ -7,6 +7,8 @@
 #   require_inotify          refuse to go on when the kernel has too few inotify instances left for three machines with
 #                            Kubernetes
 #   free_inotify             print how many are left
+#   require_disk MB          refuse to go on when so much more on the disk of the cache would fill it so far that
+#                            kubelets take pods away
 #   use_venv                 make or update the virtual environment with all of this checkout, and activate it
 #
 # It sets CHECKOUT and SEALER_CACHE (default /var/cache/sealer, or ~/.cache/sealer where that can't be written).
@@ -61,6 +63,15 @@ require_inotify() {
     limit=$(cat /proc/sys/fs/inotify/max_user_instances)
     [ "$free" -ge 60 ] || die "Kubernetes on three machines needs 60 inotify instances, and $free of $limit are" \
         "left; end what uses them, or: sysctl -w fs.inotify.max_user_instances=$((limit + 128))"
+}
+
+# Kubelets evict pods when less than 15 % of the disk of their images is free, and the machines are on this one:
+# https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/
+require_disk() {
+    local size free
+    read -r size free < <(df --output=size,avail -BM "$SEALER_CACHE" | tail -n 1 | tr -d M)
+    [ $((free - $1)) -ge $((size * 15 / 100)) ] || die "$SEALER_CACHE has $free MB free of $size MB: $1 MB more are" \
+        "needed, and kubelets evict pods when less than 15 % is left; make room, or set SEALER_CACHE to a larger disk"
 }
 
 # Runs in a subshell, so that its traps end with it.
