@@ -27,7 +27,7 @@ def test_a_script_that_waits_for_a_deletion_goes_on_when_the_directory_is_gone(d
         disk.shell, input=undo_script(disk.setting()).encode(), capture_output=True, check=True, timeout=10
     )
     assert deletion.wait(timeout=5) == 0
-    assert b"waiting for process" in second.stderr
+    assert b"sealer-waits: process " in second.stderr
     assert second.stdout.splitlines()[-1] == b"end"
     assert not disk.data.exists()
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from sealer.changes import Wait, quote
+from sealer.changes import Directory, Wait, quote
 from sealer.errors import HostsFailed
 from sealer.events import Event, StepWaiting
 from sealer.hosts.local import LocalConnection
@@ -16,9 +18,12 @@ from sealer.model import Step
 from sealer.operation.engine import Engine
 from sealer.operation.journal import Journal, read_history
 from sealer.operation.plan import make_plan
+from sealer.operation.taking_back import Remover
 from sealer.operation.visit import Applier
+from sealer.operation.visitor import Visitor
 from sealer.secret import Secret
-from tests.core.hosts.test_round_trips import HOST, Blobs
+from tests.core.hosts.test_round_trips import HOST, Blobs, applier, step
+from tests.core.hosts.test_round_trips import drive as drive_with
 
 SECRET = "hush-7261"
 
@@ -76,3 +81,40 @@ async def test_when_time_is_up_the_reason_is_the_failure(tmp_path: Path) -> None
         await drive(tmp_path, change)
     (failure,) = caught.value.failures.values()
     assert failure.message == "waited 1 seconds in vain until every node is Ready: n2: not Ready: no network"
+
+
+def mark_of(process: int) -> str:
+    """Return what a script of this process has in the lock of a host."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2].split()
+    return f"{boot} {process} {fields[19]}"
+
+
+@pytest.mark.parametrize("taking_back", [False, True], ids=["changing", "taking back"])
+async def test_people_hear_that_a_script_of_an_earlier_run_is_waited_for(
+    tmp_path: Path, taking_back: bool
+) -> None:
+    earlier = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    lock = tmp_path / "data" / "lock"
+    lock.mkdir(parents=True)
+    (lock / "holder").write_text(f"{mark_of(earlier.pid)}\n")
+    events: list[Event] = []
+
+    def end_it(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, StepWaiting):
+            earlier.communicate()
+
+    data = str(tmp_path / "data")
+    visitor: Visitor = Remover(data=data, operation="back", events=end_it, redactor=Redactor())
+    if not taking_back:
+        visitor = replace(applier(tmp_path, "one"), events=end_it)
+    connection = LocalConnection(HOST)
+    try:
+        summary = await drive_with(tmp_path, connection, visitor, step(Directory(path=f"{tmp_path}/made")))
+    finally:
+        earlier.communicate()
+        await connection.close()
+    assert len(summary.done) == 1
+    (event,) = waits(events)
+    assert event.reason == f"process {earlier.pid}, started by an earlier run, has not ended yet"

@@ -45,6 +45,14 @@ Tell = Callable[[Step, Notice | Visit | SealerError], None]
 """Takes what happens to a step as soon as it is known. It must not block and must not raise."""
 
 
+def said_by(step: Step, line: str) -> StepWaiting | HostOutput:
+    """Return the event of a line, without secrets, that a step's host printed."""
+    if line.startswith(WAITING):
+        reason = line.removeprefix(WAITING)
+        return StepWaiting(step=step.id, title=step.title, host=step.host, reason=reason)
+    return HostOutput(host=step.host, step=step.id, line=line)
+
+
 class Errors(Protocol):
     """Makes the errors of steps, from the last lines that were printed."""
 
@@ -258,11 +266,7 @@ class Follower:
         step = self._steps[self._speaking]
         shown = self._redactor.redact(line)
         self._of_step[self._speaking].lines.append(shown)
-        if shown.startswith(WAITING):
-            reason = shown.removeprefix(WAITING)
-            self._events(StepWaiting(step=step.id, title=step.title, host=step.host, reason=reason))
-        else:
-            self._events(HostOutput(host=step.host, step=step.id, line=shown))
+        self._events(said_by(step, shown))
 
     def _release(self) -> None:
         held, self._held = self._held or [], None

@@ -9,12 +9,12 @@ from sealer.changes.lasting import what_stays
 from sealer.changes.report import read_report
 from sealer.changes.script import Setting, rollback_script, undo_script
 from sealer.errors import ChangeFailed, HostError
-from sealer.events import EventSink, HostOutput, Message
+from sealer.events import EventSink, Message
 from sealer.hosts.connection import Connection
 from sealer.hosts.secret import Redactor
 from sealer.model import Step
 from sealer.operation.diagnosis import diagnose
-from sealer.operation.following import Notice, Tell, Visit
+from sealer.operation.following import Notice, Tell, Visit, said_by
 from sealer.operation.visitor import Errand, halt
 
 
@@ -62,7 +62,7 @@ class Remover:
 
     async def _take_back(self, step: Step, connection: Connection) -> Visit | Notice:
         def on_line(line: str) -> None:
-            self.events(HostOutput(host=step.host, step=step.id, line=self.redactor.redact(line)))
+            self.events(said_by(step, self.redactor.redact(line)))
 
         setting = Setting(data=self.data, operation=self.operation)
         script = undo_script(setting) if self.only is None else rollback_script(setting, self.only)

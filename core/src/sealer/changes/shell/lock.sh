@@ -40,7 +40,7 @@ wait_for_holder() {
     return
   fi
   if [ -z "$waited" ]; then
-    echo "waiting for process $2, started by an earlier run, to end" >&2
+    echo "sealer-waits: process $2, started by an earlier run, has not ended yet" >&2
     printf '%s\n' "$ours" > "$data.turn"
     waited=yes
   fi
