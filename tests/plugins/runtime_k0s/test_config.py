@@ -88,7 +88,7 @@ def test_the_image_yields_to_what_is_computed_and_that_to_the_user() -> None:
     text = yaml.safe_dump(
         document(
             network={"provider": "calico", "podCIDR": "10.7.0.0/16", "serviceCIDR": "10.8.0.0/16"},
-            api={"sans": ["image.example"], "port": 7443},
+            api={"sans": ["image.example"], "port": 6444},
         )
     )
     view = cluster(
@@ -103,7 +103,7 @@ def test_the_image_yields_to_what_is_computed_and_that_to_the_user() -> None:
     assert found["network"]["serviceCIDR"] == "10.10.0.0/16"
     names = ["image.example", "10.0.0.1", "one.example", "two.example", "user.example"]
     assert found["api"]["sans"] == names
-    assert ports(view) == (7443, 9443, 8132)
+    assert ports(view) == (6444, 9443, 8132)
 
 
 @pytest.mark.parametrize(

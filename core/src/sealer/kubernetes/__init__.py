@@ -1,8 +1,10 @@
 """What distributions of Kubernetes have in common; cluster runtimes and container runtimes share it."""
 
+from sealer.kubernetes.answers import IN_SHORT
 from sealer.kubernetes.checks import PORTS, HostsApart, NodeNames, PortsFree, listening_ports
 from sealer.kubernetes.cni import CNI_PROGRAMS, cni_programs
 from sealer.kubernetes.containers import END_PODS, end_containers
+from sealer.kubernetes.control_groups import ControlGroupsFit, refuses_control_groups
 from sealer.kubernetes.environment import environment_on
 from sealer.kubernetes.joining import JOINS
 from sealer.kubernetes.leaving import (
@@ -39,9 +41,11 @@ __all__ = [
     "CNI_PROGRAMS",
     "END_PODS",
     "GATE_SECONDS",
+    "IN_SHORT",
     "JOINS",
     "MARK",
     "PORTS",
+    "ControlGroupsFit",
     "HostsApart",
     "NewProgram",
     "NodeNames",
@@ -74,6 +78,7 @@ __all__ = [
     "persistent",
     "program_upgrade",
     "ready_with",
+    "refuses_control_groups",
     "release_minor",
     "remote_endpoint",
     "removal_step",

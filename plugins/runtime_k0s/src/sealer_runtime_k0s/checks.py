@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from sealer.kubernetes import HostsApart, NodeNames, PortsFree, UnitRuns, Unused, owner
 from sealer.model import Check, Cluster, Host, Probe, Traffic
 from sealer_runtime_k0s import probes
+from sealer_runtime_k0s.balancer import balancer_ports
 from sealer_runtime_k0s.config import has_etcd, is_worker, networks, ports, specification
+from sealer_runtime_k0s.control_groups import ControlGroups
 from sealer_runtime_k0s.names import node_name, unit
 
 _KUBELET_PORT = 10250
@@ -32,11 +34,16 @@ class FreePorts(PortsFree):
         return (*super().probes(), probes.STATE)
 
     def ports(self, cluster: Cluster, host: Host) -> tuple[int, ...]:
-        """Return those of https://docs.k0sproject.io/stable/networking/#required-ports-and-protocols."""
+        """Return those of https://docs.k0sproject.io/stable/networking/#required-ports-and-protocols.
+
+        Those of the balancer, which the page leaves out, are k0s' settings' (docs/nllb.md in its sources).
+        """
+        works = is_worker(cluster, host)
+        kubelet = (_KUBELET_PORT, *balancer_ports(specification(cluster))) if works else ()
         if not host.is_master:
-            return (_KUBELET_PORT,)
+            return kubelet
         etcd = (_ETCD_CLIENTS, _ETCD_PEERS) if has_etcd(cluster) else ()
-        return (*ports(cluster), *etcd, _KUBELET_PORT)
+        return (*ports(cluster), *etcd, *kubelet)
 
     def is_member(self, cluster: Cluster, host: Host) -> bool:
         return owner(host, probes.STATE) == cluster.name
@@ -73,7 +80,7 @@ class ServiceRuns(UnitRuns):
 
 def all_checks() -> tuple[Check, ...]:
     """Return a check of each kind."""
-    return (NoOtherKubernetes(), FreePorts(), Names(), NetworksApart())
+    return (NoOtherKubernetes(), FreePorts(), Names(), NetworksApart(), ControlGroups())
 
 
 def traffic(cluster: Cluster) -> Iterable[Traffic]:

@@ -12,6 +12,7 @@ import yaml
 
 from sealer.errors import PlanError
 from sealer.model import Cluster, Host
+from sealer_runtime_k0s.balancer import require_balancer
 from sealer_runtime_k0s.documents import GROUP, KIND, asked, merge, offered
 from sealer_runtime_k0s.version import K0sVersion, image_version
 
@@ -72,6 +73,7 @@ def specification(cluster: Cluster, host: Host | None = None) -> dict[str, Any]:
         parts.append(_of_host(cluster, host, etcd=_holds_etcd(merge(_DEFAULTS, given))))
     spec: dict[str, Any] = reduce(merge, [*parts, user], {})
     _require_networks(spec, version)
+    require_balancer(spec, version)
     return spec
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sealer.changes import Change, Wait, quote
-from sealer.kubernetes import END_PODS, end_containers, occupancy
+from sealer.kubernetes import END_PODS, IN_SHORT, end_containers, occupancy
 from sealer_runtime_k0s.names import (
     CONFIG,
     CONTAINERD_CONFIG,
@@ -48,7 +48,7 @@ _LAST_WORDS = (
 
 WHY_NO_API = f"""\
 if systemctl is-active -q {CONTROLLER_UNIT}; then
-  {API_ANSWERS} 2>&1 | tail -n 1
+  {API_ANSWERS} 2>&1 | {IN_SHORT}
 else
   echo "{CONTROLLER_UNIT} is $(systemctl is-active {CONTROLLER_UNIT})"
 fi

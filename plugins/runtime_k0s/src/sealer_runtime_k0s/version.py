@@ -54,6 +54,11 @@ class K0sVersion:
         return self.minor >= 26
 
     @property
+    def has_traefik(self) -> bool:
+        """Whether that balancer can be Traefik instead of Envoy."""
+        return self.minor >= 36
+
+    @property
     def manages_containerd(self) -> bool:
         """Whether k0s writes containerd's configuration itself, and takes files beside it into it."""
         return self.minor >= 27

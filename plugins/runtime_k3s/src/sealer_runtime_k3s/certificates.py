@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from sealer.changes import Change, Command, File, Wait
+from sealer.kubernetes import IN_SHORT
 from sealer.model import Cluster, Host, Renewal, Step, at
 from sealer_runtime_k3s import fragments
 from sealer_runtime_k3s.config import configuration
@@ -123,7 +124,7 @@ def _renew_listener(host: Host, renewal: Renewal) -> tuple[Change, ...]:
         Wait(
             title=f"the API server itself answers, {renewal.stamp}",
             until=f"{kubectl} get --raw /readyz",
-            why=f"{kubectl} get --raw /readyz 2>&1 | {fragments.IN_SHORT}",
+            why=f"{kubectl} get --raw /readyz 2>&1 | {IN_SHORT}",
             # k3s ends when its API server isn't healthy within a minute, and begins anew.
             limit=900,
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sealer.changes import Change, Wait, quote
-from sealer.kubernetes import END_PODS, end_containers, occupancy
+from sealer.kubernetes import END_PODS, IN_SHORT, end_containers, occupancy
 from sealer_runtime_k3s.names import (
     ADMIN_KUBECONFIG,
     AGENT_UNIT,
@@ -96,9 +96,6 @@ KNOWS_PASSWORD = f"! grep -q '^\"*K10' {DATA}/server/cred/passwd"
 API_ANSWERS = f"{KUBECTL} get --raw /readyz"
 OWN_KUBECTL = f"{PROGRAM} kubectl --kubeconfig {ADMIN_KUBECONFIG}"
 """How kubectl reaches a server's own API server, whatever listens in front of it."""
-
-IN_SHORT = r"tail -n 1 | sed 's/\[+\][^\]*\\n//g; s/\\n/; /g'"
-"""Leaves away what a server finds good about itself that is not ready; kubectl says all in one line."""
 
 WHY_NO_API = f"""\
 if systemctl is-active -q {SERVER_UNIT}; then
