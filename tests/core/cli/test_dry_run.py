@@ -18,7 +18,7 @@ from sealer.cluster.launching import UPGRADE as UPGRADE_APP
 from sealer.cluster.mending import FIX
 from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
 from sealer.cluster.planning import RUN
-from sealer.cluster.removal import REMOVALS
+from sealer.cluster.removal_plan import REMOVALS
 from sealer.cluster.rotation import ROTATE
 from sealer.cluster.upgrading import UPGRADE
 

@@ -21,14 +21,10 @@ from sealer.cluster.access import Access
 from sealer.cluster.install import prepare_again
 from sealer.cluster.operations import abort, summarise
 from sealer.cluster.pruning import spared_by_rollback
-from sealer.cluster.removal import (
-    last_known,
-    refuse_known,
-    removal_of,
-    require_none_to_finish,
-    rollback_target,
-)
+from sealer.cluster.removal import last_known, refuse_known, require_none_to_finish
+from sealer.cluster.removal_plan import removal_of
 from sealer.cluster.request import request_of, state_before
+from sealer.cluster.rollback_target import rollback_target
 from sealer.cluster.session import Context
 from sealer.cluster.state import known_clusters, save_state
 from sealer.cluster.upgrading import plan_of_upgrade

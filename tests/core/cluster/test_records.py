@@ -12,7 +12,7 @@ import yaml
 
 from sealer.cluster.kubeconfig import point_to
 from sealer.cluster.launch_choice import LaunchChoice
-from sealer.cluster.removal import REMOVALS, removal_plan
+from sealer.cluster.removal_plan import REMOVALS, removal_plan
 from sealer.cluster.request import ImageChoice, Request
 from sealer.cluster.state import choose_cluster, choose_recorded, forget_state, load_state, save_state
 from sealer.clusterfile import Clusterfile, ClusterSpec, HostSpec, SshSpec

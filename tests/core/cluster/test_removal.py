@@ -9,7 +9,8 @@ import pytest
 
 from sealer.cli.program import run
 from sealer.cluster.gone_hosts import say_without_gone, still_there
-from sealer.cluster.removal import RESET, require_none_to_finish
+from sealer.cluster.removal import require_none_to_finish
+from sealer.cluster.removal_plan import RESET
 from sealer.cluster.request import Request
 from sealer.cluster.state import save_state
 from sealer.clusterfile import Clusterfile

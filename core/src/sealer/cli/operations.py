@@ -115,7 +115,7 @@ def rollback(
     """Take back what the newest operation changed on hosts, newest first."""
     from sealer.cluster.foresight import look_at_rollback
     from sealer.cluster.removal import rollback as roll_back
-    from sealer.cluster.removal import rollback_target
+    from sealer.cluster.rollback_target import rollback_target
     from sealer.cluster.state import choose_cluster
 
     records = choose_cluster(application.home, cluster)

@@ -14,25 +14,21 @@ from sealer.cluster.kinds import look_at, look_through
 from sealer.cluster.leaving import Leaving, ToldToLeave, asked_of, part, require_removable, settled
 from sealer.cluster.operations import kind_of
 from sealer.cluster.outlook import Outlook, PlannedChange, PlannedStep
-from sealer.cluster.removal import (
+from sealer.cluster.removal import is_foreign, last_known, refuse_known, require_none_to_finish, tasks_behind
+from sealer.cluster.removal_plan import (
     DELETE,
     REMOVALS,
     REMOVE,
     RESET,
     ROLLBACK,
     Removal,
-    is_foreign,
-    last_known,
-    refuse_known,
     removal_of,
     removal_plan,
-    require_none_to_finish,
-    rollback_target,
     take_back_step,
-    tasks_behind,
 )
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.residue import residue
+from sealer.cluster.rollback_target import rollback_target
 from sealer.cluster.session import Connections, Context, reach, reach_for
 from sealer.cluster.state import require_state
 from sealer.clusterfile import Clusterfile, ClusterSpec

@@ -9,7 +9,7 @@ from pathlib import Path
 from sealer.cluster.gone_hosts import say_without_gone
 from sealer.cluster.install import Prepared, Wish, prepare_again
 from sealer.cluster.registry_access import registry_names
-from sealer.cluster.removal import REMOVE, abandon, left_behind, take_back_step
+from sealer.cluster.removal_plan import REMOVE, abandon, left_behind, take_back_step
 from sealer.cluster.request import Request, noted, request_of
 from sealer.cluster.session import Connections, Context, applying, drive, reach
 from sealer.cluster.state import load_state, require_state, save_state

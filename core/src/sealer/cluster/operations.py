@@ -14,7 +14,8 @@ from sealer.cluster.kinds import Kind
 from sealer.cluster.leaving import leave
 from sealer.cluster.mending import MENDING
 from sealer.cluster.pruning import PRUNING
-from sealer.cluster.removal import REMOVALS, REMOVE, abandon, take_back
+from sealer.cluster.removal import take_back
+from sealer.cluster.removal_plan import REMOVALS, REMOVE, abandon
 from sealer.cluster.request import request_of
 from sealer.cluster.rotation import ROTATION
 from sealer.cluster.session import Context, reach_for

@@ -12,7 +12,6 @@ from sealer.cluster.install import prepare_again
 from sealer.cluster.kinds import Kind, look_at
 from sealer.cluster.launching import Existing, asking
 from sealer.cluster.outlook import Outlook
-from sealer.cluster.removal import newest_change
 from sealer.cluster.request import (
     ImageChoice,
     Request,
@@ -21,6 +20,7 @@ from sealer.cluster.request import (
     request_of,
     state_before,
 )
+from sealer.cluster.rollback_target import newest_change
 from sealer.cluster.session import Context
 from sealer.cluster.state import require_state
 from sealer.errors import ImageError, PlanError

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 
 from sealer.cluster.foreign import write_context
-from sealer.cluster.gone_hosts import say_without_gone, still_there, unusable
+from sealer.cluster.gone_hosts import say_without_gone, still_there
+from sealer.cluster.removal_plan import (
+    DELETE,
+    RESET,
+    ROLLBACK,
+    ROLLED_BACK,
+    TakenBack,
+    abandon,
+    left_behind,
+    removal_plan,
+    take_back_id,
+)
 from sealer.cluster.request import Request, noted, request_of
+from sealer.cluster.rollback_target import rollback_target
 from sealer.cluster.rollback_tasks import rollback_tasks
 from sealer.cluster.session import Connections, Context, applying, drive, reach, reach_for, require_all
 from sealer.cluster.state import (
@@ -20,43 +32,17 @@ from sealer.cluster.state import (
     save_state,
 )
 from sealer.clusterfile import Clusterfile, ClusterSpec
-from sealer.errors import HostError, HostsFailed, RecordDamaged, SealerError, UsageError
+from sealer.errors import HostError, HostsFailed, RecordDamaged, UsageError
 from sealer.events import EventSink, Message
 from sealer.hosts.secret import Redactor
-from sealer.model import Step, at
+from sealer.model import Step
 from sealer.operation.engine import Summary
-from sealer.operation.journal import Journal
 from sealer.operation.passing import Passing
 from sealer.operation.places import operator_data
 from sealer.operation.plan import Plan, make_plan
-from sealer.operation.records import ABORTED, ClusterRecords, Operation
+from sealer.operation.records import ClusterRecords, Operation
 from sealer.operation.taking_back import Remover
 from sealer.operation.visitor import Branching, Visitor
-
-DELETE = "delete"
-ROLLBACK = "rollback"
-RESET = "reset"
-REMOVE = "remove"
-REMOVALS = frozenset({DELETE, ROLLBACK, RESET, REMOVE})
-"""The verbs whose operations take things back."""
-
-ROLLED_BACK = "rolled back"
-"""How an operation ends that was taken back."""
-
-_TIMEOUT = 1800.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TakenBack:
-    """What the record of an operation that takes things back says beside the request.
-
-    Attributes:
-        force: Whether hosts out of reach are left as they are.
-        target: The operation that is taken back, or None for all.
-    """
-
-    force: bool = False
-    target: str | None = None
 
 
 async def delete(context: Context, records: ClusterRecords, *, force: bool = False) -> Summary:
@@ -277,122 +263,3 @@ def _leave_registry(context: Context, request: Request) -> None:
         shutil.rmtree(operator_data(context.home, spec.name), ignore_errors=True)
         text = f"the container images stay in the registry {spec.external.netloc}: nothing is deleted there"
         context.events(Message(text=text))
-
-
-def left_behind(
-    context: Context, operation: Operation, connections: Connections, data: str
-) -> frozenset[str]:
-    """Return the hosts that are left as they are, when the user wants that of those out of reach; say so."""
-    if not noted(operation, TakenBack).force:
-        return frozenset()
-    left = {host: found for host, found in connections.items() if isinstance(found, HostError)}
-    for host, error in left.items():
-        text = (
-            f"{unusable(error)}: what was changed there stays, with its journal below {data}; "
-            f"when it is back: sealer reset --hosts {host} --cluster-name {operation.cluster}"
-        )
-        context.events(Message(text=text, host=host, warning=True))
-    return frozenset(left)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Removal:
-    """What is to be taken back.
-
-    Attributes:
-        verb: ``delete``, ``rollback`` or ``reset``.
-        request: The cluster.
-        force: Whether hosts that can't be reached are left as they are.
-        only: The operation whose changes are meant, or None for all.
-    """
-
-    verb: str
-    request: Request
-    force: bool = False
-    only: str | None = None
-
-
-def removal_of(operation: Operation) -> Removal:
-    """Return what an operation takes back.
-
-    Raises:
-        SealerError: Its record is damaged.
-    """
-    asked = noted(operation, TakenBack)
-    return Removal(verb=operation.verb, request=request_of(operation), force=asked.force, only=asked.target)
-
-
-def removal_plan(request: Request) -> Plan:
-    """Return the plan of a removal: every host takes back what its journal holds, all at once."""
-    return make_plan([take_back_step(host.address) for host in request.clusterfile.cluster.hosts])
-
-
-def taken_back(host: str) -> str:
-    """Return the name of what holds once a host has taken back what its journal holds."""
-    return at("taken-back", host)
-
-
-def take_back_id(host: str) -> str:
-    """Return the id of the step in which a host takes back what its journal holds."""
-    return at("take-back", host)
-
-
-def take_back_step(host: str, *, requires: tuple[str, ...] = ()) -> Step:
-    """Return the step in which a host takes back what its journal holds."""
-    return Step(
-        id=take_back_id(host),
-        title="take back what was changed",
-        host=host,
-        changes=(),
-        provides=(taken_back(host),),
-        requires=requires,
-        timeout=_TIMEOUT,
-    )
-
-
-def abandon(operation: Operation | None, *, state: str = ABORTED) -> None:
-    """Note that an operation will not be gone on with."""
-    if operation is not None:
-        with Journal(operation.journal) as journal:
-            journal.finished(state)
-
-
-def newest_change(records: ClusterRecords) -> Operation | None:
-    """Return the newest operation that a rollback could take back, or None when there is none."""
-    changing = _changing(records)
-    return changing[-1] if changing else None
-
-
-def _changing(records: ClusterRecords) -> list[Operation]:
-    return [
-        operation
-        for operation in records.operations()
-        if operation.verb not in REMOVALS and operation.history().finished != ROLLED_BACK
-    ]
-
-
-def rollback_target(records: ClusterRecords, identity: str | None) -> Operation:
-    """Return the operation that a rollback would take back.
-
-    Raises:
-        UsageError: It is not the newest that changed something, or there is none of that id.
-        SealerError: There is none at all.
-    """
-    changing = _changing(records)
-    if not changing:
-        raise SealerError(
-            f"cluster {records.cluster} has no operation that could be taken back",
-            hint=f"what was done: sealer operations list --cluster {records.cluster}",
-        )
-    newest = changing[-1]
-    if identity is None or identity == newest.id:
-        return newest
-    if identity not in [operation.id for operation in changing]:
-        raise UsageError(
-            f"there is no operation {identity} to take back on cluster {records.cluster}",
-            hint=f"what was done: sealer operations list --cluster {records.cluster}",
-        )
-    raise UsageError(
-        f"operation {newest.id} came after {identity} and stands on what it did",
-        hint=f"take that one back first: sealer operations rollback {newest.id}",
-    )
