@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from sealer.changes import Command, File, Output
 from sealer.cli.status import status_lines
 from sealer.cluster.certificates import Certificate
@@ -139,6 +141,23 @@ def test_certificates_that_end_soon_are_named() -> None:
 def test_versions_that_are_not_those_of_the_image_are_told() -> None:
     said = lines(replace(HEALTHY, nodes=(node("10.0.0.1"), node("10.0.0.2", version="v1.19.0"))))
     assert "version    v1.20.2 (the image has v1.20.2; other versions on 10.0.0.2)" in said
+
+
+@pytest.mark.parametrize(
+    ("release", "told", "same"),
+    [
+        ("v1.36.3+k0s.0", "v1.36.3+k0s", True),
+        ("v1.36.3+k0s.0", "v1.36.3", True),
+        ("v1.36.3+k0s.0", "v1.36.2+k0s", False),
+        ("v1.36.3+k0s.10", "v1.36.3+k0s.1", False),
+        ("v1.21.3+k3s1", "v1.21.3+k3s2", False),
+        ("v1.36.3-rc.1", "v1.36.3", False),
+    ],
+)
+def test_a_node_may_say_less_of_its_build_than_the_image(release: str, told: str, same: bool) -> None:
+    nodes = tuple(node(name, version=told) for name in ("10.0.0.1", "10.0.0.2"))
+    said = lines(replace(HEALTHY, version=release, server=told, nodes=nodes))
+    assert (f"the image has {release}; other versions on 10.0.0.1, 10.0.0.2" not in said) is same
 
 
 def test_a_cordoned_node_and_a_registry_that_does_not_answer_someone() -> None:

@@ -13,6 +13,7 @@ from sealer_runtime_k0s.balancer import balancer_ports
 from sealer_runtime_k0s.checks import FreePorts, all_checks
 from sealer_runtime_k0s.config import specification
 from sealer_runtime_k0s.control_groups import ControlGroups
+from sealer_runtime_k0s.units import unit_text
 from tests.plugins import kit
 from tests.plugins.kit import facts, host
 from tests.plugins.runtime_k0s.samples import IMAGE, OLD_VERSION, image
@@ -106,3 +107,17 @@ def test_who_tells_all_kubelets_to_take_old_control_groups_is_let_through() -> N
         True,
         True,
     ]
+
+
+def test_k0s_own_checks_are_left_out_where_they_refuse_what_the_user_allows() -> None:
+    allowing = [{"name": "default", "values": {"failCgroupV1": False}}]
+    old, new = (host(number, facts=facts(f"n{number}", cgroup_version=number)) for number in (1, 2))
+
+    def left_out(one: Host, **over: Any) -> bool:
+        view = cluster(host(3, MASTER), one, **over)
+        return "--ignore-pre-flight-checks" in unit_text(view, one)
+
+    assert left_out(old, workerProfiles=allowing)
+    assert not left_out(new, workerProfiles=allowing)
+    assert not left_out(old)
+    assert not left_out(old, workerProfiles=allowing, version="v1.34.4+k0s.0")

@@ -72,11 +72,21 @@ def _host_lines(hosts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _skew(document: Mapping[str, Any]) -> str:
     """Return what is to be said of versions that are not the image's."""
     wanted, server = document["versions"]["image"], document["versions"]["server"]
-    behind = [host["host"] for host in document["hosts"] if host["version"] and host["version"] != wanted]
-    if wanted and (behind or (server and server != wanted)):
+    if not wanted:
+        return ""
+    behind = [host["host"] for host in document["hosts"] if not _is_of(wanted, host["version"] or wanted)]
+    if behind or not _is_of(wanted, server or wanted):
         other = f"; other versions on {', '.join(behind)}" if behind else ""
         return f" (the image has {wanted}{other})"
     return ""
+
+
+def _is_of(release: str, told: str) -> bool:
+    """Tell whether what a program says of its version is a release; it may say less of its build."""
+    rest = release.removeprefix(told)
+    return told == release or (
+        release.startswith(told) and (rest[0] == "+" or ("+" in told and rest[0] == "."))
+    )
 
 
 def _registry_lines(registry: Mapping[str, Any] | None) -> Iterator[str]:

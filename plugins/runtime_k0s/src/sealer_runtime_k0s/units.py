@@ -9,6 +9,7 @@ from sealer.changes import Change, Unit
 from sealer.kubernetes import MARK, remote_endpoint
 from sealer.model import Cluster, Host
 from sealer_runtime_k0s.config import is_worker, networks
+from sealer_runtime_k0s.control_groups import skips_preflight
 from sealer_runtime_k0s.names import (
     CONFIG,
     JOIN_ENVIRONMENT,
@@ -84,6 +85,8 @@ def _arguments(cluster: Cluster, host: Host) -> Iterator[str]:
         yield f"--token-file={JOIN_TOKEN}"
     if not works:
         return
+    if skips_preflight(cluster, host):
+        yield "--ignore-pre-flight-checks"
     kubelet = [f"--node-ip={ipaddress.ip_address(host.address)}"]
     if cluster.container_runtime is not None:
         yield f"--cri-socket=remote:{remote_endpoint(cluster.container_runtime, 'k0s')}"
