@@ -18,7 +18,7 @@ from sealer.model import (
     ContainerRuntimeSettings,
     Host,
 )
-from sealer_runtime_k3s.checks import FreePorts, SettingsKnown, traffic
+from sealer_runtime_k3s.checks import FreePorts, SettingsKnown, all_checks, traffic
 from sealer_runtime_k3s.config import (
     configuration,
     has_etcd,
@@ -27,11 +27,12 @@ from sealer_runtime_k3s.config import (
     sandbox_image,
     tunnel_port,
 )
+from sealer_runtime_k3s.control_groups import ControlGroups
 from sealer_runtime_k3s.runtime import K3s
 from sealer_runtime_k3s.units import environment_file, unit_change
 from sealer_runtime_k3s.version import image_version
 from tests.plugins import kit
-from tests.plugins.kit import AMD64, CACHING, OUTSIDE, REGISTRY, host
+from tests.plugins.kit import AMD64, CACHING, OUTSIDE, REGISTRY, facts, host
 from tests.plugins.runtime_k3s.samples import IMAGE, image
 
 
@@ -115,6 +116,23 @@ def test_nodes_share_no_container_images_when_there_is_nothing_to_share_or_nobod
     refused = cluster(image=new, documents=(document(**{"embedded-registry": False}),))
     assert settings(refused)["embedded-registry"] is False
     assert 5001 not in {way.port for way in traffic(refused)}
+
+
+def test_old_control_groups_are_refused_where_the_kubelet_refuses_them_unless_it_is_told_otherwise() -> None:
+    old = host(1, MASTER, facts=facts("n1", cgroup_version=1))
+
+    def refused(version: str, **settings: object) -> bool:
+        documents = (document(**settings),) if settings else ()
+        view = cluster(old, image=image(version), documents=documents)
+        (check,) = (one for one in all_checks() if isinstance(one, ControlGroups))
+        return bool(list(check.evaluate(view)))
+
+    assert refused("v1.35.2+k3s1")
+    assert not refused("v1.34.4+k3s1")
+    assert not list(ControlGroups().evaluate(cluster(host(1, MASTER), image=image("v1.35.2+k3s1"))))
+    assert not refused("v1.35.2+k3s1", **{"kubelet-arg": "fail-cgroupv1=false"})
+    assert not refused("v1.35.2+k3s1", **{"kubelet-arg+": ["v=2", "--fail-cgroupv1=false"]})
+    assert refused("v1.35.2+k3s1", **{"kubelet-arg": ["v=2", "fail-cgroupv1=true"]})
 
 
 def test_settings_that_k3s_does_not_know_are_named_with_what_was_meant() -> None:

@@ -10,6 +10,7 @@ from sealer.kubernetes import HostsApart, NodeNames, PortsFree, UnitRuns, Unused
 from sealer.model import Check, Cluster, Finding, Host, Probe, Severity, Traffic
 from sealer_runtime_k3s import probes
 from sealer_runtime_k3s.config import has_etcd, networks, parse_networks, shares_images, tunnel_port
+from sealer_runtime_k3s.control_groups import ControlGroups
 from sealer_runtime_k3s.documents import DOCUMENT, KNOWN_KEYS, asked, plain
 from sealer_runtime_k3s.names import API_PORT, node_name, unit
 
@@ -95,7 +96,7 @@ class ServiceRuns(UnitRuns):
 
 def all_checks() -> tuple[Check, ...]:
     """Return a check of each kind."""
-    return (NoOtherKubernetes(), FreePorts(), Names(), NetworksApart(), SettingsKnown())
+    return (NoOtherKubernetes(), FreePorts(), Names(), NetworksApart(), SettingsKnown(), ControlGroups())
 
 
 def traffic(cluster: Cluster) -> Iterable[Traffic]:
