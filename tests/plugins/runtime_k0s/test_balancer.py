@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from sealer.changes import Wait
 from sealer.errors import PlanError
 from sealer.model import MASTER, Cluster, Host
 from sealer_runtime_k0s.balancer import balancer_ports
 from sealer_runtime_k0s.checks import FreePorts, all_checks
 from sealer_runtime_k0s.config import specification
 from sealer_runtime_k0s.control_groups import ControlGroups
+from sealer_runtime_k0s.fragments import balancer_listens, why_no_balancer
 from sealer_runtime_k0s.units import unit_text
+from sealer_runtime_k0s.waits import balanced
 from tests.plugins import kit
 from tests.plugins.kit import facts, host
 from tests.plugins.runtime_k0s.samples import IMAGE, OLD_VERSION, image
@@ -121,3 +126,57 @@ def test_k0s_own_checks_are_left_out_where_they_refuse_what_the_user_allows() ->
     assert not left_out(new, workerProfiles=allowing)
     assert not left_out(old)
     assert not left_out(old, workerProfiles=allowing, version="v1.34.4+k0s.0")
+
+
+# As k0s 1.36.3 wrote it.
+JOURNAL = r"""
+time="2026-11-23 14:48:40" level=info msg="Staging" path=/var/lib/k0s/bin/kubelet
+time="2026-11-23 14:48:43" level=info msg="E1123 14:48:43.762840    2766 pod_workers.go:1338] \"Error syncing pod, skipping\" err=\"failed to \\\"StartContainer\\\" for \\\"nllb\\\" with ImagePullBackOff: \\\"Back-off pulling image\\\"\" pod=\"kube-system/nllb-n2\" podUID=\"6a2e02be\"" component=kubelet stream=stderr
+time="2026-11-23 14:48:44" level=info msg="E1123 14:48:44.762840    2766 pod_workers.go:1338] \"Error syncing pod, skipping\" err=\"failed\" pod=\"kube-system/metrics-server\" podUID=\"1\"" component=kubelet stream=stderr
+"""  # noqa: E501
+
+
+def answer(script: str, root: Path, journal: str = "") -> tuple[int, str]:
+    """Run sh on a host whose journal and files are ours."""
+    (root / "journal").write_text(journal, encoding="utf-8")
+    (root / "journalctl").write_text(f"#!/bin/sh\ncat {root}/journal\n", encoding="utf-8")
+    (root / "journalctl").chmod(0o755)
+    placed = script.replace("/proc/net", f"{root}/net").replace("/run/k0s", f"{root}/run")
+    done = subprocess.run(
+        ["sh"], input=f"PATH={root}:$PATH\n{placed}", capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout
+
+
+def test_a_worker_is_waited_for_until_its_balancer_listens(tmp_path: Path) -> None:
+    (tmp_path / "net").mkdir()
+    sockets = tmp_path / "net/tcp6"
+    local = "0" * 24 + "01000000"
+    for state, listens in (("0A", True), ("01", False)):
+        sockets.write_text(f"  sl  local_address\n   3: {local}:1D13 {'0' * 32}:0000 {state} 00000000\n")
+        assert (answer(balancer_listens(7443), tmp_path)[0] == 0) is listens
+    assert answer(balancer_listens(7444), tmp_path)[0] != 0
+
+
+def test_what_the_kubelet_says_of_the_balancers_pod_is_why_it_does_not_listen(tmp_path: Path) -> None:
+    said = answer(why_no_balancer(7443), tmp_path)[1]
+    assert said.endswith("if it ran before one was asked for: systemctl restart k0sworker.service\n")
+    (tmp_path / "run/nllb").mkdir(parents=True)
+    (tmp_path / "run/nllb/kubeconfig.yaml").touch()
+    assert answer(why_no_balancer(7443), tmp_path, JOURNAL)[1] == (
+        "the balancer does not listen on port 7443\n"
+        "failed to StartContainer for nllb with ImagePullBackOff: Back-off pulling image\n"
+    )
+
+
+def test_workers_alone_are_waited_for_and_only_where_they_have_a_balancer() -> None:
+    worker = host(2)
+
+    def waited(one: Host, **spec: Any) -> list[str]:
+        view = cluster(host(1, MASTER), one, **spec)
+        return [change.title for change in balanced(view, one, ", now") if isinstance(change, Wait)]
+
+    assert waited(worker) == ["the balancer before the API servers listens, now"]
+    assert waited(host(2, MASTER)) == []
+    assert waited(worker, network=balancer(enabled=False)) == []
+    assert waited(worker, api={"externalAddress": "api.example"}) == []

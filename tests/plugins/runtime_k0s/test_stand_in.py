@@ -25,7 +25,7 @@ from tests.plugins.stand_ins.machines import Distribution, Machines
 K0S = Distribution(
     stand_in="tests.plugins.stand_ins.k0s",
     program="/usr/local/bin/k0s",
-    places=("/etc/k0s", "/var/lib/k0s", "/run/k0s"),
+    places=("/etc/k0s", "/var/lib/k0s", "/run/k0s", "/proc/net"),
 )
 
 

@@ -104,6 +104,8 @@ def serve(command: str, minor: int, arguments: Sequence[str]) -> dict[str, Any]:
         files[f"{_DATA}/etcd/member/snap/db"] = ""
     elif not placed(f"{_DATA}/kubelet.conf").exists():
         token(given.get("token-file", ""), "worker")
+        # Of its balancer, which the control plane tells it to have.
+        files["/proc/net/tcp6"] = f"   0: {'0' * 24}01000000:1D13 {'0' * 32}:0000 0A 0\n"
     write(files)
     return {"command": command, "flags": given, "spec": spec}
 

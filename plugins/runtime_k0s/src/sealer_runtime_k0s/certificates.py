@@ -10,6 +10,7 @@ from sealer.model import Cluster, Host, Renewal, Step, at
 from sealer_runtime_k0s import fragments
 from sealer_runtime_k0s.config import configuration, is_worker
 from sealer_runtime_k0s.names import CONFIG, CONTROLLER_UNIT, DATA, WORKER_UNIT
+from sealer_runtime_k0s.waits import balanced, registered
 
 _RENEWED = "k0s-renewed"
 _MASTER_FILES = (f"{DATA}/pki/*.crt", f"{DATA}/pki/etcd/*.crt", f"{DATA}/pki/*.conf")
@@ -57,7 +58,7 @@ def renewal_steps(cluster: Cluster, renewal: Renewal, token: Step) -> Iterator[S
     if cluster.nodes:
         yield replace(token, requires=before)
     for host in cluster.nodes:
-        yield _worker_step(host, renewal, token)
+        yield _worker_step(cluster, host, renewal, token)
 
 
 def _controller_step(cluster: Cluster, host: Host, renewal: Renewal, before: tuple[str, ...]) -> Step:
@@ -76,7 +77,7 @@ def _controller_step(cluster: Cluster, host: Host, renewal: Renewal, before: tup
         ),
     ]
     if is_worker(cluster, host):
-        changes.append(_kubelet_wait(CONTROLLER_UNIT, renewal))
+        changes.append(registered(host, f", {renewal.stamp}"))
     return Step(
         id=at("k0s/renew", host.name),
         title="renew the certificates of the control plane",
@@ -87,7 +88,7 @@ def _controller_step(cluster: Cluster, host: Host, renewal: Renewal, before: tup
     )
 
 
-def _worker_step(host: Host, renewal: Renewal, token: Step) -> Step:
+def _worker_step(cluster: Cluster, host: Host, renewal: Renewal, token: Step) -> Step:
     keep = fragments.keep_token(str(token.value("token")), controller=False)
     return Step(
         id=at("k0s/renew", host.name),
@@ -100,15 +101,7 @@ def _worker_step(host: Host, renewal: Renewal, token: Step) -> Step:
                 f"systemctl start {WORKER_UNIT}",
                 limit=240,
             ),
-            _kubelet_wait(WORKER_UNIT, renewal),
+            registered(host, f", {renewal.stamp}"),
+            *balanced(cluster, host, f", {renewal.stamp}"),
         ),
-    )
-
-
-def _kubelet_wait(unit: str, renewal: Renewal) -> Change:
-    return Wait(
-        title=f"the kubelet has a new certificate, {renewal.stamp}",
-        until=fragments.IS_REGISTERED,
-        why=fragments.why_not_registered(unit),
-        limit=300,
     )

@@ -76,6 +76,26 @@ echo "{unit} is $(systemctl is-active {unit}), and its kubelet has no certificat
 {_LAST_WORDS.format(unit=unit)}"""
 
 
+def balancer_listens(port: int) -> str:
+    """Return sh that succeeds when something listens on the port of a worker's balancer."""
+    listening = f"^ *[0-9]+: [0-9A-F]+:{port:04X} [0-9A-F]+:[0-9A-F]+ 0A "
+    return f"cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | grep -Eq '{listening}'"
+
+
+def why_no_balancer(port: int) -> str:
+    """Return sh that prints why nothing listens there, with what the kubelet says of the balancer's pod."""
+    # The kubelet's words come quoted inside of k0s' own.
+    pod = "grep 'Error syncing pod' | grep 'kube-system/nllb' | tail -n 1"
+    words = r"""sed 's/.* err=[\\"]*//; s/[\\"]* pod=.*//; s/[\\"]//g'"""
+    return f"""\
+if [ -e {RUN}/nllb/kubeconfig.yaml ]; then
+  echo "the balancer does not listen on port {port}"
+else
+  echo "k0s has no balancer here; if it ran before one was asked for: systemctl restart {WORKER_UNIT}"
+fi
+journalctl -q -o cat -n 2000 -u {WORKER_UNIT} 2>/dev/null | {pod} | {words}"""
+
+
 def new_token(version: K0sVersion, role: str) -> str:
     """Return sh that prints a token with which hosts can join for an hour."""
     return f"{PROGRAM} token create{config_flag(version)} --role={role} --expiry=1h"

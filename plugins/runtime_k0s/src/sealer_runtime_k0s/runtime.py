@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from sealer.changes import Change, Command, Output, Wait
+from sealer.changes import Change, Command, Output
 from sealer.kubernetes import JOINS, host_needs, mark_step
 from sealer.model import (
     Check,
@@ -31,12 +31,13 @@ from sealer_runtime_k0s.certificates import certificate_files, renewal_steps
 from sealer_runtime_k0s.checks import ServiceRuns, all_checks, traffic
 from sealer_runtime_k0s.config import has_etcd, has_network, is_worker
 from sealer_runtime_k0s.documents import GROUP, IMAGE_FILE, KIND
-from sealer_runtime_k0s.names import KUBECONFIG, KUBECTL, SOCKET, node_name, unit
+from sealer_runtime_k0s.names import KUBECONFIG, KUBECTL, SOCKET, node_name
 from sealer_runtime_k0s.prepare import PREPARED, prepare_step
 from sealer_runtime_k0s.removal import removal_steps
 from sealer_runtime_k0s.units import unit_change
 from sealer_runtime_k0s.upgrade import upgrade_steps
 from sealer_runtime_k0s.version import image_version
+from sealer_runtime_k0s.waits import balanced, registered
 
 _JOINED = "k0s-joined"
 _CONTROLLER, _WORKER = "controller", "worker"
@@ -191,15 +192,10 @@ def _token_step(cluster: Cluster, role: str) -> Step:
 def _join_step(cluster: Cluster, host: Host, token: Step, before: Sequence[str]) -> Step:
     if host.is_master:
         joined = fragments.HAS_JOINED_ETCD if has_etcd(cluster) else fragments.HAS_AUTHORITY
-        wait = fragments.api_answers()
+        waits: tuple[Change, ...] = (fragments.api_answers(),)
     else:
         joined = fragments.IS_REGISTERED
-        wait = Wait(
-            title="the kubelet has its certificate",
-            until=fragments.IS_REGISTERED,
-            why=fragments.why_not_registered(unit(host)),
-            limit=300,
-        )
+        waits = (registered(host), *balanced(cluster, host))
     text = fragments.keep_token(str(token.value("token")), controller=host.is_master)
     return Step(
         id=at("k0s/join", host.name),
@@ -208,7 +204,7 @@ def _join_step(cluster: Cluster, host: Host, token: Step, before: Sequence[str])
         changes=(
             Command(title="join token of k0s", run=text, unless=joined),
             unit_change(cluster, host),
-            wait,
+            *waits,
         ),
         provides=(at(_JOINED, host.name), *_member(cluster, host)),
         requires=("api", *host_needs(cluster, host, at(PREPARED, host.name)), *before),

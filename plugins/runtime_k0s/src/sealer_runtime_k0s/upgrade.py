@@ -13,6 +13,7 @@ from sealer_runtime_k0s.names import KUBECTL, PROGRAM, node_name, unit
 from sealer_runtime_k0s.prepare import prepare_step
 from sealer_runtime_k0s.units import unit_change
 from sealer_runtime_k0s.version import K0sVersion, image_version
+from sealer_runtime_k0s.waits import balanced
 
 
 def upgrade_steps(cluster: Cluster, upgrade: Upgrade) -> Iterator[Step]:
@@ -33,7 +34,11 @@ def upgrade_steps(cluster: Cluster, upgrade: Upgrade) -> Iterator[Step]:
         node=lambda host: node_name(host) if is_worker(cluster, host) else None,
         api_answers=fragments.api_answers,
         # It is restarted because the program is another one; k0s then unpacks what is inside of it.
-        changes=lambda host: (*prepare_step(cluster, host).changes, unit_change(cluster, host)),
+        changes=lambda host: (
+            *prepare_step(cluster, host).changes,
+            unit_change(cluster, host),
+            *balanced(cluster, host, f", {upgrade.stamp}"),
+        ),
         start_anew=lambda host: fragments.start_anew(unit(host)),
     )
     saves = previous.can_back_up and has_etcd(cluster)
