@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 from collections.abc import Iterable
 from dataclasses import replace
@@ -39,6 +40,12 @@ def command(step: Step) -> Command:
     (change,) = step.changes
     assert isinstance(change, Command)
     return change
+
+
+@pytest.mark.parametrize(("address", "server"), [("10.0.0.1", "127.0.0.1"), ("fd71::11", "[::1]")])
+def test_etcd_is_asked_by_the_loopback_address_that_it_listens_on(address: str, server: str) -> None:
+    words = etcd.etcdctl(view(), replace(MASTERS[0], address=address))
+    assert f"--endpoints=https://{server}:2379" in shlex.split(words)
 
 
 def test_nodes_are_drained_side_by_side_and_nobody_else_is_touched() -> None:

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +77,14 @@ def test_the_snapshot_is_made_by_the_etcd_of_the_host_that_keeps_it(tmp_path: Pa
     assert ran(f'{finding}echo "$pod"', tmp_path, listed).stdout == "etcd-here\n"
     none = ran(finding, tmp_path, "echo '10.0.0.11 etcd-far'")
     assert (none.returncode, none.stderr) == (1, "no pod of etcd runs in kube-system on this host\n")
+
+
+def test_the_etcd_of_a_master_of_ipv6_is_asked_by_the_address_that_it_listens_on() -> None:
+    master = replace(CLUSTER.hosts[0], address="fd71::11")
+    task = Task(name="t", type="etcd", phase=Phase.POST_INSTALL, data="")
+    (made,) = TYPES["etcd"].changes(replace(CLUSTER, hosts=(master,)), master, task)
+    assert isinstance(made, Command)
+    assert "--endpoints=https://[::1]:2379" in shlex.split(made.run)
 
 
 def test_the_check_of_a_cluster_passes_pods_by_that_have_done_their_work(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from sealer.cluster.session import Context, reach
 from sealer.cluster.state import require_state
 from sealer.errors import HostError, SealerError
 from sealer.hosts.secret import Redactor
+from sealer.model import bracketed
 from sealer.operation.records import ClusterRecords
 
 
@@ -44,8 +45,7 @@ def point_to(text: str, address: str) -> str:
         for entry in content["clusters"]:
             scheme, _, rest = entry["cluster"]["server"].partition("://")
             port = rest.rpartition(":")[2]
-            host = f"[{address}]" if ":" in address else address
-            entry["cluster"]["server"] = f"{scheme}://{host}:{port}"
+            entry["cluster"]["server"] = f"{scheme}://{bracketed(address)}:{port}"
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise SealerError(
             "what the first master keeps as kubeconfig is none",

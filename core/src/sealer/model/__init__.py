@@ -7,7 +7,7 @@ from sealer.model.cluster import (
     ContainerRuntimeSettings,
 )
 from sealer.model.departure import DRAIN_SECONDS, Departure
-from sealer.model.host import MASTER, NODE, Facts, Host, Probe
+from sealer.model.host import MASTER, NODE, Facts, Host, Probe, bracketed
 from sealer.model.image import (
     APPS_DIRECTORY,
     CONTAINER_RUNTIME_TYPE_LABEL,
@@ -75,6 +75,7 @@ __all__ = [
     "Upstream",
     "Value",
     "at",
+    "bracketed",
     "fill",
     "show",
     "used_values",

@@ -11,6 +11,11 @@ MASTER = "master"
 NODE = "node"
 
 
+def bracketed(address: str) -> str:
+    """Return an address or a name as it stands before a port (RFC 3986, section 3.2.2): IPv6 in brackets."""
+    return f"[{address}]" if ":" in address else address
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
     """A question to every host, asked in the one round trip in which hosts are observed.
@@ -83,6 +88,11 @@ class Host:
     labels: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     taints: tuple[str, ...] = ()
     facts: Facts
+
+    @property
+    def loopback(self) -> str:
+        """The loopback address of the family of its address: a program that serves one has no other."""
+        return "::1" if ":" in self.address else "127.0.0.1"
 
     @property
     def is_master(self) -> bool:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
 import yaml
+
+from sealer.model import bracketed
 
 PROGRAM = "/usr/local/bin/sealer-registry"
 UNIT = "sealer-registry.service"
@@ -33,8 +34,7 @@ WantedBy=multi-user.target
 
 def listen_address(address: str, port: int) -> str:
     """Return ``address:port``, an IPv6 address in brackets."""
-    version = ipaddress.ip_address(address).version
-    return f"[{address}]:{port}" if version == 6 else f"{address}:{port}"
+    return f"{bracketed(address)}:{port}"
 
 
 def config_yml(*, store: str, directory: str, address: str, port: int, domain: str) -> str:

@@ -7,9 +7,9 @@ zot fetches an image whole when it is asked for its manifest, and lets everyone 
 
 from __future__ import annotations
 
-import ipaddress
 import json
 
+from sealer.model import bracketed
 from sealer_registry_distribution.config import cache_unit
 
 IMAGE_PROGRAM = "bin/zot"
@@ -36,7 +36,6 @@ def zot_config_json(
 
     Manifests stay as they are, those of Docker's own types too: others would have other digests.
     """
-    host = f"[{address}]" if ipaddress.ip_address(address).version == 6 else address
     upstream = {
         "urls": [url],
         "onDemand": True,
@@ -66,7 +65,7 @@ def zot_config_json(
             },
         },
         "http": {
-            "address": host,
+            "address": bracketed(address),
             "port": str(port),
             "realm": domain,
             "compat": ["docker2s2"],

@@ -18,7 +18,7 @@ import ipaddress
 from collections.abc import Iterator, Sequence
 
 from sealer.changes import Change, Copy, HostsEntry, Unit
-from sealer.model import Cluster, Host, ImageMetadata
+from sealer.model import Cluster, Host, ImageMetadata, bracketed
 from sealer_runtime_k8s.names import API_DOMAIN, API_PORT, MARK
 
 ETCD_VERSION_LABEL = "cluster.alpha.sealer.io/etcd-version"
@@ -50,14 +50,15 @@ def endpoint_changes(cluster: Cluster, host: Host, masters: Sequence[Host]) -> I
     addresses = cluster.in_turn(host, [master.address for master in masters])
     if is_balanced(cluster, host):
         yield Copy(source=f"{cluster.rootfs}/bin/etcd", path=_PROGRAM)
-        loopback = "::1" if ipaddress.ip_address(host.address).version == 6 else "127.0.0.1"
         yield Unit(
-            name=BALANCER_UNIT, content=_unit_text(cluster.name, loopback, addresses), watches=(_PROGRAM,)
+            name=BALANCER_UNIT,
+            content=_unit_text(cluster.name, host.loopback, addresses),
+            watches=(_PROGRAM,),
         )
         for address in sorted(addresses):
             if ":" in address:
                 yield HostsEntry(address=address, names=(_alias(address),))
-        addresses = (loopback, *addresses)
+        addresses = (host.loopback, *addresses)
     yield HostsEntry(address=addresses[0], names=(API_DOMAIN,), further=addresses[1:])
 
 
@@ -99,4 +100,4 @@ def _alias(address: str) -> str:
 
 
 def _joined(address: str) -> str:
-    return f"[{address}]:{API_PORT}" if ":" in address else f"{address}:{API_PORT}"
+    return f"{bracketed(address)}:{API_PORT}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sealer.changes import quote
 from sealer.kubernetes import persistent
-from sealer.model import Cluster, Host
+from sealer.model import Cluster, Host, bracketed
 from sealer_runtime_k8s.documents import asked, offered
 from sealer_runtime_k8s.names import PROGRAMS, node_name
 
@@ -23,9 +23,11 @@ def is_stacked(cluster: Cluster) -> bool:
 def etcdctl(cluster: Cluster, agent: Host) -> str:
     """Return the words that ask the etcd of a master, as its administrator, from any master."""
     pod = quote(f"etcd-{node_name(cluster, agent)}")
+    # Of the two loopback addresses kubeadm has it listen on that of the family of the master's address alone.
+    server = quote(f"https://{bracketed(agent.loopback)}:{CLIENT_PORT}")
     return (
         f"{PROGRAMS}/kubectl -n kube-system exec {pod} -c etcd -- etcdctl"
-        f" --endpoints=https://127.0.0.1:{CLIENT_PORT} --cacert={_PKI}/ca.crt"
+        f" --endpoints={server} --cacert={_PKI}/ca.crt"
         f" --cert={_PKI}/server.crt --key={_PKI}/server.key"
     )
 
@@ -70,12 +72,8 @@ without_member() {{
 
 
 def _client(host: Host) -> str:
-    return f"https://{_bracketed(host.address)}:{CLIENT_PORT}"
+    return f"https://{bracketed(host.address)}:{CLIENT_PORT}"
 
 
 def _peer(host: Host) -> str:
-    return f"https://{_bracketed(host.address)}:{PEER_PORT}"
-
-
-def _bracketed(address: str) -> str:
-    return f"[{address}]" if ":" in address else address
+    return f"https://{bracketed(host.address)}:{PEER_PORT}"

@@ -223,8 +223,12 @@ def cluster_document(cluster: Cluster) -> dict[str, Any]:
     """
     version = image_version(cluster.image)
     found = networks(cluster)
-    loopback = "127.0.0.1" if family(cluster.first_master.address) == 4 else "::1"
-    names = [loopback, "localhost", API_DOMAIN, *(master.address for master in cluster.masters)]
+    names = [
+        cluster.first_master.loopback,
+        "localhost",
+        API_DOMAIN,
+        *(master.address for master in cluster.masters),
+    ]
     for master in cluster.masters:
         names.append(master.name)
         wanted = cluster.env_of(master).get("CertSANs", "").split(",")

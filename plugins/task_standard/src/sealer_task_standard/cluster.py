@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from sealer.changes import Change, Command, quote
-from sealer.model import Cluster, Host, Task
+from sealer.model import Cluster, Host, Task, bracketed
 from sealer.providers import TaskType
 
 _LONGEST_WAIT = 900
@@ -55,8 +55,9 @@ class Etcd(TaskType):
         directory = task.data.strip() or _DIRECTORY
         if not posixpath.isabs(directory) or ".." in directory.split("/"):
             raise ValueError("data must be the absolute path of a directory, or nothing")
+        server = quote(f"https://{bracketed(host.loopback)}:2379")
         flags = (
-            f"--endpoints=https://127.0.0.1:2379 --cacert={_CERTIFICATES}/ca.crt "
+            f"--endpoints={server} --cacert={_CERTIFICATES}/ca.crt "
             f"--cert={_CERTIFICATES}/server.crt --key={_CERTIFICATES}/server.key"
         )
         yield Command(
