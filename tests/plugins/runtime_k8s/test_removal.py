@@ -15,6 +15,7 @@ from sealer.errors import PlanError
 from sealer.model import MASTER, Cluster, Departure, Host, Step
 from sealer.operation.plan import make_plan
 from sealer_runtime_k8s import etcd
+from sealer_runtime_k8s.names import PROGRAMS
 from sealer_runtime_k8s.removal import removal_steps
 from tests.plugins.kit import assert_parses, balanced_image, cluster, host
 from tests.shells import every_shell
@@ -184,6 +185,38 @@ def test_etcd_itself_is_asked_whether_it_can_do_without(shell: tuple[str, ...], 
     assert run(guard, tmp_path, shell, members=three, healthy=(1, 2), leaderless=3).startswith("0")
     # It left in an earlier attempt.
     assert run(guard, tmp_path, shell, members=member_list(1, 2), healthy=(1, 2)) == "0"
+
+
+@every_shell
+def test_the_pod_of_etcd_is_waited_for(shell: tuple[str, ...], tmp_path: Path) -> None:
+    tool = tmp_path / "kubectl"
+
+    def waited(attempts: int) -> tuple[int, int]:
+        """Return the status, and how often it was asked, when it is known at this attempt."""
+        calls = tmp_path / "calls"
+        calls.write_text("")
+        tool.write_text(
+            f'#!/bin/sh\necho "$*" >> {calls}\n[ "$(wc -l < {calls})" -lt {attempts} ] || echo pod/etcd-n1\n'
+        )
+        tool.chmod(0o755)
+        script = etcd.wait_for_pod(view(), MASTERS[0]).replace(f"{PROGRAMS}/kubectl", str(tool))
+        done = subprocess.run(
+            shell,
+            input=f"sleep() {{ :; }}\nset -e\n{script}\necho on",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        asked = calls.read_text().splitlines()
+        assert set(asked) == {"-n kube-system get pod etcd-n1 --ignore-not-found -o name"}
+        assert done.stderr.splitlines() == ["the API server has not heard of the pod etcd-n1 yet"] * (
+            len(asked) - (done.stdout == "on\n")
+        )
+        return done.returncode, len(asked)
+
+    assert waited(1) == (0, 1)
+    assert waited(5) == (0, 5)
+    assert waited(100) == (1, 40)
 
 
 @every_shell

@@ -32,6 +32,21 @@ def etcdctl(cluster: Cluster, agent: Host) -> str:
     )
 
 
+def wait_for_pod(cluster: Cluster, agent: Host) -> str:
+    """Return sh that waits until the API server knows the pod of a master's etcd.
+
+    Its kubelet, which runs it from a file, may tell of it a minute after it has joined.
+    """
+    pod = quote(f"etcd-{node_name(cluster, agent)}")
+    return f"""\
+known() {{
+  [ -z "$({PROGRAMS}/kubectl -n kube-system get pod {pod} --ignore-not-found -o name)" ] || return 0
+  echo "the API server has not heard of the pod "{pod}" yet" >&2
+  return 1
+}}
+{persistent("known", attempts=40)}"""
+
+
 def has_no_member(cluster: Cluster, agent: Host, host: Host) -> str:
     """Return sh that succeeds when etcd knows no member on a host."""
     return f"""\

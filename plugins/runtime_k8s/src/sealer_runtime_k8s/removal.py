@@ -96,6 +96,7 @@ def _remove_step(
     with_etcd = host.is_master and etcd.is_stacked(cluster)
     if with_etcd:
         gone = f"{gone} || exit 1\n{etcd.has_no_member(cluster, agent, host)}"
+        lines.append(etcd.wait_for_pod(cluster, agent))
         lines.append(etcd.require_quorum_without(cluster, agent, host))
     if host.name not in departure.lost:
         known = f'if [ -n "$({_KUBECTL} get node {name} --ignore-not-found -o name)" ]'

@@ -62,6 +62,7 @@ def _snapshot_step(cluster: Cluster, upgrade: Upgrade) -> Step:
             Command(
                 title=f"copy of etcd in {kept}",
                 run=f"umask 077\nmkdir -p {quote(directory(cluster))}\n"
+                f"{etcd.wait_for_pod(cluster, host)}\n"
                 f"{etcd.etcdctl(cluster, host)} snapshot save {inside}\n"
                 f"chmod 600 {inside}\nmv -f {inside} {quote(kept)}",
                 creates=kept,
