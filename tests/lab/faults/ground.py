@@ -128,6 +128,9 @@ class Ground:
         if deletion:
             kills.require_equal(self.before, self.lab.nodes, NORMALISED)
         else:
+            if forgetful:
+                # What is forgotten of a step that had ended is not resumed: the next run does it again.
+                self.operator.sealer(*self.run_words)
             self.require_whole(kept, forgetful=forgetful)
             self.delete()
         return said
@@ -169,8 +172,6 @@ class Ground:
             forgetful: Whether it may, because what says that it was done is lost.
         """
         if forgetful:
-            # What is forgotten of a step that had ended is not resumed: the next run does it again.
-            self.operator.sealer(*self.run_words)
             for node in self.lab.nodes:
                 # Each command adds a line whenever it runs.
                 node.run(["sh", "-c", f"once=$(awk '!seen[$0]++' {COMMANDS}); echo \"$once\" > {COMMANDS}"])

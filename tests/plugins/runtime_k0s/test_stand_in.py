@@ -16,7 +16,7 @@ from sealer.changes import File
 from sealer.model import MASTER, Cluster, ContainerRuntimeSettings, Departure, Host, Renewal, Upgrade
 from sealer_runtime_k0s.runtime import K0s
 from tests.plugins import kit
-from tests.plugins.kit import host
+from tests.plugins.kit import facts, host
 from tests.plugins.runtime_k0s.samples import OLD_VERSION as OLD
 from tests.plugins.runtime_k0s.samples import VERSION as NEW
 from tests.plugins.runtime_k0s.samples import image
@@ -84,6 +84,22 @@ def test_k0s_takes_all_that_it_is_told_at_a_run(tmp_path: Path, version: str, ov
     assert "token-file" not in first[0]["flags"]
     assert "token-file" in second[0]["flags"]
     assert ("enable-worker" in first[0]["flags"]) is not bool(env)
+
+
+def test_k0s_takes_it_that_its_own_checks_are_left_out_on_hosts_with_old_control_groups(
+    tmp_path: Path,
+) -> None:
+    version = "v1.36.3+k0s.0"
+    old, new = facts("n1", cgroup_version=1), facts("n3")
+    allowed = documents(workerProfiles=[{"name": "default", "values": {"failCgroupV1": False}}])
+    hosts = (host(1, MASTER, facts=old), host(2, facts=replace(old, hostname="n2")), host(3, facts=new))
+    machines = installed(tmp_path, cluster(version, *hosts, documents=allowed), version)
+    assert machines.refused == []
+    (first,), (second,), (third,) = (
+        machines.told(one.name, "controller" if one.is_master else "worker") for one in hosts
+    )
+    flag = "ignore-pre-flight-checks"
+    assert [flag in told["flags"] for told in (first, second, third)] == [True, True, False]
 
 
 def three(version: str) -> Cluster:

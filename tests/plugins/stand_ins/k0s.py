@@ -19,6 +19,7 @@ from tests.plugins.stand_ins import fail, kubectl, only, options, parsed, placed
 _WORKER = {"config", "cri-socket", "kubelet-extra-args", "labels", "logging", "profile", "token-file"}
 _CONTROLLER = {*_WORKER, "enable-worker", "enable-cloud-provider", "single"}
 _LATER = {"no-taints": 23, "feature-gates": 25}
+_LATER_ANYWHERE = {"ignore-pre-flight-checks": 24}
 """Of controllers, with the minor release that brought them."""
 
 _SPEC: dict[str, set[str]] = {
@@ -83,8 +84,9 @@ def check_containerd() -> None:
 def serve(command: str, minor: int, arguments: Sequence[str]) -> dict[str, Any]:
     """Start as a controller or a worker."""
     given, plain = options(arguments, set())
-    later = {name for name, since in _LATER.items() if minor >= since}
-    unknown = set(given) - (_CONTROLLER | later if command == "controller" else _WORKER)
+    releases = _LATER_ANYWHERE | (_LATER if command == "controller" else {})
+    later = {name for name, since in releases.items() if minor >= since}
+    unknown = set(given) - (_CONTROLLER if command == "controller" else _WORKER) - later
     if unknown or plain:
         fail(f"unknown flag: --{', '.join(sorted(unknown))} {plain}")
     works = command == "worker" or "enable-worker" in given

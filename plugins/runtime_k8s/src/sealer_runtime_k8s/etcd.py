@@ -40,7 +40,8 @@ def wait_for_pod(cluster: Cluster, agent: Host) -> str:
     pod = quote(f"etcd-{node_name(cluster, agent)}")
     return f"""\
 known() {{
-  [ -z "$({PROGRAMS}/kubectl -n kube-system get pod {pod} --ignore-not-found -o name)" ] || return 0
+  found=$({PROGRAMS}/kubectl -n kube-system get pod {pod} --ignore-not-found -o name) || return 1
+  [ -z "$found" ] || return 0
   echo "the API server has not heard of the pod "{pod}" yet" >&2
   return 1
 }}
